@@ -1,0 +1,102 @@
+package org.scorecam.runtime;
+
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Loads LibTorch once per process and sets it up for scoring many masked inputs.
+ *
+ * <p>Everything that touches LibTorch goes through {@link #load()} first, mostly by way of {@link
+ * NativeScope#open()}. What is set, and why:
+ *
+ * <ul>
+ *   <li><b>OpenBLAS to one thread.</b> Its worker threads spin after each matrix product and take
+ *       cores from the OpenMP threads that run the next convolution. {@code
+ *       -Dscorecam.openblas.threads=N} sets another number, 0 leaves OpenBLAS alone.
+ *   <li><b>Intra-op threads</b> stay at LibTorch's own choice, one per physical core, unless {@code
+ *       -Dscorecam.threads=N} says otherwise.
+ *   <li><b>JavaCPP's limit on resident memory off.</b> It is derived from the Java heap, so that a
+ *       small heap would refuse tensors that the machine has room for. {@code
+ *       -Dorg.bytedeco.javacpp.maxPhysicalBytes=…} brings it back.
+ * </ul>
+ */
+public final class LibTorch {
+  /** System property: threads that OpenBLAS may use; 0 leaves its own choice. */
+  public static final String OPENBLAS_THREADS = "scorecam.openblas.threads";
+
+  /** System property: threads that one LibTorch operator may use. */
+  public static final String THREADS = "scorecam.threads";
+
+  private static final String MAX_PHYSICAL_BYTES = "org.bytedeco.javacpp.maxPhysicalBytes";
+
+  private static volatile boolean loaded;
+
+  private LibTorch() {}
+
+  /**
+   * Loads and sets up LibTorch; from the second call on does nothing.
+   *
+   * @throws NativeLibraryException if the natives are missing or do not fit this machine
+   */
+  public static void load() {
+    if (!loaded) {
+      loadOnce();
+    }
+  }
+
+  /**
+   * Sets how many threads one LibTorch operator may use, for the whole process.
+   *
+   * @param threads at least 1
+   * @throws IllegalArgumentException if it is less
+   */
+  public static void setThreads(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads must be at least 1, not " + threads);
+    }
+    load();
+    torch.set_num_threads(threads);
+  }
+
+  /**
+   * How many threads one LibTorch operator may use.
+   *
+   * @return at least 1
+   */
+  public static int threads() {
+    load();
+    return torch.get_num_threads();
+  }
+
+  private static synchronized void loadOnce() {
+    if (loaded) {
+      return;
+    }
+    // Read once, when JavaCPP's Pointer is initialised: before anything else of JavaCPP.
+    if (System.getProperty(MAX_PHYSICAL_BYTES) == null) {
+      System.setProperty(MAX_PHYSICAL_BYTES, "0");
+    }
+    try {
+      Loader.load(openblas.class);
+      Loader.load(torch.class);
+    } catch (LinkageError | RuntimeException e) {
+      throw new NativeLibraryException(
+          "LibTorch cannot be loaded on "
+              + Loader.Detector.getPlatform()
+              + ": "
+              + NativeErrors.messageOf(e)
+              + "; is the jar of org.bytedeco:pytorch for this platform on the class path?",
+          e);
+    }
+    int blasThreads = Integer.getInteger(OPENBLAS_THREADS, 1);
+    if (blasThreads > 0) {
+      openblas.blas_set_num_threads(blasThreads);
+    }
+    int threads = Integer.getInteger(THREADS, 0);
+    if (threads > 0) {
+      torch.set_num_threads(threads);
+    }
+    loaded = true;
+  }
+}
