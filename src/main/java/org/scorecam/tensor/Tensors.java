@@ -1,0 +1,151 @@
+package org.scorecam.tensor;
+
+import java.util.Arrays;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.NativeScope;
+
+/** Copies between Java arrays and float32 tensors. */
+public final class Tensors {
+  private Tensors() {}
+
+  /**
+   * Copies values into a new tensor.
+   *
+   * @param values in row-major order
+   * @param shape sizes whose product is the number of values
+   * @return a contiguous float32 tensor on the CPU, owned by the caller
+   * @throws InputException if the shape does not hold that many values
+   */
+  public static Tensor of(float[] values, long... shape) {
+    long count = 1;
+    for (long size : shape) {
+      if (size < 0) {
+        throw new InputException("a shape has no negative sizes: " + Arrays.toString(shape));
+      }
+      count = Math.multiplyExact(count, size);
+    }
+    if (count != values.length) {
+      throw new InputException(
+          "%d values do not fill the shape %s".formatted(values.length, Arrays.toString(shape)));
+    }
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor tensor = torch.empty(shape, new TensorOptions(ScalarType.Float), null);
+      if (count > 0) {
+        new FloatPointer(tensor.data_ptr()).put(values);
+      }
+      return scope.keep(tensor);
+    }
+  }
+
+  /**
+   * A picture of one channel as a network's input.
+   *
+   * @param rows H×W values, all rows as long as the first
+   * @return a float32 tensor [1, 1, H, W] on the CPU, owned by the caller
+   * @throws InputException if it is empty or ragged
+   */
+  public static Tensor ofImage(float[][] rows) {
+    requireSize(rows.length, rows.length == 0 ? 0 : rows[0].length, 1);
+    int width = rows[0].length;
+    float[] plane = new float[Math.multiplyExact(rows.length, width)];
+    for (int y = 0; y < rows.length; y++) {
+      requireLength("row " + y, rows[y].length, width);
+      System.arraycopy(rows[y], 0, plane, y * width, width);
+    }
+    return of(plane, 1, 1, rows.length, width);
+  }
+
+  /**
+   * A picture with its channels last, as pictures are stored, as a network's input.
+   *
+   * @param rows H×W×C values, all rows and pixels as long as the first
+   * @return a float32 tensor [1, C, H, W] on the CPU, owned by the caller
+   * @throws InputException if it is empty or ragged
+   */
+  public static Tensor ofImage(float[][][] rows) {
+    int height = rows.length;
+    int width = height == 0 ? 0 : rows[0].length;
+    int channels = width == 0 ? 0 : rows[0][0].length;
+    requireSize(height, width, channels);
+    float[] planes = new float[Math.multiplyExact(Math.multiplyExact(height, width), channels)];
+    for (int y = 0; y < height; y++) {
+      requireLength("row " + y, rows[y].length, width);
+      for (int x = 0; x < width; x++) {
+        requireLength("pixel (" + y + ", " + x + ")", rows[y][x].length, channels);
+        for (int c = 0; c < channels; c++) {
+          planes[(c * height + y) * width + x] = rows[y][x][c];
+        }
+      }
+    }
+    return of(planes, 1, channels, height, width);
+  }
+
+  /**
+   * Copies a tensor's values to the heap, from whatever device, dtype and layout.
+   *
+   * @param tensor any floating-point tensor of up to 2³¹−1 elements
+   * @return its values in row-major order, as float32
+   * @throws InputException if it has more elements than a Java array
+   */
+  public static float[] toArray(Tensor tensor) {
+    if (tensor.numel() > Integer.MAX_VALUE - 8) {
+      throw new InputException(
+          "a tensor of shape %s does not fit a Java array".formatted(shapeOf(tensor)));
+    }
+    try (NativeScope scope = NativeScope.open()) {
+      float[] values = new float[(int) tensor.numel()];
+      if (values.length > 0) {
+        Tensor plain = tensor.cpu().to(ScalarType.Float).contiguous();
+        new FloatPointer(plain.data_ptr()).get(values);
+      }
+      return values;
+    }
+  }
+
+  /**
+   * Copies a matrix to the heap.
+   *
+   * @param matrix a tensor [H, W]
+   * @return H rows of W values
+   * @throws InputException if it has more elements than a Java array
+   */
+  public static float[][] toRows(Tensor matrix) {
+    float[] values = toArray(matrix);
+    int height = (int) matrix.size(0);
+    int width = (int) matrix.size(1);
+    float[][] rows = new float[height][];
+    for (int y = 0; y < height; y++) {
+      rows[y] = Arrays.copyOfRange(values, y * width, (y + 1) * width);
+    }
+    return rows;
+  }
+
+  /**
+   * A tensor's shape as it is written in messages.
+   *
+   * @param tensor any tensor
+   * @return for example {@code [1, 3, 224, 224]}
+   */
+  public static String shapeOf(Tensor tensor) {
+    return Arrays.toString(tensor.shape());
+  }
+
+  private static void requireSize(int height, int width, int channels) {
+    if (height == 0 || width == 0 || channels == 0) {
+      throw new InputException(
+          "an image of %d×%d pixels with %d channels is empty".formatted(height, width, channels));
+    }
+  }
+
+  private static void requireLength(String what, int length, int expected) {
+    if (length != expected) {
+      throw new InputException(
+          "%s of the image has %d values, the first has %d".formatted(what, length, expected));
+    }
+  }
+}
