@@ -1,5 +1,7 @@
 package org.scorecam.tensor;
 
+import static java.util.stream.Collectors.joining;
+
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -10,8 +12,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.runtime.InputException;
 
@@ -55,7 +59,7 @@ public final class NpyFile {
                 .formatted(
                     path,
                     available < expected ? "truncated" : "damaged",
-                    Arrays.toString(header.shape),
+                    header.shape,
                     expected,
                     available));
       }
@@ -68,7 +72,7 @@ public final class NpyFile {
       for (int i = 0; i < values.length; i++) {
         values[i] = header.width == Float.BYTES ? bytes.getFloat() : (float) bytes.getDouble();
       }
-      return Tensors.of(values, header.shape);
+      return Tensors.of(values, header.shape.stream().mapToLong(Long::longValue).toArray());
     } catch (EOFException e) {
       throw new InputException(path + " is truncated: it ends inside its header", e);
     } catch (IOException e) {
@@ -87,13 +91,8 @@ public final class NpyFile {
    * @throws IOException if writing fails
    */
   public static void write(OutputStream out, float[] values, long... shape) throws IOException {
-    StringBuilder sizes = new StringBuilder();
-    for (long size : shape) {
-      sizes.append(size).append(", ");
-    }
-    String literal =
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }"
-            .formatted(shape.length == 1 ? shape[0] + "," : sizes.toString().replaceAll(", $", ""));
+    String sizes = LongStream.of(shape).mapToObj(size -> size + ",").collect(joining(" "));
+    String literal = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }".formatted(sizes);
     int prefix = MAGIC.length + 4;
     int padding = ALIGNMENT - (prefix + literal.length() + 1) % ALIGNMENT;
     byte[] header =
@@ -106,7 +105,8 @@ public final class NpyFile {
     out.write(bytes.array());
   }
 
-  private record Header(ByteOrder byteOrder, int width, long[] shape, long count, long length) {}
+  private record Header(
+      ByteOrder byteOrder, int width, List<Long> shape, long count, long length) {}
 
   private static Header readHeader(Path path, DataInputStream in) throws IOException {
     byte[] magic = new byte[MAGIC.length];
@@ -137,12 +137,12 @@ public final class NpyFile {
     if (find(path, ORDER, text).equals("True")) {
       throw new InputException(path + " is in Fortran order; C order is needed");
     }
-    long[] shape =
+    List<Long> shape =
         Arrays.stream(find(path, SHAPE, text).split(",", -1))
             .map(String::strip)
             .filter(size -> !size.isEmpty())
-            .mapToLong(size -> parseSize(path, size))
-            .toArray();
+            .map(size -> parseSize(path, size))
+            .toList();
     long count = 1;
     for (long size : shape) {
       count = Math.multiplyExact(count, size);
@@ -160,9 +160,9 @@ public final class NpyFile {
     return found.group(1);
   }
 
-  private static long parseSize(Path path, String size) {
+  private static Long parseSize(Path path, String size) {
     try {
-      return Long.parseLong(size);
+      return Long.valueOf(size);
     } catch (NumberFormatException e) {
       throw new InputException(path + " has a damaged .npy header: size " + size, e);
     }
