@@ -1,0 +1,41 @@
+package org.scorecam.model;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/** One forward pass: the network's output, and the outputs of some layers within it. */
+public final class Capture implements AutoCloseable {
+  private final ModelOutput output;
+  private final List<Tensor> activations;
+
+  Capture(ModelOutput output, List<Tensor> activations) {
+    this.output = output;
+    this.activations = List.copyOf(activations);
+  }
+
+  /**
+   * The network's output.
+   *
+   * @return on the model's device, freed with this capture
+   */
+  public ModelOutput output() {
+    return output;
+  }
+
+  /**
+   * What the layers put out, as it was at their last call.
+   *
+   * @return a tensor for each layer in the order asked for, on the model's device, freed with this
+   *     capture
+   */
+  public List<Tensor> activations() {
+    return activations;
+  }
+
+  /** Frees the output and the activations. Closing again does nothing. */
+  @Override
+  public void close() {
+    output.close();
+    activations.forEach(Tensor::close);
+  }
+}

@@ -1,0 +1,74 @@
+package org.scorecam.model;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.ModelException;
+
+/**
+ * A network in evaluation mode whose layers' outputs can be seen.
+ *
+ * <p>Layers are named by their dotted path, as in PyTorch. Models are safe for use by several
+ * threads; {@link #close()} must not run beside other calls.
+ */
+public interface HookedModel extends AutoCloseable {
+  /**
+   * Has a layer's output shown to a hook at every {@link #forward}, as PyTorch's {@code
+   * register_forward_hook} does. Hooks run in the order of their registration.
+   *
+   * @param layer dotted path of any submodule, at any depth
+   * @param hook what to call
+   * @return removes the hook
+   * @throws LayerException if there is no such layer (the nearest names are offered), or its output
+   *     cannot be captured (the reason is given)
+   */
+  HookHandle registerForwardHook(String layer, ForwardHook hook);
+
+  /**
+   * Runs the network and calls the registered hooks.
+   *
+   * @param input float32 [N, C, H, W] on any device
+   * @return the network's output on the model's device, owned by the caller
+   * @throws InputException if the network cannot run this input
+   */
+  ModelOutput forward(Tensor input);
+
+  /**
+   * Runs the network once and captures the outputs of some layers, without calling any hook.
+   *
+   * @param input float32 [N, C, H, W] on any device
+   * @param layers dotted paths
+   * @return the network's output and the layers' outputs, owned by the caller
+   * @throws LayerException as {@link #registerForwardHook} throws it
+   * @throws InputException if the network cannot run this input
+   */
+  Capture capture(Tensor input, List<String> layers);
+
+  /**
+   * The network's layers, parents before children, without the root.
+   *
+   * @return a path and type each; with output shapes once an input has been seen
+   */
+  List<Layer> layers();
+
+  /**
+   * Where the network runs.
+   *
+   * @return the device that it was loaded on
+   */
+  Device device();
+
+  /**
+   * The network made ready for scoring: frozen, without gradients, prepared for one memory layout.
+   *
+   * @return always the same scorer, made at the first call; owned by the model
+   * @throws ModelException if the network cannot be frozen
+   */
+  Scorer scorer();
+
+  /** Frees the network. What was captured stays valid. Closing again does nothing. */
+  @Override
+  void close();
+}

@@ -1,0 +1,32 @@
+package org.scorecam.model;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.runtime.InputException;
+
+/** A network that only runs: what every masked input goes through. Safe for several threads. */
+public interface Scorer {
+  /**
+   * Runs a chunk of masked inputs.
+   *
+   * @param chunk [B, C, H, W] of {@link #dtype()} in {@link #memoryFormat()}, on the model's device
+   * @return the network's output for it, owned by the caller
+   * @throws InputException if the network cannot run it
+   */
+  ModelOutput score(Tensor chunk);
+
+  /**
+   * The type of number that the scorer computes with.
+   *
+   * @return the dtype that chunks must have
+   */
+  ScalarType dtype();
+
+  /**
+   * The layout that the scorer is fastest with.
+   *
+   * @return contiguous or channels-last
+   */
+  MemoryFormat memoryFormat();
+}

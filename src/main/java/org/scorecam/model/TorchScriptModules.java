@@ -1,0 +1,65 @@
+package org.scorecam.model;
+
+import static java.util.stream.Collectors.joining;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.NamedJitModule;
+import org.bytedeco.pytorch.named_module_iterator;
+import org.bytedeco.pytorch.named_module_list;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.NativeScope;
+
+/** The submodules of a TorchScript module by their dotted paths. */
+final class TorchScriptModules {
+  private TorchScriptModules() {}
+
+  /** Paths to class names, parents before children, without the root. */
+  static Map<String, String> typesOf(JitModule root) {
+    Map<String, String> types = new LinkedHashMap<>();
+    try (NativeScope scope = NativeScope.open()) {
+      named_module_list modules = root.named_modules();
+      named_module_iterator end = modules.end();
+      for (named_module_iterator it = modules.begin(); it.notEquals(end); it = it.increment()) {
+        NamedJitModule named = it.access();
+        BytePointer path = named.name();
+        // The root's name is the empty string, which the presets hand over as null.
+        if (path != null && path.limit() > 0) {
+          types.put(path.getString(), typeOf(named.value()));
+        }
+      }
+    }
+    return Collections.unmodifiableMap(types);
+  }
+
+  /** The module's class without its package and TorchScript's mangling. */
+  private static String typeOf(JitModule module) {
+    return module.type().name().get().name().getString();
+  }
+
+  /** The submodule at a path that exists; lives as long as the scope that is open. */
+  static JitModule find(JitModule root, String path) {
+    JitModule module = root;
+    for (String name : path.isEmpty() ? new String[0] : path.split("\\.", -1)) {
+      module = new JitModule(module.attr(name).toObject());
+    }
+    return module;
+  }
+
+  /** Refuses a path that is not there, offering the nearest ones. */
+  static void requireLayer(String path, Map<String, String> types) {
+    if (!types.containsKey(path)) {
+      throw new LayerException(
+          types.isEmpty()
+              ? "the network has no layer '%s': it has no submodules".formatted(path)
+              : "the network has no layer '%s'; the nearest of its %d layers are %s"
+                  .formatted(
+                      path,
+                      types.size(),
+                      NearestNames.to(path, types.keySet()).stream().collect(joining(", "))));
+    }
+  }
+}
