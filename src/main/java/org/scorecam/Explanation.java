@@ -1,0 +1,192 @@
+package org.scorecam;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.mask.ChannelFacts;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.Masker;
+import org.scorecam.mask.Masks;
+import org.scorecam.model.ModelOutput;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/**
+ * One image and one target layer on the way from activation maps to saliency map.
+ *
+ * <p>Its masked inputs are numbered from 0 to {@link #passes()}, so that a chunk can hold a range
+ * of them beside those of other explanations. Channels with the same masked input share a pass.
+ */
+final class Explanation implements AutoCloseable {
+  private static final int NOT_SCORED = -1;
+
+  private final String layer;
+  private final Recipe recipe;
+  private final Target target;
+  private final float referenceScore;
+  private final Tensor activations; // [K, h, w]
+  private final long height;
+  private final long width;
+  private final Masks masks;
+  private final ChannelFacts facts;
+
+  /** The selected channels, and for each the pass that scores it. */
+  private final long[] selected;
+
+  private final int[] passOf;
+
+  /** For each pass the channel whose mask is written. */
+  private final long[] passChannels;
+
+  private final Tensor passScores; // [passes] on the device
+
+  /**
+   * Plans the passes.
+   *
+   * @param layer the target layer's path
+   * @param activations its maps, float32 [K, h, w]; must stay open
+   * @param image [C, H, W] on the same device; must stay open
+   * @param target resolved for this image
+   * @param referenceScore of the unmasked image
+   */
+  Explanation(
+      String layer,
+      Tensor activations,
+      Tensor image,
+      Target target,
+      float referenceScore,
+      Recipe recipe,
+      ChannelSelection selection,
+      Masker masker) {
+    this.layer = layer;
+    this.recipe = recipe;
+    this.target = target;
+    this.referenceScore = referenceScore;
+    this.activations = activations;
+    this.height = image.size(1);
+    this.width = image.size(2);
+    this.selected = selection.select(activations);
+    this.masks = masker.prepare(activations, image, recipe.masks());
+    this.facts = masks.facts();
+    this.passOf = new int[selected.length];
+    this.passChannels = planPasses();
+    try (NativeScope scope = NativeScope.open()) {
+      this.passScores = scope.keep(torch.empty(new long[] {passes()}, activations.options(), null));
+    }
+  }
+
+  private long[] planPasses() {
+    List<Long> channels = new ArrayList<>();
+    int constantPass = NOT_SCORED;
+    boolean skipConstant = recipe.constantChannels() == Recipe.ConstantChannels.SKIPPED;
+    for (int i = 0; i < selected.length; i++) {
+      boolean constant = facts.isConstant(selected[i]);
+      if (facts.isNonFinite(selected[i]) || (constant && skipConstant)) {
+        passOf[i] = NOT_SCORED;
+      } else if (constant && constantPass != NOT_SCORED) {
+        passOf[i] = constantPass;
+      } else {
+        passOf[i] = channels.size();
+        constantPass = constant ? passOf[i] : constantPass;
+        channels.add(selected[i]);
+      }
+    }
+    return channels.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  /** How many masked inputs are to be scored. */
+  int passes() {
+    return passChannels.length;
+  }
+
+  /** Writes the masked inputs of some passes to [count, C, H, W]. */
+  void writeMaskedInputs(int firstPass, int count, Tensor rows) {
+    masks.write(Arrays.copyOfRange(passChannels, firstPass, firstPass + count), rows);
+  }
+
+  /** Reads the scores of some passes from the network's output for a chunk. */
+  void readScores(ModelOutput output, int firstPass, int count, int firstRow) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor rows = scored(target, recipe, output).narrow(0, firstRow, count);
+      passScores.narrow(0, firstPass, count).copy_(target.scores(rows));
+    }
+  }
+
+  /** The part of an output that the target sees, as the recipe scores it; needs an open scope. */
+  static Tensor scored(Target target, Recipe recipe, ModelOutput output) {
+    Tensor part = target.partOf(output);
+    return recipe.score() == Recipe.Score.PROBABILITY ? torch.softmax(part, 1) : part;
+  }
+
+  /** Turns the scores into weights and sums the maps with them. */
+  Saliency toSaliency() {
+    float[] scoreOfPass = Tensors.toArray(passScores);
+    float[] selectedScores = new float[selected.length];
+    for (int i = 0; i < selected.length; i++) {
+      selectedScores[i] = passOf[i] == NOT_SCORED ? Float.NaN : scoreOfPass[passOf[i]];
+    }
+    double[] selectedWeights = recipe.weighting().weights(selectedScores);
+    int channels = (int) activations.size(0);
+    float[] scores = new float[channels];
+    float[] weights = new float[channels];
+    Arrays.fill(scores, Float.NaN);
+    for (int i = 0; i < selected.length; i++) {
+      scores[(int) selected[i]] = selectedScores[i];
+      weights[(int) selected[i]] = (float) selectedWeights[i];
+    }
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor layerMap =
+          recipe
+              .finish()
+              .layerMap(weightedSum(weights), recipe.masks().upsampling(), height, width);
+      Tensor map = recipe.finish().fuse(List.of(layerMap)).squeeze(0).squeeze(0).contiguous();
+      boolean blank = !map.any().item().toBool();
+      return new Saliency(
+          scope.keep(map),
+          scope.keep(layerMap),
+          layer,
+          recipe,
+          target,
+          referenceScore,
+          weights,
+          scores,
+          statusOf(selectedScores, blank));
+    }
+  }
+
+  /** Σ wₖ·Aₖ as [1, 1, h, w]. */
+  private Tensor weightedSum(float[] weights) {
+    Tensor weight = Tensors.of(weights, weights.length, 1, 1);
+    try (weight) {
+      Tensor onDevice = weight.to(activations.device(), ScalarType.Float);
+      // A channel that was left out for its NaNs must not come back as 0 · NaN.
+      Tensor terms = activations.mul(onDevice).where(onDevice.ne(new Scalar(0.0)), new Scalar(0.0));
+      return terms.sum(new long[] {0}, true, null).unsqueeze(0);
+    }
+  }
+
+  private SaliencyStatus statusOf(float[] selectedScores, boolean blank) {
+    long constant = Arrays.stream(selected).filter(facts::isConstant).count();
+    long nonFinite = Arrays.stream(selected).filter(facts::isNonFinite).count();
+    long scored = 0;
+    long nonFiniteScores = 0;
+    for (int i = 0; i < selected.length; i++) {
+      if (passOf[i] != NOT_SCORED) {
+        scored++;
+        nonFiniteScores += Float.isFinite(selectedScores[i]) ? 0 : 1;
+      }
+    }
+    return new SaliencyStatus(
+        activations.size(0), scored, passes(), constant, nonFinite, nonFiniteScores, blank);
+  }
+
+  @Override
+  public void close() {
+    masks.close();
+    passScores.close();
+  }
+}

@@ -1,0 +1,134 @@
+package org.scorecam;
+
+import static java.util.stream.Collectors.joining;
+
+import java.util.List;
+import org.scorecam.mask.MaskRule;
+import org.scorecam.mask.Upsampling;
+
+/**
+ * One way to compute Score-CAM. The published implementations differ in every step and give
+ * different maps; the constants reproduce them.
+ *
+ * @param name what {@link #named} finds it by
+ * @param masks how activation maps become masks
+ * @param score what of the network's output is scored
+ * @param weighting how scores become channel weights
+ * @param constantChannels whether channels with a constant map take part
+ * @param finish how the weighted sum becomes the map
+ */
+public record Recipe(
+    String name,
+    MaskRule masks,
+    Score score,
+    Weighting weighting,
+    ConstantChannels constantChannels,
+    MapFinish finish) {
+
+  /** What of the network's output a target sees. */
+  public enum Score {
+    /** The output as it is. */
+    OUTPUT,
+    /** softmax(output) over dimension 1: the probabilities of the classes. */
+    PROBABILITY
+  }
+
+  /** What becomes of a channel whose map has one value everywhere. */
+  public enum ConstantChannels {
+    /** Its mask is 0: the input is black; its score and map count like any other's. */
+    SCORED,
+    /** It is left out. */
+    SKIPPED
+  }
+
+  /**
+   * The seed's: tiskw/scorecam-pytorch.
+   *
+   * <p>Bicubic upsampling, then min-max with ε = 1e-10; wₖ = softmax of the scores; ReLU(Σ
+   * wₖ·U(Aₖ)).
+   */
+  public static final Recipe TISKW =
+      new Recipe(
+          "tiskw",
+          new MaskRule(Upsampling.BICUBIC, MaskRule.Order.AFTER_UPSAMPLING, 1e-10),
+          Score.OUTPUT,
+          Weighting.SOFTMAX,
+          ConstantChannels.SCORED,
+          MapFinish.RELU);
+
+  /**
+   * That of jacobgil/pytorch-grad-cam.
+   *
+   * <p>Bilinear upsampling with aligned corners, then min-max with ε = 1e-8; softmax; the map is
+   * scaled to [0, 1] before and after it is resized.
+   */
+  public static final Recipe PYTORCH_GRAD_CAM =
+      new Recipe(
+          "pytorch-grad-cam",
+          new MaskRule(Upsampling.BILINEAR_ALIGNED, MaskRule.Order.AFTER_UPSAMPLING, 1e-8),
+          Score.OUTPUT,
+          Weighting.SOFTMAX,
+          ConstantChannels.SCORED,
+          MapFinish.SCALE_RESIZE_SCALE);
+
+  /**
+   * That of frgfm/torch-cam.
+   *
+   * <p>Min-max with ε = 1e-8 at the layer's size, then bilinear upsampling; softmax; the map has
+   * the layer's size and is scaled to [0, 1].
+   */
+  public static final Recipe TORCHCAM =
+      new Recipe(
+          "torchcam",
+          new MaskRule(Upsampling.BILINEAR, MaskRule.Order.BEFORE_UPSAMPLING, 1e-8),
+          Score.OUTPUT,
+          Weighting.SOFTMAX,
+          ConstantChannels.SCORED,
+          MapFinish.LAYER_SIZE_MIN_MAX);
+
+  /**
+   * That of the paper's first author, haofanwang/Score-CAM.
+   *
+   * <p>Bilinear upsampling, then min-max without ε; constant channels are skipped; wₖ = the class's
+   * probability; the map is scaled to [0, 1].
+   */
+  public static final Recipe HAOFANWANG =
+      new Recipe(
+          "haofanwang",
+          new MaskRule(Upsampling.BILINEAR, MaskRule.Order.AFTER_UPSAMPLING, 0),
+          Score.PROBABILITY,
+          Weighting.SCORE,
+          ConstantChannels.SKIPPED,
+          MapFinish.RELU_MIN_MAX);
+
+  private static final List<Recipe> PUBLISHED =
+      List.of(TISKW, PYTORCH_GRAD_CAM, TORCHCAM, HAOFANWANG);
+
+  /**
+   * The recipes of the published implementations.
+   *
+   * @return the four constants
+   */
+  public static List<Recipe> published() {
+    return PUBLISHED;
+  }
+
+  /**
+   * Finds a published recipe.
+   *
+   * @param name its name
+   * @return the recipe
+   * @throws IllegalArgumentException if there is none of that name, with the names there are
+   */
+  public static Recipe named(String name) {
+    return PUBLISHED.stream()
+        .filter(recipe -> recipe.name.equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "there is no recipe '%s'; there are %s"
+                        .formatted(
+                            name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
+  }
+}

@@ -1,0 +1,220 @@
+package org.scorecam;
+
+import static java.util.stream.Collectors.joining;
+
+import java.util.List;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/**
+ * A saliency map: how much each place of the input spoke for the target.
+ *
+ * <p>Float32, not negative; its scale and size are the recipe's: H×W as the input, but h×w as the
+ * layer for {@link Recipe#TORCHCAM}. It stays on the model's device until it is asked for.
+ *
+ * <p>Owned by the caller. Closing frees the tensor and every pointer into it; what is on the heap
+ * stays readable.
+ */
+public final class Saliency implements AutoCloseable {
+  private final Tensor map;
+
+  /** The map [1, 1, H, W] before fusion, from which {@link #fuse} starts. */
+  private final Tensor layerMap;
+
+  private final String layer;
+  private final Recipe recipe;
+  private final Target target;
+  private final float referenceScore;
+  private final float[] weights;
+  private final float[] scores;
+  private final SaliencyStatus status;
+  private boolean closed;
+
+  /** Takes over both tensors. */
+  Saliency(
+      Tensor map,
+      Tensor layerMap,
+      String layer,
+      Recipe recipe,
+      Target target,
+      float referenceScore,
+      float[] weights,
+      float[] scores,
+      SaliencyStatus status) {
+    this.map = map;
+    this.layerMap = layerMap;
+    this.layer = layer;
+    this.recipe = recipe;
+    this.target = target;
+    this.referenceScore = referenceScore;
+    this.weights = weights;
+    this.scores = scores;
+    this.status = status;
+  }
+
+  /**
+   * Makes one map of the maps of several layers, as the recipe says: see {@link MapFinish}.
+   *
+   * @param saliencies of the same input, target and recipe; they stay open
+   * @return a new saliency, owned by the caller; it has the largest map's size and no channel
+   *     weights
+   * @throws IllegalArgumentException if there are none, or the recipes differ
+   */
+  public static Saliency fuse(List<Saliency> saliencies) {
+    if (saliencies.isEmpty()) {
+      throw new IllegalArgumentException("there are no saliencies to fuse");
+    }
+    Saliency first = saliencies.get(0);
+    if (!saliencies.stream().allMatch(other -> other.recipe.equals(first.recipe))) {
+      throw new IllegalArgumentException(
+          "saliencies of different recipes cannot be fused: "
+              + saliencies.stream().map(other -> other.recipe.name()).collect(joining(", ")));
+    }
+    saliencies.forEach(Saliency::requireOpen);
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor fused = first.recipe.finish().fuse(saliencies.stream().map(s -> s.layerMap).toList());
+      SaliencyStatus status =
+          saliencies.stream().map(Saliency::status).reduce(SaliencyStatus::plus).orElseThrow();
+      return new Saliency(
+          scope.keep(fused.squeeze()),
+          scope.keep(fused),
+          saliencies.stream().map(Saliency::layer).collect(joining("+")),
+          first.recipe,
+          first.target,
+          first.referenceScore,
+          new float[0],
+          new float[0],
+          status);
+    }
+  }
+
+  /**
+   * The map where it was computed.
+   *
+   * @return a contiguous float32 tensor [H, W] on the model's device, owned by this saliency
+   */
+  public Tensor tensor() {
+    requireOpen();
+    return map;
+  }
+
+  /**
+   * The map's memory, for C++ neighbours.
+   *
+   * @return the address of H·W float32 values in row-major order, on the model's device; valid
+   *     until this saliency is closed
+   */
+  public Pointer pointer() {
+    return tensor().data_ptr();
+  }
+
+  /**
+   * The map's rows.
+   *
+   * @return H
+   */
+  public long height() {
+    return tensor().size(0);
+  }
+
+  /**
+   * The map's columns.
+   *
+   * @return W
+   */
+  public long width() {
+    return tensor().size(1);
+  }
+
+  /**
+   * Copies the map to the heap.
+   *
+   * @return H rows of W values
+   */
+  public float[][] toArray() {
+    return Tensors.toRows(tensor());
+  }
+
+  /**
+   * The channel weights wₖ.
+   *
+   * @return a copy with one value for each of the layer's K channels, 0 for one that was not
+   *     scored; empty for a fused map
+   */
+  public float[] weights() {
+    return weights.clone();
+  }
+
+  /**
+   * The target's scores sₖ of the masked inputs.
+   *
+   * @return a copy with one value for each of the layer's K channels, NaN for one that was not
+   *     scored; empty for a fused map
+   */
+  public float[] scores() {
+    return scores.clone();
+  }
+
+  /**
+   * The target's score of the input as it came.
+   *
+   * @return what a mask of ones would score
+   */
+  public float referenceScore() {
+    return referenceScore;
+  }
+
+  /**
+   * What was explained.
+   *
+   * @return the target, with the class found where the top class was asked for
+   */
+  public Target target() {
+    return target;
+  }
+
+  /**
+   * Where the activation maps came from.
+   *
+   * @return the layer's path; the paths joined by {@code +} for a fused map
+   */
+  public String layer() {
+    return layer;
+  }
+
+  /**
+   * How the map was computed.
+   *
+   * @return the recipe
+   */
+  public Recipe recipe() {
+    return recipe;
+  }
+
+  /**
+   * What happened on the way.
+   *
+   * @return counts of channels and passes, and whether the map is blank
+   */
+  public SaliencyStatus status() {
+    return status;
+  }
+
+  /** Frees the map. Closing again does nothing. */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      map.close();
+      layerMap.close();
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the saliency of layer '%s' is closed".formatted(layer));
+    }
+  }
+}

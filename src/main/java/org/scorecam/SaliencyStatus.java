@@ -1,0 +1,43 @@
+package org.scorecam;
+
+/**
+ * What happened on the way to a saliency map.
+ *
+ * @param channels of the target layer
+ * @param scoredChannels channels that got a score
+ * @param passes masked inputs that the network ran: fewer than scored channels where several have
+ *     the same masked input
+ * @param constantChannels selected channels whose map has one value everywhere
+ * @param nonFiniteChannels selected channels left out because their map holds NaN or an infinity
+ * @param nonFiniteScores scored channels that got no weight because their score was not finite
+ * @param blank whether the map is 0 everywhere, as it is where every weighted sum is negative
+ */
+public record SaliencyStatus(
+    long channels,
+    long scoredChannels,
+    long passes,
+    long constantChannels,
+    long nonFiniteChannels,
+    long nonFiniteScores,
+    boolean blank) {
+
+  /**
+   * Whether the network or the layer produced NaN or infinities.
+   *
+   * @return true if it did, for a map or for a score
+   */
+  public boolean sawNonFinite() {
+    return nonFiniteChannels > 0 || nonFiniteScores > 0;
+  }
+
+  SaliencyStatus plus(SaliencyStatus other) {
+    return new SaliencyStatus(
+        channels + other.channels,
+        scoredChannels + other.scoredChannels,
+        passes + other.passes,
+        constantChannels + other.constantChannels,
+        nonFiniteChannels + other.nonFiniteChannels,
+        nonFiniteScores + other.nonFiniteScores,
+        blank && other.blank);
+  }
+}

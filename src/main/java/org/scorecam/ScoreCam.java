@@ -1,0 +1,415 @@
+package org.scorecam;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.Masker;
+import org.scorecam.mask.TensorMasker;
+import org.scorecam.model.Capture;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.Scorer;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.TargetException;
+import org.scorecam.tensor.Tensors;
+
+/**
+ * Explains what a network looked at.
+ *
+ * <pre>{@code
+ * try (HookedModel model = TorchScriptModel.load(Path.of("resnet18.pt"), Device.cpu());
+ *     ScoreCam cam = ScoreCam.on(model).layer("layer4").build();
+ *     Saliency map = cam.explain(input, Target.ofClass(242))) {
+ *   float[][] values = map.toArray();
+ * }
+ * }</pre>
+ *
+ * <p>With A for the activation maps of the target layer, X for the input, f for the target's score
+ * and U for the upsampling to the input's size: Mₖ = the min-max of U(Aₖ), sₖ = f(X ∘ Mₖ), w =
+ * softmax s, and the saliency map is ReLU(Σ wₖ·U(Aₖ)); {@link Recipe} says how the published
+ * implementations differ.
+ *
+ * <p>Immutable and safe for several threads; built once and used for any number of inputs. Memory
+ * beyond the network's own is one chunk of masked inputs for each thread and the activation maps,
+ * whatever the number of channels.
+ */
+public final class ScoreCam implements AutoCloseable {
+  /** How many masked inputs are scored at once unless {@link Builder#batch} says otherwise. */
+  public static final int DEFAULT_BATCH = 32;
+
+  private final HookedModel model;
+  private final List<String> layers;
+  private final Recipe recipe;
+  private final ChannelSelection channels;
+  private final int batch;
+  private final Masker masker;
+  private final ProgressListener progress;
+  private final ChunkPool chunks = new ChunkPool();
+  private volatile boolean closed;
+
+  private ScoreCam(Builder builder) {
+    this.model = builder.model;
+    this.layers = List.copyOf(builder.layers);
+    this.recipe = builder.recipe;
+    this.channels = builder.channels;
+    this.batch = builder.batch;
+    this.masker = builder.masker;
+    this.progress = builder.progress;
+  }
+
+  /**
+   * Starts to build.
+   *
+   * @param model the network; stays the caller's, and must stay open while the result is used
+   * @return a builder with the seed's recipe and all channels
+   */
+  public static Builder on(HookedModel model) {
+    return new Builder(model);
+  }
+
+  /** Collects what a {@link ScoreCam} needs. */
+  public static final class Builder {
+    private final HookedModel model;
+    private final List<String> layers = new ArrayList<>();
+    private Recipe recipe = Recipe.TISKW;
+    private ChannelSelection channels = ChannelSelection.all();
+    private int batch = DEFAULT_BATCH;
+    private Masker masker = new TensorMasker();
+    private ProgressListener progress = (scored, total) -> {};
+
+    private Builder(HookedModel model) {
+      this.model = model;
+    }
+
+    /**
+     * Adds a target layer, whose activation maps are explained.
+     *
+     * @param path its dotted path
+     * @return this builder
+     */
+    public Builder layer(String path) {
+      layers.add(path);
+      return this;
+    }
+
+    /**
+     * Adds target layers.
+     *
+     * @param paths their dotted paths
+     * @return this builder
+     */
+    public Builder layers(String... paths) {
+      Collections.addAll(layers, paths);
+      return this;
+    }
+
+    /**
+     * Chooses which variant is computed.
+     *
+     * @param chosen {@link Recipe#TISKW} unless set
+     * @return this builder
+     */
+    public Builder recipe(Recipe chosen) {
+      this.recipe = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses which channels are scored.
+     *
+     * @param chosen all unless set
+     * @return this builder
+     */
+    public Builder channels(ChannelSelection chosen) {
+      this.channels = chosen;
+      return this;
+    }
+
+    /**
+     * Sets how many masked inputs the network sees at once. The map does not depend on it.
+     *
+     * @param rows {@link #DEFAULT_BATCH} unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder batch(int rows) {
+      if (rows < 1) {
+        throw new IllegalArgumentException("a batch has at least 1 masked input, not " + rows);
+      }
+      this.batch = rows;
+      return this;
+    }
+
+    /**
+     * Chooses what computes the masked inputs.
+     *
+     * @param chosen LibTorch's operations unless set
+     * @return this builder
+     */
+    public Builder masker(Masker chosen) {
+      this.masker = chosen;
+      return this;
+    }
+
+    /**
+     * Has progress reported.
+     *
+     * @param listener is called after each chunk
+     * @return this builder
+     */
+    public Builder progress(ProgressListener listener) {
+      this.progress = listener;
+      return this;
+    }
+
+    /**
+     * Builds.
+     *
+     * @return owned by the caller
+     * @throws IllegalArgumentException if no layer was named, or one twice
+     * @throws LayerException if the network has no such layer or it cannot be captured
+     */
+    public ScoreCam build() {
+      if (layers.isEmpty()) {
+        throw new IllegalArgumentException("name at least one target layer");
+      }
+      if (layers.stream().distinct().count() < layers.size()) {
+        throw new IllegalArgumentException("a target layer is named twice: " + layers);
+      }
+      for (String layer : layers) {
+        model.registerForwardHook(layer, (path, output) -> {}).close();
+      }
+      return new ScoreCam(this);
+    }
+  }
+
+  /**
+   * Explains one input.
+   *
+   * @param input float32 [1, C, H, W] or [C, H, W] on any device; not changed
+   * @param target what is explained
+   * @return the saliency map, fused where there are several target layers; owned by the caller
+   * @throws InputException if the input is empty, not finite, or the network cannot run it
+   * @throws TargetException if the target does not fit the network's output
+   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
+   * @throws org.scorecam.runtime.NativeMemoryException if there is not enough native memory
+   */
+  public Saliency explain(Tensor input, Target target) {
+    List<Saliency> maps = explainLayers(input, target);
+    if (maps.size() == 1) {
+      return maps.get(0);
+    }
+    try {
+      return Saliency.fuse(maps);
+    } finally {
+      maps.forEach(Saliency::close);
+    }
+  }
+
+  /**
+   * Explains a picture with its channels last.
+   *
+   * @param image H×W×C values, preprocessed as the network wants them
+   * @param target what is explained
+   * @return as {@link #explain(Tensor, Target)}
+   */
+  public Saliency explain(float[][][] image, Target target) {
+    try (Tensor input = Tensors.ofImage(image)) {
+      return explain(input, target);
+    }
+  }
+
+  /**
+   * Explains a picture of one channel.
+   *
+   * @param image H×W values, preprocessed as the network wants them
+   * @param target what is explained
+   * @return as {@link #explain(Tensor, Target)}
+   */
+  public Saliency explain(float[][] image, Target target) {
+    try (Tensor input = Tensors.ofImage(image)) {
+      return explain(input, target);
+    }
+  }
+
+  /**
+   * Explains one input at each target layer.
+   *
+   * @param input as for {@link #explain(Tensor, Target)}
+   * @param target what is explained
+   * @return a saliency for each layer in the order of the builder, each owned by the caller
+   */
+  public List<Saliency> explainLayers(Tensor input, Target target) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor batched = input.dim() == 3 ? input.unsqueeze(0) : input;
+      if (batched.dim() == 4 && batched.size(0) != 1) {
+        throw new InputException(
+            "one input has the shape [1, C, H, W], not %s; explainBatch takes several"
+                .formatted(Tensors.shapeOf(input)));
+      }
+      return explainBatchLayers(batched, List.of(target)).get(0);
+    }
+  }
+
+  /**
+   * Explains several inputs; their masked inputs share chunks.
+   *
+   * @param inputs float32 [N, C, H, W] on any device; not changed
+   * @param targets N targets
+   * @return N saliency maps, fused where there are several target layers, each owned by the caller
+   * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets
+   */
+  public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
+    List<Saliency> fused = new ArrayList<>();
+    for (List<Saliency> maps : explainBatchLayers(inputs, targets)) {
+      if (maps.size() == 1) {
+        fused.add(maps.get(0));
+      } else {
+        fused.add(Saliency.fuse(maps));
+        maps.forEach(Saliency::close);
+      }
+    }
+    return fused;
+  }
+
+  /**
+   * Explains several inputs at each target layer.
+   *
+   * @param inputs as for {@link #explainBatch}
+   * @param targets N targets
+   * @return for each input a saliency for each layer, each owned by the caller
+   */
+  public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
+    requireOpen();
+    try (NativeScope scope = NativeScope.open()) {
+      requireUsable(inputs, targets);
+      Tensor onDevice = inputs.to(model.device().toTorch(), ScalarType.Float).contiguous();
+      List<List<Saliency>> results = new ArrayList<>();
+      try {
+        // The first pass has no more inputs at once than a chunk has.
+        for (long first = 0; first < inputs.size(0); first += batch) {
+          long count = Math.min(batch, inputs.size(0) - first);
+          Tensor group = onDevice.narrow(0, first, count);
+          results.addAll(explainGroup(group, targets.subList((int) first, (int) (first + count))));
+        }
+        return results;
+      } catch (RuntimeException | Error e) {
+        results.forEach(maps -> maps.forEach(Saliency::close));
+        throw e;
+      }
+    }
+  }
+
+  /** Frees the chunks. The model stays open. Closing again does nothing. */
+  @Override
+  public void close() {
+    closed = true;
+    chunks.close();
+  }
+
+  private List<List<Saliency>> explainGroup(Tensor images, List<Target> targets) {
+    List<Explanation> explanations = new ArrayList<>();
+    List<Saliency> maps = new ArrayList<>();
+    try (NativeScope scope = NativeScope.open();
+        Capture capture = model.capture(images, layers)) {
+      for (int i = 0; i < targets.size(); i++) {
+        addExplanations(explanations, capture, images, i, targets.get(i));
+      }
+      score(explanations, images);
+      for (Explanation explanation : explanations) {
+        maps.add(explanation.toSaliency());
+      }
+    } catch (RuntimeException | Error e) {
+      maps.forEach(Saliency::close);
+      throw e;
+    } finally {
+      explanations.forEach(Explanation::close);
+    }
+    List<List<Saliency>> byImage = new ArrayList<>();
+    for (int i = 0; i < maps.size(); i += layers.size()) {
+      byImage.add(List.copyOf(maps.subList(i, i + layers.size())));
+    }
+    return byImage;
+  }
+
+  private void addExplanations(
+      List<Explanation> explanations, Capture capture, Tensor images, int i, Target target) {
+    Tensor output = Explanation.scored(target, recipe, capture.output());
+    if (output.dim() < 1 || output.size(0) != images.size(0)) {
+      throw new TargetException(
+          "the network's output must have one row for each of the %d inputs; its shape is %s"
+              .formatted(images.size(0), Tensors.shapeOf(output)));
+    }
+    Tensor row = output.narrow(0, i, 1);
+    Target resolved = target.resolve(row);
+    float referenceScore = resolved.scores(row).item_float();
+    for (int l = 0; l < layers.size(); l++) {
+      Tensor maps = capture.activations().get(l);
+      requireMaps(layers.get(l), maps, images.size(0));
+      explanations.add(
+          new Explanation(
+              layers.get(l),
+              maps.select(0, i).to(ScalarType.Float).contiguous(),
+              images.select(0, i),
+              resolved,
+              referenceScore,
+              recipe,
+              channels,
+              masker));
+    }
+  }
+
+  private void score(List<Explanation> explanations, Tensor images) {
+    long passes = ChunkedScoring.totalPasses(explanations);
+    if (passes == 0) {
+      return;
+    }
+    Scorer scorer = model.scorer();
+    long[] shape = images.shape();
+    shape[0] = ChunkedScoring.rowsPerChunk(passes, batch);
+    Tensor chunk = chunks.take(shape, scorer, model.device());
+    try {
+      new ChunkedScoring(explanations, scorer, progress).run(chunk);
+    } finally {
+      chunks.giveBack(chunk);
+    }
+  }
+
+  private static void requireUsable(Tensor inputs, List<Target> targets) {
+    String shape = Tensors.shapeOf(inputs);
+    if (inputs.dim() != 4) {
+      throw new InputException("inputs have the shape [N, C, H, W], not " + shape);
+    }
+    if (inputs.numel() == 0) {
+      throw new InputException("an input of shape %s is empty".formatted(shape));
+    }
+    if (inputs.size(0) != targets.size()) {
+      throw new InputException(
+          "%d inputs need as many targets, not %d".formatted(inputs.size(0), targets.size()));
+    }
+    if (!inputs.is_floating_point()) {
+      throw new InputException("inputs are floating-point, not " + inputs.scalar_type().toString());
+    }
+    if (!inputs.isfinite().all().item().toBool()) {
+      throw new InputException("the input of shape %s holds NaN or infinities".formatted(shape));
+    }
+  }
+
+  private static void requireMaps(String layer, Tensor maps, long images) {
+    if (maps.dim() != 4 || maps.size(0) != images || maps.numel() == 0) {
+      throw new LayerException(
+          "layer '%s' puts out a tensor of shape %s; activation maps have the shape [%d, K, h, w]"
+              .formatted(layer, Tensors.shapeOf(maps), images));
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("this ScoreCam is closed");
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package org.scorecam.mask;
+
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/** Makes masked inputs with LibTorch's own operations, on any device that it supports. */
+public final class TensorMasker implements Masker {
+  /** A masker without state. */
+  public TensorMasker() {}
+
+  @Override
+  public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
+    try (NativeScope scope = NativeScope.open()) {
+      T_TensorTensor_T range = rangeOf(activations.flatten(1, 2), 1, false);
+      ChannelFacts facts =
+          new ChannelFacts(Tensors.toArray(range.get0()), Tensors.toArray(range.get1()));
+      // A constant map must stay exactly so: upsampling's rounding would be normalised to noise.
+      Tensor varying = range.get0().ne(range.get1()).view(-1, 1, 1);
+      Tensor maps = activations.where(varying, new Scalar(0.0f));
+      return new Operations(scope.keep(maps), image, rule, facts);
+    }
+  }
+
+  @Override
+  public String description() {
+    return "LibTorch operations";
+  }
+
+  private static T_TensorTensor_T rangeOf(Tensor maps, long dimension, boolean keep) {
+    return torch.aminmax(maps, new LongOptional(dimension), keep);
+  }
+
+  private record Operations(Tensor maps, Tensor image, MaskRule rule, ChannelFacts facts)
+      implements Masks {
+    @Override
+    public void write(long[] channels, Tensor rows) {
+      try (NativeScope scope = NativeScope.open()) {
+        Tensor indices = Tensor.create(channels).to(maps.device(), torch.ScalarType.Long);
+        Tensor selected = maps.index_select(0, indices).unsqueeze(1); // [b, 1, h, w]
+        boolean before = rule.order() == MaskRule.Order.BEFORE_UPSAMPLING;
+        Tensor small = before ? normalised(selected) : selected;
+        Tensor large = rule.upsampling().apply(small, image.size(1), image.size(2));
+        Tensor masks = before ? large : normalised(large); // [b, 1, H, W]
+        torch.mul_out(rows, masks, image);
+      }
+    }
+
+    private Tensor normalised(Tensor maps) {
+      T_TensorTensor_T range = rangeOf(maps.flatten(1, -1), 1, true);
+      Tensor minima = range.get0().view(-1, 1, 1, 1);
+      Tensor span = range.get1().view(-1, 1, 1, 1).sub(minima);
+      Tensor divisor = span.add(new Scalar(rule.epsilon()));
+      // Without an epsilon a constant map would be 0/0; its mask is 0.
+      return maps.sub(minima).div_(divisor.where(divisor.ne(new Scalar(0.0)), new Scalar(1.0)));
+    }
+
+    @Override
+    public void close() {
+      maps.close();
+    }
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * Score-CAM: saliency maps of any network, without gradients.
+ *
+ * <p>{@link org.scorecam.ScoreCam} is built once on a {@link org.scorecam.model.HookedModel} and
+ * explains any number of inputs; a {@link org.scorecam.Target} says what is explained, a {@link
+ * org.scorecam.Recipe} which of the published variants is computed, and a {@link
+ * org.scorecam.Saliency} is the result.
+ *
+ * <p>The method: H. Wang et al., <a href="https://arxiv.org/abs/1910.01279">Score-CAM:
+ * Score-Weighted Visual Explanations for Convolutional Neural Networks</a>, CVPR workshops 2020.
+ */
+package org.scorecam;
