@@ -5,6 +5,7 @@ import static java.util.stream.Collectors.joining;
 import java.util.List;
 import org.scorecam.mask.MaskRule;
 import org.scorecam.mask.Upsampling;
+import org.scorecam.model.RepeatedCall;
 
 /**
  * One way to compute Score-CAM. The published implementations differ in every step and give
@@ -16,6 +17,7 @@ import org.scorecam.mask.Upsampling;
  * @param weighting how scores become channel weights
  * @param constantChannels whether channels with a constant map take part
  * @param finish how the weighted sum becomes the map
+ * @param repeatedCall which output counts of a layer that the network calls several times
  */
 public record Recipe(
     String name,
@@ -23,7 +25,8 @@ public record Recipe(
     Score score,
     Weighting weighting,
     ConstantChannels constantChannels,
-    MapFinish finish) {
+    MapFinish finish,
+    RepeatedCall repeatedCall) {
 
   /** What of the network's output a target sees. */
   public enum Score {
@@ -54,13 +57,14 @@ public record Recipe(
           Score.OUTPUT,
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
-          MapFinish.RELU);
+          MapFinish.RELU,
+          RepeatedCall.LAST);
 
   /**
    * That of jacobgil/pytorch-grad-cam.
    *
    * <p>Bilinear upsampling with aligned corners, then min-max with ε = 1e-8; softmax; the map is
-   * scaled to [0, 1] before and after it is resized.
+   * scaled to [0, 1] before and after it is resized. It alone looks at the first call of a layer.
    */
   public static final Recipe PYTORCH_GRAD_CAM =
       new Recipe(
@@ -69,7 +73,8 @@ public record Recipe(
           Score.OUTPUT,
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
-          MapFinish.SCALE_RESIZE_SCALE);
+          MapFinish.SCALE_RESIZE_SCALE,
+          RepeatedCall.FIRST);
 
   /**
    * That of frgfm/torch-cam.
@@ -84,7 +89,8 @@ public record Recipe(
           Score.OUTPUT,
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
-          MapFinish.LAYER_SIZE_MIN_MAX);
+          MapFinish.LAYER_SIZE_MIN_MAX,
+          RepeatedCall.LAST);
 
   /**
    * That of the paper's first author, haofanwang/Score-CAM.
@@ -99,7 +105,8 @@ public record Recipe(
           Score.PROBABILITY,
           Weighting.SCORE,
           ConstantChannels.SKIPPED,
-          MapFinish.RELU_MIN_MAX);
+          MapFinish.RELU_MIN_MAX,
+          RepeatedCall.LAST);
 
   private static final List<Recipe> PUBLISHED =
       List.of(TISKW, PYTORCH_GRAD_CAM, TORCHCAM, HAOFANWANG);

@@ -315,7 +315,7 @@ public final class ScoreCam implements AutoCloseable {
     List<Explanation> explanations = new ArrayList<>();
     List<Saliency> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        Capture capture = model.capture(images, layers)) {
+        Capture capture = model.capture(images, layers, recipe.repeatedCall())) {
       for (int i = 0; i < targets.size(); i++) {
         addExplanations(explanations, capture, images, i, targets.get(i));
       }

@@ -26,12 +26,13 @@ final class HookedFunction implements AutoCloseable {
   }
 
   /** Rewrites the network's forward for some layers. */
-  static HookedFunction of(JitModule module, List<String> layers) {
+  static HookedFunction of(JitModule module, List<String> layers, RepeatedCall counted) {
     try (NativeScope scope = NativeScope.open()) {
       CompilationUnit unit = new CompilationUnit();
       Function function =
           unit.create_function(
-              new QualifiedName("scorecam.hooked_forward"), HookedGraph.of(module, layers));
+              new QualifiedName("scorecam.hooked_forward"),
+              HookedGraph.of(module, layers, counted));
       return new HookedFunction(scope.keep(unit), function);
     }
   }

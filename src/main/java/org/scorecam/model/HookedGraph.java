@@ -42,13 +42,15 @@ final class HookedGraph {
   private static final Pattern FORWARD = Pattern.compile("forward\\d*");
 
   private final JitModule root;
+  private final RepeatedCall counted;
   private final Graph graph;
 
   /** The copies of the wanted layers' outputs, by the layers' paths, in the order asked for. */
   private final Map<String, Value> copies = new LinkedHashMap<>();
 
-  private HookedGraph(JitModule root, List<String> layers) {
+  private HookedGraph(JitModule root, List<String> layers, RepeatedCall counted) {
     this.root = root;
+    this.counted = counted;
     this.graph = root.get_method("forward").graph().copy();
     for (String layer : layers) {
       copies.put(layer, null);
@@ -63,11 +65,12 @@ final class HookedGraph {
    *
    * @param root the network
    * @param layers paths of submodules that exist, each once
+   * @param counted which call of a layer that is called several times
    * @return a graph that lives as long as the scope that is open
    * @throws LayerException if a layer's output cannot be captured, with the reason
    */
-  static Graph of(JitModule root, List<String> layers) {
-    HookedGraph hooked = new HookedGraph(root, layers);
+  static Graph of(JitModule root, List<String> layers, RepeatedCall counted) {
+    HookedGraph hooked = new HookedGraph(root, layers, counted);
     while (hooked.inlineOneLevel()) {
       // Each round brings the calls one module deeper into the graph.
     }
@@ -107,9 +110,7 @@ final class HookedGraph {
       throw new LayerException(
           "the output of layer '%s' is a %s; a tensor is needed".formatted(call.path, type));
     }
-    Value earlier = copies.get(call.path);
-    // Of several calls the last one counts, as a hook in PyTorch that stores what it sees.
-    if (earlier == null || earlier.node().isBefore(call.node)) {
+    if (counts(call)) {
       JitNode copy = graph.create(Symbol.fromQualString("aten::clone"));
       JitNode sameLayout = graph.createNone();
       copy.insertAfter(call.node);
@@ -118,6 +119,16 @@ final class HookedGraph {
       copy.addInput(sameLayout.output());
       copies.put(call.path, copy.output());
     }
+  }
+
+  private boolean counts(Call call) {
+    Value copied = copies.get(call.path);
+    if (copied == null) {
+      return true;
+    }
+    JitNode copy = copied.node();
+    boolean itsOwn = copy.input(0).node().equals(call.node);
+    return !itsOwn && (counted == RepeatedCall.LAST) == copy.isBefore(call.node);
   }
 
   private static boolean isBelow(String layer, String path) {

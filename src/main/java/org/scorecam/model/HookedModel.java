@@ -40,11 +40,12 @@ public interface HookedModel extends AutoCloseable {
    *
    * @param input float32 [N, C, H, W] on any device
    * @param layers dotted paths
+   * @param counted which call of a layer that is called several times
    * @return the network's output and the layers' outputs, owned by the caller
    * @throws LayerException as {@link #registerForwardHook} throws it
    * @throws InputException if the network cannot run this input
    */
-  Capture capture(Tensor input, List<String> layers);
+  Capture capture(Tensor input, List<String> layers, RepeatedCall counted);
 
   /**
    * The network's layers, parents before children, without the root.

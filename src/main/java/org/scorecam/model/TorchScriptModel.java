@@ -39,12 +39,14 @@ public final class TorchScriptModel implements HookedModel {
   private final Map<Long, Hook> hooks = new ConcurrentSkipListMap<>();
 
   private final AtomicLong registrations = new AtomicLong();
-  private final Map<List<String>, HookedFunction> functions = new ConcurrentHashMap<>();
+  private final Map<Watched, HookedFunction> functions = new ConcurrentHashMap<>();
   private volatile long[] lastShape;
   private FrozenScorer scorer;
   private volatile boolean closed;
 
   private record Hook(String layer, ForwardHook hook) {}
+
+  private record Watched(List<String> layers, RepeatedCall counted) {}
 
   private TorchScriptModel(JitModule module, Device device) {
     this.module = module;
@@ -97,7 +99,7 @@ public final class TorchScriptModel implements HookedModel {
 
   @Override
   public HookHandle registerForwardHook(String layer, ForwardHook hook) {
-    functionFor(List.of(layer));
+    functionFor(List.of(layer), RepeatedCall.LAST);
     long registration = registrations.incrementAndGet();
     hooks.put(registration, new Hook(layer, hook));
     return () -> hooks.remove(registration);
@@ -107,7 +109,7 @@ public final class TorchScriptModel implements HookedModel {
   public ModelOutput forward(Tensor input) {
     List<Hook> present = List.copyOf(hooks.values());
     List<String> layers = present.stream().map(Hook::layer).distinct().toList();
-    Capture capture = capture(input, layers);
+    Capture capture = capture(input, layers, RepeatedCall.LAST);
     try {
       for (Hook hook : present) {
         hook.hook.onForward(hook.layer, capture.activations().get(layers.indexOf(hook.layer)));
@@ -122,8 +124,8 @@ public final class TorchScriptModel implements HookedModel {
   }
 
   @Override
-  public Capture capture(Tensor input, List<String> layers) {
-    HookedFunction function = functionFor(layers);
+  public Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
+    HookedFunction function = functionFor(layers, counted);
     try (NativeScope scope = NativeScope.open()) {
       Tensor placed = input.to(device.toTorch(), input.scalar_type());
       Capture capture =
@@ -149,7 +151,7 @@ public final class TorchScriptModel implements HookedModel {
     List<String> watched = types.keySet().stream().filter(this::isCapturable).toList();
     Map<String, List<Long>> shapes = new HashMap<>();
     try (NativeScope scope = NativeScope.open();
-        Capture capture = capture(torch.zeros(inputShape), watched)) {
+        Capture capture = capture(torch.zeros(inputShape), watched, RepeatedCall.LAST)) {
       for (int i = 0; i < watched.size(); i++) {
         shapes.put(
             watched.get(i), LongStream.of(capture.activations().get(i).shape()).boxed().toList());
@@ -160,18 +162,19 @@ public final class TorchScriptModel implements HookedModel {
 
   private boolean isCapturable(String layer) {
     try (NativeScope scope = NativeScope.open()) {
-      HookedGraph.of(module, List.of(layer));
+      HookedGraph.of(module, List.of(layer), RepeatedCall.LAST);
       return true;
     } catch (LayerException e) {
       return false;
     }
   }
 
-  private HookedFunction functionFor(List<String> layers) {
+  private HookedFunction functionFor(List<String> layers, RepeatedCall counted) {
     requireOpen();
     layers.forEach(layer -> TorchScriptModules.requireLayer(layer, types));
     return functions.computeIfAbsent(
-        List.copyOf(layers), wanted -> HookedFunction.of(module, wanted));
+        new Watched(List.copyOf(layers), counted),
+        watched -> HookedFunction.of(module, watched.layers, watched.counted));
   }
 
   @Override
