@@ -17,7 +17,7 @@ final class Damage implements IIOReadWarningListener {
   public void warningOccurred(ImageReader source, String warning) {
     String words = warning.toLowerCase(Locale.ROOT);
     boolean lost =
-        words.contains("truncated")
+        words.contains("truncated file")
             || words.contains("premature end")
             || words.contains("corrupt jpeg data");
     // Padding before the end marker, which some cameras write, costs nothing.

@@ -7,6 +7,7 @@ import com.twelvemonkeys.imageio.plugins.jpeg.JPEGImageReaderSpi;
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
@@ -56,6 +57,7 @@ final class PictureDecoder {
     } catch (IOException e) {
       throw damaged(name, "PNG", e);
     }
+    Picture.checkSize(file.width(), file.height(), "picture " + name);
     return decode(
         ImageIO.getImageReadersByFormatName("png").next(), data, name, "PNG", file.orientation());
   }
@@ -91,11 +93,14 @@ final class PictureDecoder {
 
   private static InputException damaged(String name, String format, Exception cause) {
     String words = cause.getMessage();
-    if (words == null || words.isBlank()) {
+    if (cause instanceof EOFException) {
+      words = "it ends too early";
+    } else if (words == null || words.isBlank()) {
       words = cause.getClass().getSimpleName();
     }
     return new InputException(
-        "picture " + name + ": is a damaged " + format + ": " + words.lines().findFirst().get(),
+        "picture %s: is a damaged or unsupported %s: %s"
+            .formatted(name, format, words.lines().findFirst().orElseThrow()),
         cause);
   }
 

@@ -7,14 +7,17 @@ import java.util.Arrays;
 import java.util.zip.CRC32;
 
 /**
- * What ImageIO leaves undone about PNG files: checksums, a missing end, and the EXIF block.
+ * What ImageIO leaves undone about PNG files: checksums, a missing end, a size of nothing, and the
+ * EXIF block.
  *
  * <p>A PNG file is a signature and a sequence of chunks, each a length, a type, data and a checksum
  * of type and data (W3C, "Portable Network Graphics (PNG) Specification", section 5).
  *
+ * @param width columns, by the header
+ * @param height rows, by the header
  * @param orientation how the pixels are to be turned
  */
-record PngFile(Orientation orientation) {
+record PngFile(long width, long height, Orientation orientation) {
   private static final int SIGNATURE_LENGTH = 8;
 
   /** Length, type and checksum. */
@@ -23,6 +26,8 @@ record PngFile(Orientation orientation) {
   /** Walks all chunks; those that a decoder may skip may be damaged. */
   static PngFile check(byte[] data) throws IOException {
     ByteBuffer buffer = ByteBuffer.wrap(data).position(SIGNATURE_LENGTH);
+    long width = -1;
+    long height = -1;
     Orientation orientation = Orientation.UPRIGHT;
     while (true) {
       if (buffer.remaining() < CHUNK_OVERHEAD) {
@@ -40,11 +45,18 @@ record PngFile(Orientation orientation) {
       if (critical && (int) crc.getValue() != buffer.getInt(start + 8 + length)) {
         throw new IOException("the checksum of a chunk " + printable(type) + " is wrong");
       }
+      if (type.equals("IHDR") && length >= 8) {
+        width = Integer.toUnsignedLong(buffer.getInt(start + 8));
+        height = Integer.toUnsignedLong(buffer.getInt(start + 12));
+      }
       if (type.equals("eXIf")) {
         orientation = Orientation.ofTiff(Arrays.copyOfRange(data, start + 8, start + 8 + length));
       }
       if (type.equals("IEND")) {
-        return new PngFile(orientation);
+        if (width < 0) {
+          throw new IOException("it has no header");
+        }
+        return new PngFile(width, height, orientation);
       }
       buffer.position(start + CHUNK_OVERHEAD + length);
     }

@@ -5,8 +5,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32;
+import java.util.zip.DeflaterOutputStream;
 
 /** The pictures of the tests' resources, and files made byte by byte. */
 final class TestPictures {
@@ -38,20 +40,28 @@ final class TestPictures {
     return largest;
   }
 
-  /** A JPEG with an APP1 segment put behind its start marker. */
   static byte[] withExifOrientation(byte[] jpeg, int orientation, boolean littleEndian) {
-    ByteBuffer exif = ByteBuffer.allocate(4 + 6 + tiff(orientation, littleEndian).length);
-    exif.putShort((short) 0xffe1).putShort((short) (exif.capacity() - 2));
-    exif.put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(tiff(orientation, littleEndian));
-    ByteBuffer all = ByteBuffer.allocate(jpeg.length + exif.capacity());
-    all.put(jpeg, 0, 2).put(exif.array()).put(jpeg, 2, jpeg.length - 2);
+    return withSegment(jpeg, 0xe1, "Exif\0\0", tiff(orientation, littleEndian));
+  }
+
+  static byte[] withColourProfile(byte[] jpeg, byte[] profile) {
+    return withSegment(jpeg, 0xe2, "ICC_PROFILE\0\1\1", profile);
+  }
+
+  /** A JPEG with a segment put behind its start marker. */
+  private static byte[] withSegment(byte[] jpeg, int marker, String name, byte[] data) {
+    byte[] prefix = name.getBytes(StandardCharsets.US_ASCII);
+    int length = 2 + prefix.length + data.length;
+    ByteBuffer all = ByteBuffer.allocate(jpeg.length + 2 + length);
+    all.put(jpeg, 0, 2).put((byte) 0xff).put((byte) marker).putShort((short) length);
+    all.put(prefix).put(data).put(jpeg, 2, jpeg.length - 2);
     return all.array();
   }
 
   /** An EXIF block with another tag before the orientation. */
   static byte[] tiff(int orientation, boolean littleEndian) {
     ByteBuffer tiff = ByteBuffer.allocate(8 + 2 + 2 * 12 + 4);
-    tiff.order(littleEndian ? java.nio.ByteOrder.LITTLE_ENDIAN : java.nio.ByteOrder.BIG_ENDIAN);
+    tiff.order(littleEndian ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
     tiff.put((byte) (littleEndian ? 'I' : 'M')).put((byte) (littleEndian ? 'I' : 'M'));
     tiff.putShort((short) 42).putInt(8).putShort((short) 2);
     tiff.putShort((short) 0x0100).putShort((short) 4).putInt(1).putInt(64);
@@ -101,7 +111,7 @@ final class TestPictures {
       raw[i] = (byte) filteredBytes[i];
     }
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    try (var deflater = new java.util.zip.DeflaterOutputStream(out)) {
+    try (var deflater = new DeflaterOutputStream(out)) {
       deflater.write(raw);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
