@@ -1,0 +1,261 @@
+package org.scorecam.image;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Objects;
+import org.scorecam.runtime.FileErrors;
+import org.scorecam.runtime.InputException;
+
+/**
+ * A picture of 8-bit sRGB pixels without transparency.
+ *
+ * <p>Read from PNG and JPEG, told apart by their first bytes and not by the name:
+ *
+ * <ul>
+ *   <li><b>Kinds.</b> Grey, palette, colour, 1 to 16 bits (of 16 the high byte is kept), interlaced
+ *       PNG; grey, colour, CMYK and YCCK, baseline and progressive JPEG.
+ *   <li><b>Transparency</b> is laid over white, as a page would show it.
+ *   <li><b>Colour profiles</b> of colour JPEGs are converted to sRGB; those of PNGs and of grey
+ *       pictures are ignored.
+ *   <li><b>EXIF orientation</b> is applied: the pixels come as the picture is meant to be seen.
+ *   <li><b>Damage is an error.</b> A truncated file is never a half-grey picture: what the decoders
+ *       only warn of is thrown, and the checksums of PNGs are verified.
+ *   <li><b>Size.</b> Pictures of more pixels than {@value #DEFAULT_MAX_PIXELS}, or than {@code
+ *       -Dscorecam.image.maxPixels=…} says, are refused before anything is decoded: a small file
+ *       can unfold to any size.
+ * </ul>
+ */
+public final class Picture {
+  /** System property: the most pixels that a picture may have. */
+  public static final String MAX_PIXELS = "scorecam.image.maxPixels";
+
+  /** The most pixels that a picture may have if {@link #MAX_PIXELS} is not set. */
+  public static final long DEFAULT_MAX_PIXELS = 100_000_000;
+
+  /** What Java arrays can hold at three bytes a pixel, whatever the property says. */
+  private static final long ARRAY_MAX_PIXELS = (Integer.MAX_VALUE - 8) / 3;
+
+  private final int width;
+  private final int height;
+
+  /** Interleaved: red, green and blue of the top left pixel, then of the next in its row. */
+  private final byte[] rgb;
+
+  /** Takes the array as it is. */
+  Picture(int width, int height, byte[] rgb) {
+    if (rgb.length != 3L * width * height) {
+      throw new IllegalArgumentException(
+          "a picture of %d x %d pixels takes %d bytes, not %d"
+              .formatted(width, height, 3L * width * height, rgb.length));
+    }
+    this.width = width;
+    this.height = height;
+    this.rgb = rgb;
+  }
+
+  /**
+   * Reads a PNG or JPEG file.
+   *
+   * @param file the file
+   * @return the picture
+   * @throws InputException if the file is missing, a folder, empty, unreadable, neither PNG nor
+   *     JPEG, damaged, without pixels, or over the limit; the message names the file
+   */
+  public static Picture read(Path file) {
+    if (Files.isDirectory(file)) {
+      throw new InputException("picture " + file + ": is a folder");
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      return read(in, file.toString());
+    } catch (IOException e) {
+      throw new InputException("picture " + file + ": " + FileErrors.reasonOf(e), e);
+    }
+  }
+
+  /**
+   * Reads a PNG or JPEG picture from a stream, to the end of the stream.
+   *
+   * @param in the stream; the caller closes it
+   * @param name what messages call the picture
+   * @return the picture
+   * @throws InputException as {@link #read(Path)}
+   */
+  public static Picture read(InputStream in, String name) {
+    Objects.requireNonNull(name, "name");
+    try {
+      return PictureDecoder.decode(in, name);
+    } catch (IOException e) {
+      throw new InputException("picture " + name + ": " + FileErrors.reasonOf(e), e);
+    }
+  }
+
+  /**
+   * Decodes a PNG or JPEG picture.
+   *
+   * @param encoded the content of a file
+   * @param name what messages call the picture
+   * @return the picture
+   * @throws InputException as {@link #read(Path)}
+   */
+  public static Picture decode(byte[] encoded, String name) {
+    return read(new ByteArrayInputStream(encoded), name);
+  }
+
+  /**
+   * A picture of given pixels.
+   *
+   * @param width columns, at least 1
+   * @param height rows, at least 1
+   * @param rgb red, green, blue of each pixel, row by row from the top left; copied
+   * @return the picture
+   * @throws InputException if it has no pixels or more than the limit
+   * @throws IllegalArgumentException if there are not 3 · width · height bytes
+   */
+  public static Picture of(int width, int height, byte[] rgb) {
+    checkSize(width, height, "picture");
+    return new Picture(width, height, rgb.clone());
+  }
+
+  /**
+   * A picture of AWT's pixels, by the rules above for transparency and depth.
+   *
+   * @param image copied, of any type
+   * @return the picture
+   * @throws InputException if it has more pixels than the limit
+   */
+  public static Picture of(BufferedImage image) {
+    checkSize(image.getWidth(), image.getHeight(), "picture");
+    return Pixels.of(image);
+  }
+
+  /**
+   * Refuses sizes that no picture may have.
+   *
+   * @param what begins the message
+   */
+  static void checkSize(long width, long height, String what) {
+    if (width < 1 || height < 1) {
+      throw new InputException(
+          what + ": is " + width + " x " + height + ", which leaves no pixels");
+    }
+    long limit = Math.min(Long.getLong(MAX_PIXELS, DEFAULT_MAX_PIXELS), ARRAY_MAX_PIXELS);
+    // Divided, since the product of two sizes read from a file may not fit.
+    if (width > limit / height) {
+      throw new InputException(
+          "%s: is %d x %d, more than the limit of %d pixels (-D%s=…)"
+              .formatted(what, width, height, limit, MAX_PIXELS));
+    }
+  }
+
+  /**
+   * Columns.
+   *
+   * @return at least 1
+   */
+  public int width() {
+    return width;
+  }
+
+  /**
+   * Rows.
+   *
+   * @return at least 1
+   */
+  public int height() {
+    return height;
+  }
+
+  /**
+   * One pixel.
+   *
+   * @param x column, from 0 at the left
+   * @param y row, from 0 at the top
+   * @return red, green and blue as {@code 0xRRGGBB}
+   * @throws IndexOutOfBoundsException if there is no such pixel
+   */
+  public int rgb(int x, int y) {
+    int i = 3 * (Objects.checkIndex(y, height) * width + Objects.checkIndex(x, width));
+    return (rgb[i] & 0xff) << 16 | (rgb[i + 1] & 0xff) << 8 | (rgb[i + 2] & 0xff);
+  }
+
+  /**
+   * All pixels.
+   *
+   * @return a new array of red, green, blue of each pixel, row by row from the top left
+   */
+  public byte[] toBytes() {
+    return rgb.clone();
+  }
+
+  /** All pixels, not copied; nobody writes to it. */
+  byte[] bytes() {
+    return rgb;
+  }
+
+  /**
+   * The picture as AWT has them.
+   *
+   * @return a new image of type {@link BufferedImage#TYPE_3BYTE_BGR}
+   */
+  public BufferedImage toBufferedImage() {
+    return Pixels.toBufferedImage(this);
+  }
+
+  /**
+   * The picture at another size, stretched if the sides' ratio differs.
+   *
+   * @param newWidth columns, at least 1
+   * @param newHeight rows, at least 1
+   * @param interpolation the kernel; antialiased where the picture shrinks
+   * @return the resized picture, to the bit what PIL's {@code Image.resize} makes
+   * @throws InputException if the new picture has no pixels or more than the limit
+   */
+  public Picture resize(int newWidth, int newHeight, Interpolation interpolation) {
+    checkResize(newWidth, newHeight);
+    return new Picture(
+        newWidth,
+        newHeight,
+        Resampling.resize(rgb, width, height, 3, newWidth, newHeight, interpolation));
+  }
+
+  /** Refuses sizes that cannot be resized to. */
+  void checkResize(int newWidth, int newHeight) {
+    checkSize(newWidth, newHeight, "resized picture");
+    // What lies between the two passes, too.
+    checkSize(newWidth, height, "picture resized in width");
+  }
+
+  /**
+   * Writes the picture as PNG or JPEG (quality 0.95), by the name's ending; whole or not at all.
+   *
+   * @param file ends in {@code .png}, {@code .jpg} or {@code .jpeg}; replaced if it exists
+   * @throws org.scorecam.runtime.OutputException if the ending is another one or the file cannot be
+   *     written; nothing is left behind
+   */
+  public void write(Path file) {
+    PictureEncoder.write(this, file);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Picture picture
+        && width == picture.width
+        && height == picture.height
+        && Arrays.equals(rgb, picture.rgb);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * (31 * width + height) + Arrays.hashCode(rgb);
+  }
+
+  @Override
+  public String toString() {
+    return "Picture of " + width + " x " + height;
+  }
+}
