@@ -1,0 +1,25 @@
+package org.scorecam.cli;
+
+import java.io.PrintWriter;
+import org.scorecam.mask.TensorMasker;
+import org.scorecam.runtime.Diagnostics;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "diagnostics",
+    description = "Shows versions, platform, threads, devices, and what could be better.",
+    mixinStandardHelpOptions = true)
+final class DiagnosticsCommand implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Override
+  public void run() {
+    PrintWriter out = spec.commandLine().getOut();
+    Diagnostics found = Diagnostics.collect();
+    found.facts().forEach((name, value) -> out.printf("%-18s%s%n", name, value));
+    out.printf("%-18s%s%n", "masker", new TensorMasker().description());
+    found.advice().forEach(sentence -> out.printf("%-18s%s%n", "advice", sentence));
+  }
+}

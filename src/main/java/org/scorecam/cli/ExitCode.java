@@ -1,0 +1,32 @@
+package org.scorecam.cli;
+
+import org.scorecam.runtime.DeviceException;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.ModelException;
+import org.scorecam.runtime.NativeMemoryException;
+import org.scorecam.runtime.TargetException;
+
+/** What the process ends with. */
+final class ExitCode {
+  static final int DONE = 0;
+  static final int OTHER = 1;
+  static final int USAGE = 2;
+  static final int BAD_INPUT = 3;
+  static final int OUT_OF_MEMORY = 4;
+
+  private ExitCode() {}
+
+  static int of(Throwable thrown) {
+    if (thrown instanceof NativeMemoryException || thrown instanceof OutOfMemoryError) {
+      return OUT_OF_MEMORY;
+    }
+    boolean badInput =
+        thrown instanceof ModelException
+            || thrown instanceof LayerException
+            || thrown instanceof TargetException
+            || thrown instanceof InputException
+            || thrown instanceof DeviceException;
+    return badInput ? BAD_INPUT : OTHER;
+  }
+}

@@ -1,0 +1,103 @@
+package org.scorecam.cli;
+
+import java.io.OutputStreamWriter;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.Charset;
+import org.scorecam.runtime.ScoreCamException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The program: explains images, lists layers, and says how the machine is set up. */
+@Command(
+    name = "scorecam",
+    description = "Score-CAM: shows what a convolutional network looked at, without gradients.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    subcommands = {
+      ExplainCommand.class,
+      LayersCommand.class,
+      DiagnosticsCommand.class,
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:any other failure",
+      "2:wrong usage",
+      "3:bad model, layer, class, input or device",
+      "4:out of memory",
+    })
+public final class Main implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "On failure print the cause with its stack trace.")
+  private boolean verbose;
+
+  private Main() {}
+
+  /** Says which version this is. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {"scorecam " + (version == null ? "(development)" : version)};
+    }
+  }
+
+  /**
+   * Runs a command and ends the process with its exit code.
+   *
+   * @param arguments the command line
+   */
+  public static void main(String[] arguments) {
+    System.exit(run(writerTo(System.out), writerTo(System.err), arguments));
+  }
+
+  /**
+   * Runs a command.
+   *
+   * @param out for results
+   * @param err for messages
+   * @param arguments the command line
+   * @return the exit code
+   */
+  static int run(PrintWriter out, PrintWriter err, String... arguments) {
+    Main main = new Main();
+    return new CommandLine(main)
+        .setOut(out)
+        .setErr(err)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionExceptionHandler(
+            (thrown, commandLine, parsed) -> {
+              commandLine.getErr().println("scorecam: " + messageOf(thrown));
+              if (main.verbose) {
+                thrown.printStackTrace(commandLine.getErr());
+              }
+              return ExitCode.of(thrown);
+            })
+        .execute(arguments);
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Name a command.");
+  }
+
+  private static PrintWriter writerTo(PrintStream stream) {
+    return new PrintWriter(new OutputStreamWriter(stream, Charset.defaultCharset()), true);
+  }
+
+  private static String messageOf(Throwable thrown) {
+    return thrown instanceof ScoreCamException
+        ? thrown.getMessage()
+        : thrown.getClass().getSimpleName() + ": " + thrown.getMessage();
+  }
+}

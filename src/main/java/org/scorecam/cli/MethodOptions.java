@@ -1,0 +1,93 @@
+package org.scorecam.cli;
+
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.scorecam.ProgressListener;
+import org.scorecam.Recipe;
+import org.scorecam.ScoreCam;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.model.HookedModel;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** The options that say how it is explained. */
+final class MethodOptions {
+  @Option(
+      names = "--layer",
+      paramLabel = "PATH",
+      split = ",",
+      required = true,
+      description = "Target layer; several separated by commas are fused.")
+  private List<String> layers;
+
+  @Option(
+      names = "--recipe",
+      paramLabel = "NAME",
+      defaultValue = "tiskw",
+      converter = RecipeConverter.class,
+      description =
+          "tiskw, pytorch-grad-cam, torchcam or haofanwang; ${DEFAULT-VALUE} unless given.")
+  private Recipe recipe;
+
+  @Option(
+      names = "--channels",
+      paramLabel = "all|max:K",
+      defaultValue = "all",
+      converter = ChannelsConverter.class,
+      description = "Score all channels or the K with the largest maxima.")
+  private ChannelSelection channels;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "B",
+      defaultValue = "" + ScoreCam.DEFAULT_BATCH,
+      converter = Positive.class,
+      description = "Masked inputs scored at once; ${DEFAULT-VALUE} unless given.")
+  private Integer batch;
+
+  /** Whether several layers make one map. */
+  boolean fuses() {
+    return layers.size() > 1;
+  }
+
+  /** The explainer that the options ask for; owned by the caller. */
+  ScoreCam scoreCam(HookedModel model, ProgressListener progress) {
+    return ScoreCam.on(model)
+        .layers(layers.toArray(String[]::new))
+        .recipe(recipe)
+        .channels(channels)
+        .batch(batch)
+        .progress(progress)
+        .build();
+  }
+
+  private static final class RecipeConverter implements ITypeConverter<Recipe> {
+    @Override
+    public Recipe convert(String name) {
+      try {
+        return Recipe.named(name);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  private static final class ChannelsConverter implements ITypeConverter<ChannelSelection> {
+    private static final Pattern TOP = Pattern.compile("max:(\\d{1,9})");
+
+    @Override
+    public ChannelSelection convert(String text) {
+      if (text.equals("all")) {
+        return ChannelSelection.all();
+      }
+      Matcher top = TOP.matcher(text);
+      if (!top.matches() || Integer.parseInt(top.group(1)) == 0) {
+        throw new TypeConversionException(
+            "'%s' is no choice of channels; write all or max:K with K at least 1".formatted(text));
+      }
+      return ChannelSelection.topMax(Integer.parseInt(top.group(1)));
+    }
+  }
+}

@@ -1,0 +1,108 @@
+package org.scorecam.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.scorecam.image.Colormap;
+import org.scorecam.image.Interpolation;
+import org.scorecam.image.Overlay;
+import org.scorecam.runtime.OutputException;
+import picocli.CommandLine.Option;
+
+/** The options that say what is written. */
+final class OutputOptions {
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "The heatmap laid over the picture, at the picture's size.")
+  private Path overlay;
+
+  @Option(
+      names = "--heatmap",
+      paramLabel = "FILE",
+      description = "The heatmap alone, at the input's size.")
+  private Path heatmap;
+
+  @Option(
+      names = "--map",
+      paramLabel = "FILE.npy",
+      description = "The map as float32 H×W, or N×H×W for a tensor of several inputs.")
+  private Path map;
+
+  @Option(
+      names = "--weights",
+      paramLabel = "FILE.npy",
+      description = "The channel weights as float32 K, or N×K.")
+  private Path weights;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
+  private Path json;
+
+  @Option(
+      names = "--colormap",
+      paramLabel = "NAME",
+      defaultValue = "jet",
+      description = "${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} unless given.")
+  private Colormap colormap;
+
+  @Option(
+      names = "--opacity",
+      paramLabel = "0..1",
+      defaultValue = "0.5",
+      description = "Of the heatmap over the picture; ${DEFAULT-VALUE} unless given.")
+  private double opacity;
+
+  Path overlay() {
+    return overlay;
+  }
+
+  Path heatmap() {
+    return heatmap;
+  }
+
+  Path map() {
+    return map;
+  }
+
+  Path weights() {
+    return weights;
+  }
+
+  Path json() {
+    return json;
+  }
+
+  Colormap colormap() {
+    return colormap;
+  }
+
+  double opacity() {
+    return opacity;
+  }
+
+  Overlay overlayStyle() {
+    return new Overlay(colormap, opacity, Interpolation.BILINEAR);
+  }
+
+  /** Finds out before a long computation that its results could not be written. */
+  void requireFolders() {
+    Stream.of(overlay, heatmap, map, weights, json)
+        .filter(Objects::nonNull)
+        .forEach(
+            file -> {
+              Path folder = file.toAbsolutePath().getParent();
+              if (folder == null || !Files.isDirectory(folder)) {
+                throw new OutputException(
+                    "cannot write %s: there is no folder %s".formatted(file, folder));
+              }
+              if (!Files.isWritable(folder) || Files.isDirectory(file)) {
+                throw new OutputException(
+                    "cannot write %s: %s"
+                        .formatted(
+                            file,
+                            Files.isDirectory(file) ? "it is a folder" : "permission denied"));
+              }
+            });
+  }
+}

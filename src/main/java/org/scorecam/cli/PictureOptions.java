@@ -1,0 +1,41 @@
+package org.scorecam.cli;
+
+import org.scorecam.image.Interpolation;
+import org.scorecam.image.Preprocessing;
+import picocli.CommandLine.Option;
+
+/** The options that say how a picture becomes the network's input. */
+final class PictureOptions {
+  /** The presets. */
+  private enum Preset {
+    IMAGENET,
+    NONE
+  }
+
+  @Option(
+      names = "--preprocess",
+      paramLabel = "imagenet|none",
+      defaultValue = "imagenet",
+      description = "Resizing and normalisation of pictures; ${DEFAULT-VALUE} unless given.")
+  private Preset preset;
+
+  @Option(
+      names = "--size",
+      paramLabel = "WxH",
+      converter = Size.Converter.class,
+      description = "Stretch pictures to this size instead of the preset's resizing.")
+  private Size size;
+
+  @Option(names = "--grey", description = "The network takes one channel.")
+  private boolean grey;
+
+  /** What the options ask for. */
+  Preprocessing preprocessing() {
+    Preprocessing chosen =
+        preset == Preset.IMAGENET ? Preprocessing.imagenet() : Preprocessing.none();
+    if (size != null) {
+      chosen = chosen.stretch(size.width(), size.height(), Interpolation.BILINEAR);
+    }
+    return grey ? chosen.grey() : chosen;
+  }
+}

@@ -1,0 +1,57 @@
+package org.scorecam.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.scorecam.Saliency;
+import org.scorecam.SaliencyStatus;
+import org.scorecam.runtime.AtomicFile;
+
+/** The results of a run as JSON. */
+final class Report {
+  private static final Gson GSON =
+      new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
+
+  private final JsonArray results = new JsonArray();
+
+  /** Adds what is known of one map. */
+  void add(String input, Saliency saliency, String label, double seconds, List<Path> written) {
+    JsonObject result = new JsonObject();
+    result.addProperty("input", input);
+    result.addProperty("target", saliency.target().toString());
+    saliency.target().classIndex().ifPresent(index -> result.addProperty("class", index));
+    if (label != null) {
+      result.addProperty("label", label);
+    }
+    result.addProperty("score", saliency.referenceScore());
+    result.addProperty("layer", saliency.layer());
+    result.addProperty("recipe", saliency.recipe().name());
+    result.addProperty("height", saliency.height());
+    result.addProperty("width", saliency.width());
+    result.addProperty("seconds", seconds);
+    SaliencyStatus status = saliency.status();
+    result.addProperty("channels", status.channels());
+    result.addProperty("scoredChannels", status.scoredChannels());
+    result.addProperty("passes", status.passes());
+    result.addProperty("constantChannels", status.constantChannels());
+    result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
+    result.addProperty("nonFiniteScores", status.nonFiniteScores());
+    result.addProperty("blank", status.blank());
+    JsonArray files = new JsonArray();
+    written.forEach(file -> files.add(file.toString()));
+    result.add("files", files);
+    results.add(result);
+  }
+
+  /** Writes the report, whole or not at all. */
+  void write(Path file) {
+    JsonObject report = new JsonObject();
+    report.add("results", results);
+    byte[] json = (GSON.toJson(report) + "\n").getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, out -> out.write(json));
+  }
+}

@@ -1,0 +1,2 @@
+/** The command line: {@code java -jar scorecam.jar}. */
+package org.scorecam.cli;

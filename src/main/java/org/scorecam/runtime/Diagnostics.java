@@ -1,0 +1,116 @@
+package org.scorecam.runtime;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.pytorch.global.torch;
+
+/** What is loaded on this machine, how it is set up, and what could be better. */
+public final class Diagnostics {
+  private static final long MEBIBYTE = 1L << 20;
+
+  private final Map<String, String> facts;
+  private final List<String> advice;
+
+  private Diagnostics(Map<String, String> facts, List<String> advice) {
+    this.facts = Collections.unmodifiableMap(facts);
+    this.advice = List.copyOf(advice);
+  }
+
+  /**
+   * Looks at this process, loading LibTorch if nothing has yet.
+   *
+   * @return what was found
+   * @throws NativeLibraryException if LibTorch cannot be loaded
+   */
+  public static Diagnostics collect() {
+    LibTorch.load();
+    Map<String, String> facts = new LinkedHashMap<>();
+    int cores = Runtime.getRuntime().availableProcessors();
+    String isa = torch.get_cpu_capability().getString();
+    facts.put("scorecam", versionOf("org.scorecam", "scorecam"));
+    facts.put("Java", Runtime.version() + " (" + System.getProperty("java.vm.name") + ")");
+    facts.put("platform", Loader.Detector.getPlatform() + ", " + cores + " processors");
+    facts.put("Java heap", Runtime.getRuntime().maxMemory() / MEBIBYTE + " MiB at most");
+    facts.put("resident memory", Pointer.physicalBytes() / MEBIBYTE + " MiB");
+    facts.put("LibTorch", versionOf("org.bytedeco", "pytorch"));
+    facts.put("JavaCPP", versionOf("org.bytedeco", "javacpp"));
+    facts.put("instruction set", isa);
+    facts.put("intra-op threads", Integer.toString(LibTorch.threads()));
+    facts.put(
+        "BLAS",
+        "OpenBLAS %s, %d thread(s)"
+            .formatted(versionOf("org.bytedeco", "openblas"), openblas.blas_get_num_threads()));
+    facts.put("CUDA", cudaFacts());
+    return new Diagnostics(facts, adviceFor(cores, isa));
+  }
+
+  /**
+   * What was found.
+   *
+   * @return names and values in the order in which they are shown
+   */
+  public Map<String, String> facts() {
+    return facts;
+  }
+
+  /**
+   * What could be better.
+   *
+   * @return sentences; empty where there is nothing to say
+   */
+  public List<String> advice() {
+    return advice;
+  }
+
+  private static String cudaFacts() {
+    if (!torch.hasCUDA()) {
+      return "not in this build of LibTorch";
+    }
+    int count = Device.cudaCount();
+    return count == 0 ? "no device or driver" : count + " device(s), cuda:0 to cuda:" + (count - 1);
+  }
+
+  private static List<String> adviceFor(int cores, String isa) {
+    List<String> advice = new ArrayList<>();
+    if (openblas.blas_get_num_threads() > 1) {
+      advice.add(
+          "OpenBLAS has more than one thread: its spinning workers slow the convolutions down;"
+              + " leave -D"
+              + LibTorch.OPENBLAS_THREADS
+              + " at 1");
+    }
+    if (LibTorch.threads() > cores) {
+      advice.add("there are more intra-op threads than processors; lower -D" + LibTorch.THREADS);
+    }
+    if (isa.equals("DEFAULT")) {
+      advice.add("this processor has no AVX2 that LibTorch could use; expect slow passes");
+    }
+    if (!torch.hasCUDA()) {
+      advice.add("with an NVIDIA GPU, build with -Pgpu and explain on cuda:0");
+    }
+    return advice;
+  }
+
+  private static String versionOf(String group, String artifact) {
+    String path = "/META-INF/maven/%s/%s/pom.properties".formatted(group, artifact);
+    try (InputStream in = Diagnostics.class.getResourceAsStream(path)) {
+      if (in == null) {
+        return "of unknown version";
+      }
+      Properties properties = new Properties();
+      properties.load(in);
+      return properties.getProperty("version");
+    } catch (IOException e) {
+      return "of unknown version";
+    }
+  }
+}
