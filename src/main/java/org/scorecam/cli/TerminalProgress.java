@@ -1,21 +1,23 @@
 package org.scorecam.cli;
 
-import java.io.Console;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.scorecam.ProgressListener;
+import picocli.CommandLine.Help.Ansi;
 
 /** A progress bar on a terminal; nothing where the output is piped. */
 final class TerminalProgress implements ProgressListener {
   private static final int UPDATE_MILLIS = 200;
 
-  private final Console terminal = System.console();
+  /** Not System.console(), which since JDK 22 is there without a terminal as well. */
+  private final boolean terminal = Ansi.AUTO.enabled();
+
   private ProgressBar bar;
 
   @Override
   public void onProgress(long scored, long total) {
-    if (terminal == null) {
+    if (!terminal) {
       return;
     }
     if (bar == null) {
