@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;

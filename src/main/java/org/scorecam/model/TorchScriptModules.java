@@ -1,7 +1,5 @@
 package org.scorecam.model;
 
-import static java.util.stream.Collectors.joining;
-
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -10,7 +8,6 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.NamedJitModule;
 import org.bytedeco.pytorch.named_module_iterator;
 import org.bytedeco.pytorch.named_module_list;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
 
 /** The submodules of a TorchScript module by their dotted paths. */
@@ -47,19 +44,5 @@ final class TorchScriptModules {
       module = new JitModule(module.attr(name).toObject());
     }
     return module;
-  }
-
-  /** Refuses a path that is not there, offering the nearest ones. */
-  static void requireLayer(String path, Map<String, String> types) {
-    if (!types.containsKey(path)) {
-      throw new LayerException(
-          types.isEmpty()
-              ? "the network has no layer '%s': it has no submodules".formatted(path)
-              : "the network has no layer '%s'; the nearest of its %d layers are %s"
-                  .formatted(
-                      path,
-                      types.size(),
-                      NearestNames.to(path, types.keySet()).stream().collect(joining(", "))));
-    }
   }
 }

@@ -1,5 +1,7 @@
 package org.scorecam.runtime;
 
+import java.util.Collection;
+
 /** A layer that the network does not have, or whose output cannot be captured or explained. */
 public final class LayerException extends ScoreCamException {
   private static final long serialVersionUID = 1L;
@@ -21,5 +23,20 @@ public final class LayerException extends ScoreCamException {
    */
   public LayerException(String message, Throwable cause) {
     super(message, cause);
+  }
+
+  /**
+   * What to say of a layer that is not there.
+   *
+   * @param path that was asked for
+   * @param paths that there are
+   * @return an error that offers the nearest paths
+   */
+  public static LayerException unknown(String path, Collection<String> paths) {
+    return new LayerException(
+        paths.isEmpty()
+            ? "the network has no layer '%s': it has no submodules".formatted(path)
+            : "the network has no layer '%s'; the nearest of its %d layers are %s"
+                .formatted(path, paths.size(), String.join(", ", NearestNames.to(path, paths))));
   }
 }

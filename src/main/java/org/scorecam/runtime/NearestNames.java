@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.runtime;
 
 import static java.util.Comparator.comparingInt;
 

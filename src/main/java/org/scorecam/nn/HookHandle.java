@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.nn;
 
 /** A registered hook; closing it removes the hook. Closing it again does nothing. */
 @FunctionalInterface

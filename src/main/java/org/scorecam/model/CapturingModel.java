@@ -1,0 +1,152 @@
+package org.scorecam.model;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.nn.HookHandle;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.NativeErrors;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * What all models share: hooks that are shown what was captured, and the list of layers.
+ *
+ * <p>A subclass says which modules there are and how one pass captures their outputs.
+ */
+abstract class CapturingModel implements HookedModel {
+  private final Device device;
+
+  /** Paths to module classes, parents before children. */
+  private final Map<String, String> types;
+
+  /** In the order of registration. */
+  private final Map<Long, Hook> hooks = new ConcurrentSkipListMap<>();
+
+  private final AtomicLong registrations = new AtomicLong();
+  private volatile long[] lastShape;
+  private volatile boolean closed;
+
+  private record Hook(String layer, ForwardHook hook) {}
+
+  CapturingModel(Device device, Map<String, String> types) {
+    this.device = device;
+    this.types = types;
+  }
+
+  /** Throws if the layer's output cannot be captured. */
+  abstract void requireCapturable(String layer);
+
+  /** Runs the network on an input that is on its device; needs an open scope, which it outlives. */
+  abstract Capture run(Tensor input, List<String> layers, RepeatedCall counted);
+
+  /** Frees the network, once. */
+  abstract void free();
+
+  @Override
+  public final HookHandle registerForwardHook(String layer, ForwardHook hook) {
+    requireLayer(layer);
+    requireCapturable(layer);
+    long registration = registrations.incrementAndGet();
+    hooks.put(registration, new Hook(layer, hook));
+    return () -> hooks.remove(registration);
+  }
+
+  @Override
+  public final ModelOutput forward(Tensor input) {
+    List<Hook> present = List.copyOf(hooks.values());
+    List<String> layers = present.stream().map(Hook::layer).distinct().toList();
+    Capture capture = capture(input, layers, RepeatedCall.LAST);
+    try {
+      for (Hook hook : present) {
+        hook.hook.onForward(hook.layer, capture.activations().get(layers.indexOf(hook.layer)));
+      }
+      return capture.output();
+    } catch (RuntimeException | Error e) {
+      capture.output().close();
+      throw e;
+    } finally {
+      capture.activations().forEach(Tensor::close);
+    }
+  }
+
+  @Override
+  public final Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
+    layers.forEach(this::requireLayer);
+    requireOpen();
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor placed = input.to(device.toTorch(), input.scalar_type());
+      Capture capture =
+          NativeErrors.translate(
+              () -> run(placed, layers, counted), (words, e) -> InputRefusal.of(placed, words, e));
+      lastShape = input.shape();
+      return capture;
+    }
+  }
+
+  @Override
+  public final List<Layer> layers() {
+    requireOpen();
+    Map<String, List<Long>> shapes = lastShape == null ? Map.of() : outputShapes(lastShape);
+    List<Layer> layers = new ArrayList<>();
+    types.forEach(
+        (path, type) -> layers.add(new Layer(path, type, Optional.ofNullable(shapes.get(path)))));
+    return layers;
+  }
+
+  /** Runs zeros of the shape seen last: watching every layer of every real pass would cost more. */
+  private Map<String, List<Long>> outputShapes(long[] inputShape) {
+    List<String> watched = types.keySet().stream().filter(this::isCapturable).toList();
+    Map<String, List<Long>> shapes = new HashMap<>();
+    try (NativeScope scope = NativeScope.open();
+        Capture capture = capture(torch.zeros(inputShape), watched, RepeatedCall.LAST)) {
+      for (int i = 0; i < watched.size(); i++) {
+        shapes.put(
+            watched.get(i), LongStream.of(capture.activations().get(i).shape()).boxed().toList());
+      }
+    }
+    return shapes;
+  }
+
+  private boolean isCapturable(String layer) {
+    try {
+      requireCapturable(layer);
+      return true;
+    } catch (LayerException e) {
+      return false;
+    }
+  }
+
+  private void requireLayer(String layer) {
+    requireOpen();
+    if (!types.containsKey(layer)) {
+      throw LayerException.unknown(layer, types.keySet());
+    }
+  }
+
+  @Override
+  public final Device device() {
+    return device;
+  }
+
+  @Override
+  public final synchronized void close() {
+    if (!closed) {
+      closed = true;
+      free();
+    }
+  }
+
+  final void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
+    }
+  }
+}

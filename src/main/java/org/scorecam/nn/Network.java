@@ -1,0 +1,157 @@
+package org.scorecam.nn;
+
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.SequentialImpl;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.LibTorch;
+
+/**
+ * The base class of networks written in Java on LibTorch's modules.
+ *
+ * <pre>{@code
+ * final class Net extends Network {
+ *   private final Submodule conv = child("conv", new Conv2dImpl(3, 16, new LongPointer(3, 3)));
+ *   private final Submodule fc = child("fc", new LinearImpl(16, 10));
+ *
+ *   public Tensor forward(Tensor x) {                        // [N, 3, H, W]
+ *     return fc.forward(conv.forward(x).relu_().mean(2, 3)); // [N, 10]
+ *   }
+ * }
+ * }</pre>
+ *
+ * <p>The children are registered with LibTorch under their names, so that {@code named_parameters},
+ * {@code to}, {@code eval}, {@code save} and {@code load} see them. A network can be a child of
+ * another one. What a child network's forward makes on the way is freed when it returns.
+ */
+public abstract class Network extends Module {
+  static {
+    LibTorch.load();
+  }
+
+  private final Map<String, Submodule> children = new LinkedHashMap<>();
+  private final Submodule self = new Submodule(this, this::scopedForward, children);
+
+  /** A network without children. */
+  protected Network() {}
+
+  /**
+   * The network's computation. Call {@link #call} to have this network's own hooks run as well.
+   *
+   * @param input what the network takes
+   * @return its output, owned by the scope that is open
+   */
+  public abstract Tensor forward(Tensor input);
+
+  /**
+   * Calls the network with its hooks, as {@code network(x)} in PyTorch.
+   *
+   * @param input what the network takes
+   * @return its output, owned by the scope that is open, or by the caller where there is none
+   */
+  public final Tensor call(Tensor input) {
+    return self.forward(input);
+  }
+
+  /**
+   * This network as a module that can be hooked.
+   *
+   * @return always the same object
+   */
+  public final Submodule self() {
+    return self;
+  }
+
+  /**
+   * The modules within this network at any depth.
+   *
+   * @return by their dotted paths, parents before children
+   */
+  public final Map<String, Submodule> submodules() {
+    return self.descendants();
+  }
+
+  /**
+   * A module within this network.
+   *
+   * @param path its dotted path, such as {@code layer4.1.conv2}
+   * @return the module
+   * @throws LayerException if there is none, with the nearest paths
+   */
+  public final Submodule submodule(String path) {
+    Map<String, Submodule> all = submodules();
+    Submodule found = all.get(path);
+    if (found == null) {
+      throw LayerException.unknown(path, all.keySet());
+    }
+    return found;
+  }
+
+  /**
+   * Registers a child: one of the presets' modules from tensor to tensor, a {@code Sequential}, or
+   * another network.
+   *
+   * @param name of the child, without dots
+   * @param module the child
+   * @return what the child is to be called through
+   * @throws org.scorecam.runtime.ModelException if it is another kind of module
+   */
+  protected final Submodule child(String name, Module module) {
+    if (module instanceof Network network) {
+      return add(name, module, network.self);
+    }
+    if (module instanceof SequentialImpl sequential) {
+      Map<String, Submodule> modules = SequentialForward.childrenOf(sequential);
+      return add(
+          name, module, new Submodule(module, new SequentialForward(modules.values()), modules));
+    }
+    return child(name, module, Forwards.of(name, module));
+  }
+
+  /**
+   * Registers a child of any kind.
+   *
+   * @param name of the child, without dots
+   * @param module the child
+   * @param forward calls it
+   * @return what the child is to be called through
+   */
+  protected final Submodule child(String name, Module module, UnaryOperator<Tensor> forward) {
+    return add(name, module, new Submodule(module, forward, Map.of()));
+  }
+
+  /** Registers a child that can be called already. */
+  final void adopt(String name, Submodule child) {
+    add(name, child.module(), child);
+  }
+
+  private Submodule add(String name, Module module, Submodule child) {
+    register_module(name, module);
+    children.put(name, child);
+    return child;
+  }
+
+  /** Frees what forward makes but its result, which goes to the scope outside. */
+  private Tensor scopedForward(Tensor input) {
+    Iterator<PointerScope> open = PointerScope.getScopeIterator();
+    PointerScope outer = open != null && open.hasNext() ? open.next() : null;
+    Tensor output;
+    try (PointerScope inner = new PointerScope()) {
+      output = forward(input);
+      if (output.equals(input)) {
+        return input;
+      }
+      output.<Tensor>retainReference();
+    }
+    if (outer != null) {
+      outer.attach(output);
+      output.releaseReference();
+    }
+    return output;
+  }
+}
