@@ -23,6 +23,7 @@ public record LoadReport(
     Map<String, Difference> unfit,
     List<String> notFinite) {
   private static final int MAX_NAMES = 50;
+  private static final int MAX_NAME = 200;
 
   /**
    * A tensor that is one thing in the file and another in the network.
@@ -88,7 +89,8 @@ public record LoadReport(
   private static void describe(List<String> parts, String what, Map<String, ?> tensors) {
     if (!tensors.isEmpty()) {
       Stream<String> names =
-          tensors.entrySet().stream().map(entry -> entry.getKey() + " (" + entry.getValue() + ")");
+          tensors.entrySet().stream()
+              .map(entry -> Printable.of(entry.getKey(), MAX_NAME) + " (" + entry.getValue() + ")");
       parts.add(tensors.size() + " " + what + ": " + join(names, tensors.size()));
     }
   }

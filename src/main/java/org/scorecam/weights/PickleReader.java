@@ -47,6 +47,7 @@ final class PickleReader {
   private static final long MAX_LENGTH = 16L << 20;
 
   private static final int MAX_NAME = 1024;
+  private static final int MAX_SHOWN = 80;
 
   private final FileBytes bytes;
   private final Globals globals;
@@ -276,9 +277,7 @@ final class PickleReader {
       return "a dict";
     }
     if (value instanceof String text) {
-      return text.length() <= 40
-          ? "'" + text + "'"
-          : "a string of " + text.length() + " characters";
+      return "'" + Printable.of(text, MAX_SHOWN) + "'";
     }
     if (value instanceof Number || value instanceof Boolean) {
       return "the number " + (value instanceof BigInteger ? "beyond 64 bits" : value);

@@ -89,11 +89,16 @@ final class SafetensorsReader {
     json.beginObject();
     while (json.hasNext()) {
       String name = json.nextName();
-      if (name.equals(METADATA) && !metadata) {
+      boolean again;
+      if (name.equals(METADATA)) {
+        again = metadata;
         metadata = true;
         skipMetadata(json);
-      } else if (tensors.put(name, tensor(name, json)) != null) {
-        throw new MalformedFileException("tensor '" + name + "' comes twice in the header");
+      } else {
+        again = tensors.put(name, tensor(name, json)) != null;
+      }
+      if (again) {
+        throw new MalformedFileException("'" + name + "' comes twice in the header");
       }
     }
     json.endObject();

@@ -129,11 +129,11 @@ public final class WeightLoader {
           TensorInfo inNetwork = infoOf(name, destination);
           TensorInfo inFile = unexpected.remove(name);
           if (inFile == null) {
-            if (!name.equals(BATCH_COUNT) && !name.endsWith("." + BATCH_COUNT)) {
+            if (!isBatchCount(name)) {
               missing.put(name, inNetwork);
             }
           } else if (inFile.shape().equals(inNetwork.shape())
-              && inFile.dtype().widensTo(inNetwork.dtype())) {
+              && (inFile.dtype().widensTo(inNetwork.dtype()) || isBatchCount(name))) {
             loaded.add(name);
           } else {
             unfit.put(name, new LoadReport.Difference(inFile, inNetwork));
@@ -145,6 +145,11 @@ public final class WeightLoader {
         Collections.unmodifiableMap(unexpected),
         Collections.unmodifiableMap(unfit),
         List.of());
+  }
+
+  /** Not a weight: what dtype it has, and whether it is there, does not matter. */
+  private static boolean isBatchCount(String name) {
+    return name.equals(BATCH_COUNT) || name.endsWith("." + BATCH_COUNT);
   }
 
   private static TensorInfo infoOf(String name, Tensor tensor) {

@@ -245,7 +245,7 @@ class WeightFileTest {
       for (int i = 0; i < 20; i++) {
         openAndRead(good, bad);
       }
-      assertEquals(pointers, Pointer.totalCount());
+      assertTrue(Pointer.totalCount() <= pointers, () -> "now " + Pointer.totalCount());
     }
   }
 
