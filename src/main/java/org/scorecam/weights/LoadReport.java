@@ -1,6 +1,8 @@
 package org.scorecam.weights;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -44,7 +46,7 @@ public record LoadReport(
   }
 
   /**
-   * Copies the lists; the maps must not change any more.
+   * Copies lists and maps, keeping their order.
    *
    * @param loaded see the record
    * @param missing see the record
@@ -54,6 +56,9 @@ public record LoadReport(
    */
   public LoadReport {
     loaded = List.copyOf(loaded);
+    missing = Collections.unmodifiableMap(new LinkedHashMap<>(missing));
+    unexpected = Collections.unmodifiableMap(new LinkedHashMap<>(unexpected));
+    unfit = Collections.unmodifiableMap(new LinkedHashMap<>(unfit));
     notFinite = List.copyOf(notFinite);
   }
 

@@ -20,8 +20,8 @@ import java.util.Map;
  * <p>Why not {@code net.razorvine:pickle}: its table of constructors is one for the whole process,
  * so that this reader could not be told less than another user of it; {@code BUILD} calls {@code
  * __setstate__} by reflection; unknown names become maps instead of errors; and a string's length
- * is allocated before a byte of it is read, two gigabytes for a file of six bytes. Here a length is
- * compared with the bytes left, and everything else grows by at most one small object per byte.
+ * is allocated before a byte of it is read, two gigabytes for a file of a few bytes. Here a length
+ * is compared with the bytes left, and everything else grows by at most one small object per byte.
  *
  * <p>Python's values become: {@code None} null, {@code bool} Boolean, {@code int} Long or {@link
  * BigInteger}, {@code float} Double, {@code str} String, {@code list} and {@code tuple} List,

@@ -146,9 +146,7 @@ public final class WeightFile implements AutoCloseable {
    * @throws IllegalStateException after {@link #close()}
    */
   public Tensor tensor(String name) {
-    if (closed) {
-      throw new IllegalStateException(path + " is closed");
-    }
+    requireOpen();
     StoredTensor tensor = stored.get(name);
     if (tensor == null) {
       throw new ModelException(path + " has no tensor '" + name + "'");
@@ -156,6 +154,12 @@ public final class WeightFile implements AutoCloseable {
     return NativeErrors.translate(
         () -> mapped.view(tensor),
         (words, e) -> new ModelException(path + ", tensor '" + name + "': " + words, e));
+  }
+
+  void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException(path + " is closed");
+    }
   }
 
   /** Closes the file; its mapping ends when the last of its tensors is closed too. */

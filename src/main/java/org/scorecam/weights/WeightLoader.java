@@ -4,10 +4,10 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.StringTensorDict;
 import org.bytedeco.pytorch.Tensor;
@@ -37,10 +37,12 @@ public final class WeightLoader {
 
   private final Module network;
   private final boolean strict;
+  private final UnaryOperator<String> rename;
 
-  private WeightLoader(Module network, boolean strict) {
+  private WeightLoader(Module network, boolean strict, UnaryOperator<String> rename) {
     this.network = network;
     this.strict = strict;
+    this.rename = rename;
   }
 
   /**
@@ -51,7 +53,7 @@ public final class WeightLoader {
    * @return the loader
    */
   public static WeightLoader into(Module network) {
-    return new WeightLoader(network, true);
+    return new WeightLoader(network, true, UnaryOperator.identity());
   }
 
   /**
@@ -61,7 +63,18 @@ public final class WeightLoader {
    * @return a loader that does so
    */
   public WeightLoader strict(boolean strict) {
-    return new WeightLoader(network, strict);
+    return new WeightLoader(network, strict, rename);
+  }
+
+  /**
+   * Chooses what the file's tensors are called, for files whose names are not the network's: that
+   * were saved under a wrapper, say, whose {@code module.} comes before each name.
+   *
+   * @param rename from a name in the file to a name in the network; the report has the latter
+   * @return a loader that does so
+   */
+  public WeightLoader renaming(UnaryOperator<String> rename) {
+    return new WeightLoader(network, strict, rename);
   }
 
   /**
@@ -84,8 +97,10 @@ public final class WeightLoader {
    * @return what became of each tensor
    * @throws ModelException if this is strict and the file does not fit, naming all that is missing,
    *     unexpected or unfit; the network is then as it was
+   * @throws IllegalStateException if the file is closed
    */
   public LoadReport load(WeightFile file) {
+    file.requireOpen();
     return NativeErrors.translate(
         () -> {
           try (NativeScope scope = NativeScope.open()) {
@@ -96,14 +111,17 @@ public final class WeightLoader {
   }
 
   private LoadReport load(WeightFile file, Map<String, Tensor> destinations) {
-    LoadReport plan = compare(file.tensors(), destinations);
+    Map<String, String> sources = sources(file);
+    Map<String, TensorInfo> inFile = new LinkedHashMap<>();
+    sources.forEach((name, source) -> inFile.put(name, file.tensors().get(source)));
+    LoadReport plan = compare(inFile, destinations);
     if (strict && !plan.isComplete()) {
       throw new ModelException(file.path() + " does not fit the network: " + plan);
     }
     List<String> notFinite = new ArrayList<>();
     for (String name : plan.loaded()) {
       try (NativeScope scope = NativeScope.open();
-          Tensor values = file.tensor(name)) {
+          Tensor values = file.tensor(sources.get(name))) {
         Tensor destination = destinations.get(name);
         destination.copy_(values);
         if (!isFinite(destination)) {
@@ -139,12 +157,7 @@ public final class WeightLoader {
             unfit.put(name, new LoadReport.Difference(inFile, inNetwork));
           }
         });
-    return new LoadReport(
-        loaded,
-        Collections.unmodifiableMap(missing),
-        Collections.unmodifiableMap(unexpected),
-        Collections.unmodifiableMap(unfit),
-        List.of());
+    return new LoadReport(loaded, missing, unexpected, unfit, List.of());
   }
 
   /** Not a weight: what dtype it has, and whether it is there, does not matter. */
@@ -163,6 +176,20 @@ public final class WeightLoader {
       shape.add(tensor.size(i));
     }
     return new TensorInfo(dtype, shape);
+  }
+
+  /** The names in the file, by those they have in the network. */
+  private Map<String, String> sources(WeightFile file) {
+    Map<String, String> sources = new LinkedHashMap<>();
+    for (String source : file.tensors().keySet()) {
+      String name = rename.apply(source);
+      String other = sources.put(name, source);
+      if (other != null) {
+        throw new ModelException(
+            file.path() + " has both '" + other + "' and '" + source + "' for '" + name + "'");
+      }
+    }
+    return sources;
   }
 
   /** Parameters, then buffers, in the order in which they were registered. */

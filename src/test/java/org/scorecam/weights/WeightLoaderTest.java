@@ -125,6 +125,26 @@ class WeightLoaderTest {
   }
 
   @Test
+  void renames() {
+    String header =
+        """
+        {"module.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
+        "module.bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}\
+        """;
+    Path path = TestFiles.write(folder, TestFiles.safetensors(header, TestFiles.floats(1, 2, 3)));
+    LinearImpl linear = new LinearImpl(2, 1);
+    WeightLoader loader = WeightLoader.into(linear);
+    assertThrows(ModelException.class, () -> loader.load(path));
+    LoadReport report = loader.renaming(name -> name.replace("module.", "")).load(path);
+    assertEquals(List.of("weight", "bias"), report.loaded());
+    assertEquals(3, linear.bias().item_float());
+    ModelException error =
+        assertThrows(ModelException.class, () -> loader.renaming(name -> "weight").load(path));
+    assertEquals(
+        path + " has both 'module.weight' and 'module.bias' for 'weight'", error.getMessage());
+  }
+
+  @Test
   void warnsOfWeightsThatAreNotFinite() {
     String header =
         """
