@@ -45,13 +45,14 @@ final class StateDict {
   private static Map<?, ?> unwrap(Object root) throws MalformedFileException {
     Object value = root;
     for (int depth = 0; depth < MAX_DEPTH && value instanceof Map<?, ?> map; depth++) {
-      if (map.values().stream().anyMatch(PickledTensor.class::isInstance)) {
-        return map;
-      }
       Object inner =
           WRAPPERS.stream().map(map::get).filter(Map.class::isInstance).findFirst().orElse(null);
       if (inner == null) {
-        throw new MalformedFileException("it holds no state dict; its keys are " + firstKeys(map));
+        if (map.values().stream().noneMatch(PickledTensor.class::isInstance)) {
+          throw new MalformedFileException(
+              "it holds no state dict; its keys are " + firstKeys(map));
+        }
+        return map;
       }
       value = inner;
     }

@@ -163,6 +163,21 @@ class WeightFileTest {
   }
 
   @Test
+  void unwrapsStateDictsBesideOtherTensors() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    byte[] pickle =
+        TestFiles.pickle(
+            "}("
+                + (TestFiles.text("loss") + tensor)
+                + (TestFiles.text("model") + "}" + TestFiles.text("w") + tensor + "s")
+                + "u");
+    byte[] bytes = TestFiles.torchZip(pickle, TestFiles.floats(1, 2, 3, 4));
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertEquals(List.of("w"), List.copyOf(file.tensors().keySet()));
+    }
+  }
+
+  @Test
   void hostileRecordNamesAreNamesOnly() {
     Map<String, byte[]> records = new LinkedHashMap<>();
     records.put(
