@@ -1,0 +1,212 @@
+package org.scorecam.weights;
+
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.StringTensorDict;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.runtime.ModelException;
+import org.scorecam.runtime.NativeErrors;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Copies weights from a file into the parameters and buffers of the same names.
+ *
+ * <pre>{@code
+ * WeightLoader.into(network).load(Path.of("resnet18.safetensors"));
+ * }</pre>
+ *
+ * <p>Elements go from the mapped file straight to where the network has them, on the CPU or a CUDA
+ * device, and are widened on the way where the network's dtype is wider: float16 and bfloat16 to
+ * float32. They are never narrowed: a float64 file does not fit a float32 network.
+ *
+ * <p>By default strict, as {@code load_state_dict} is in PyTorch: unless every name and shape fits,
+ * nothing is copied at all. A missing {@code num_batches_tracked} is forgiven, as there; files from
+ * before PyTorch 0.4 have none, and only training reads it.
+ */
+public final class WeightLoader {
+  private static final Logger LOGGER = System.getLogger(WeightLoader.class.getName());
+  private static final String BATCH_COUNT = "num_batches_tracked";
+
+  private final Module network;
+  private final boolean strict;
+  private final UnaryOperator<String> rename;
+
+  private WeightLoader(Module network, boolean strict, UnaryOperator<String> rename) {
+    this.network = network;
+    this.strict = strict;
+    this.rename = rename;
+  }
+
+  /**
+   * A strict loader.
+   *
+   * @param network whose {@code named_parameters()} and {@code named_buffers()} are written to;
+   *     stays the caller's
+   * @return the loader
+   */
+  public static WeightLoader into(Module network) {
+    return new WeightLoader(network, true, UnaryOperator.identity());
+  }
+
+  /**
+   * Chooses what happens when file and network differ.
+   *
+   * @param strict true: it is an error; false: what fits is loaded, and the rest is reported
+   * @return a loader that does so
+   */
+  public WeightLoader strict(boolean strict) {
+    return new WeightLoader(network, strict, rename);
+  }
+
+  /**
+   * Chooses what the file's tensors are called, for files whose names are not the network's: that
+   * were saved under a wrapper, say, whose {@code module.} comes before each name.
+   *
+   * @param rename from a name in the file to a name in the network; the report has the latter
+   * @return a loader that does so
+   */
+  public WeightLoader renaming(UnaryOperator<String> rename) {
+    return new WeightLoader(network, strict, rename);
+  }
+
+  /**
+   * Opens a file, loads it and closes it.
+   *
+   * @param path a file that {@link WeightFile#open} reads
+   * @return what became of each tensor
+   * @throws ModelException if the file cannot be read, or if this is strict and it does not fit
+   */
+  public LoadReport load(Path path) {
+    try (WeightFile file = WeightFile.open(path)) {
+      return load(file);
+    }
+  }
+
+  /**
+   * Loads a file. Weights that are NaN or infinite are loaded, reported, and warned of in the log.
+   *
+   * @param file stays open, and the caller's
+   * @return what became of each tensor
+   * @throws ModelException if this is strict and the file does not fit, naming all that is missing,
+   *     unexpected or unfit; the network is then as it was
+   * @throws IllegalStateException if the file is closed
+   */
+  public LoadReport load(WeightFile file) {
+    file.requireOpen();
+    return NativeErrors.translate(
+        () -> {
+          try (NativeScope scope = NativeScope.open()) {
+            return load(file, destinations());
+          }
+        },
+        (words, e) -> new ModelException(file.path() + " cannot be loaded: " + words, e));
+  }
+
+  private LoadReport load(WeightFile file, Map<String, Tensor> destinations) {
+    Map<String, String> sources = sources(file);
+    Map<String, TensorInfo> inFile = new LinkedHashMap<>();
+    sources.forEach((name, source) -> inFile.put(name, file.tensors().get(source)));
+    LoadReport plan = compare(inFile, destinations);
+    if (strict && !plan.isComplete()) {
+      throw new ModelException(file.path() + " does not fit the network: " + plan);
+    }
+    List<String> notFinite = new ArrayList<>();
+    for (String name : plan.loaded()) {
+      try (NativeScope scope = NativeScope.open();
+          Tensor values = file.tensor(sources.get(name))) {
+        Tensor destination = destinations.get(name);
+        destination.copy_(values);
+        if (!isFinite(destination)) {
+          notFinite.add(name);
+        }
+      }
+    }
+    if (!notFinite.isEmpty()) {
+      LOGGER.log(Level.WARNING, "{0} has NaN or infinite weights: {1}", file.path(), notFinite);
+    }
+    return new LoadReport(
+        plan.loaded(), plan.missing(), plan.unexpected(), plan.unfit(), notFinite);
+  }
+
+  private static LoadReport compare(
+      Map<String, TensorInfo> file, Map<String, Tensor> destinations) {
+    List<String> loaded = new ArrayList<>();
+    Map<String, TensorInfo> missing = new LinkedHashMap<>();
+    Map<String, TensorInfo> unexpected = new LinkedHashMap<>(file);
+    Map<String, LoadReport.Difference> unfit = new LinkedHashMap<>();
+    destinations.forEach(
+        (name, destination) -> {
+          TensorInfo inNetwork = infoOf(name, destination);
+          TensorInfo inFile = unexpected.remove(name);
+          if (inFile == null) {
+            if (!isBatchCount(name)) {
+              missing.put(name, inNetwork);
+            }
+          } else if (inFile.shape().equals(inNetwork.shape())
+              && (inFile.dtype().widensTo(inNetwork.dtype()) || isBatchCount(name))) {
+            loaded.add(name);
+          } else {
+            unfit.put(name, new LoadReport.Difference(inFile, inNetwork));
+          }
+        });
+    return new LoadReport(loaded, missing, unexpected, unfit, List.of());
+  }
+
+  /** Not a weight: what dtype it has, and whether it is there, does not matter. */
+  private static boolean isBatchCount(String name) {
+    return name.equals(BATCH_COUNT) || name.endsWith("." + BATCH_COUNT);
+  }
+
+  private static TensorInfo infoOf(String name, Tensor tensor) {
+    DType dtype = DType.of(tensor);
+    if (dtype == null) {
+      throw new ModelException(
+          "'" + name + "' of the network is " + tensor.scalar_type() + ", which no file can fill");
+    }
+    List<Long> shape = new ArrayList<>();
+    for (long i = 0; i < tensor.dim(); i++) {
+      shape.add(tensor.size(i));
+    }
+    return new TensorInfo(dtype, shape);
+  }
+
+  /** The names in the file, by those they have in the network. */
+  private Map<String, String> sources(WeightFile file) {
+    Map<String, String> sources = new LinkedHashMap<>();
+    for (String source : file.tensors().keySet()) {
+      String name = rename.apply(source);
+      String other = sources.put(name, source);
+      if (other != null) {
+        throw new ModelException(
+            file.path() + " has both '" + other + "' and '" + source + "' for '" + name + "'");
+      }
+    }
+    return sources;
+  }
+
+  /** Parameters, then buffers, in the order in which they were registered. */
+  private Map<String, Tensor> destinations() {
+    Map<String, Tensor> destinations = new LinkedHashMap<>();
+    for (StringTensorDict named : List.of(network.named_parameters(), network.named_buffers())) {
+      for (long i = 0; i < named.size(); i++) {
+        destinations.put(named.get(i).key().getString(), named.get(i).value());
+      }
+    }
+    return destinations;
+  }
+
+  private static boolean isFinite(Tensor tensor) {
+    // A sum is finite unless an element is not, or, very seldom, it overflows: then look at each.
+    return !tensor.is_floating_point()
+        || torch.isfinite(tensor.sum()).item_bool()
+        || torch.isfinite(tensor).all().item_bool();
+  }
+}

@@ -1,0 +1,310 @@
+package org.scorecam.weights;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.OutputArchive;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.scorecam.runtime.ModelException;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.weights.WeightFile.Format;
+
+class WeightFileTest {
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @CsvSource({
+    "state_dict.pth, TORCH_ZIP, FLOAT32",
+    "protocol4.pth, TORCH_ZIP, FLOAT32",
+    "checkpoint.pth, TORCH_ZIP, FLOAT32",
+    "legacy.pth, TORCH_LEGACY, FLOAT32",
+    "float16.pth, TORCH_ZIP, FLOAT16",
+    "bfloat16.pth, TORCH_ZIP, BFLOAT16",
+    "float64.pth, TORCH_ZIP, FLOAT64",
+  })
+  void readsWhatTorchSaveWrites(String name, Format format, DType dtype) {
+    try (WeightFile file = WeightFile.open(TestFiles.resource(name))) {
+      assertEquals(format, file.format());
+      assertEquals(List.of(SmallNetwork.NAMES), List.copyOf(file.tensors().keySet()));
+      assertEquals(
+          new TensorInfo(dtype, List.of(4L, 3L, 3L, 3L)), file.tensors().get("conv.weight"));
+      assertEquals(
+          new TensorInfo(DType.INT64, List.of()), file.tensors().get("bn.num_batches_tracked"));
+      requireFormulaValues(file);
+    }
+  }
+
+  @Test
+  void readsParameters() {
+    try (WeightFile file = WeightFile.open(TestFiles.resource("parameters.pth"))) {
+      assertEquals(
+          List.of(
+              "conv.weight", "conv.bias", "bn.weight", "bn.bias", "head.1.weight", "head.1.bias"),
+          List.copyOf(file.tensors().keySet()));
+      requireFormulaValues(file);
+    }
+  }
+
+  @Test
+  void readsTorchScript() {
+    try (WeightFile file = WeightFile.open(TestFiles.resource("script.pt"))) {
+      assertEquals(List.of(SmallNetwork.NAMES), List.copyOf(file.tensors().keySet()));
+      requireFormulaValues(file);
+    }
+  }
+
+  @Test
+  void readsLibTorchArchives() {
+    Path path = folder.resolve("archive.pt");
+    try (NativeScope scope = NativeScope.open()) {
+      SmallNetwork network = new SmallNetwork();
+      WeightLoader.into(network).load(TestFiles.resource("state_dict.pth"));
+      OutputArchive archive = new OutputArchive();
+      network.save(archive);
+      archive.save_to(path.toString());
+    }
+    try (WeightFile file = WeightFile.open(path)) {
+      assertEquals(List.of(SmallNetwork.NAMES), List.copyOf(file.tensors().keySet()));
+      requireFormulaValues(file);
+    }
+  }
+
+  @Test
+  void honoursStridesOffsetsAndSharing() {
+    try (WeightFile file = WeightFile.open(TestFiles.resource("strided.pth"))) {
+      assertArrayEquals(new float[] {20, 21, 22, 23}, values(file, "tail"));
+      assertArrayEquals(new float[] {2, 8, 14, 20}, values(file, "column"));
+      assertArrayEquals(new float[] {5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}, values(file, "expanded"));
+      assertArrayEquals(new float[] {7}, values(file, "scalar"));
+      assertArrayEquals(new float[0], values(file, "empty"));
+      assertArrayEquals(new float[] {1, 0}, values(file, "bool"));
+      assertArrayEquals(new float[] {-0x1p40f}, values(file, "int64"));
+      assertArrayEquals(new float[] {255}, values(file, "uint8"));
+      assertEquals(
+          new TensorInfo(DType.FLOAT32, List.of(6L, 4L)), file.tensors().get("transposed"));
+      float[] transposed = values(file, "transposed");
+      for (int i = 0; i < 24; i++) {
+        assertEquals(i % 4 * 6 + i / 4, transposed[i]);
+      }
+      try (Tensor base = file.tensor("base");
+          Tensor tail = file.tensor("tail")) {
+        assertEquals(base.data_ptr().address() + 80, tail.data_ptr().address());
+      }
+    }
+  }
+
+  @Test
+  void readsSafetensors() throws IOException {
+    String header =
+        """
+        {"__metadata__":{"format":"pt"},
+         "b":{"dtype":"F16","shape":[2],"data_offsets":[16,20]},
+         "none":{"dtype":"F32","shape":[0,3],"data_offsets":[16,16]},
+         "a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},
+         "c":{"dtype":"BF16","shape":[],"data_offsets":[20,22]}}  \
+        """;
+    byte[] data = new byte[22];
+    System.arraycopy(TestFiles.floats(1, 2, 3, -4), 0, data, 0, 16);
+    data[17] = 0x3c; // 1.0 in float16
+    data[19] = (byte) 0xc0; // -2.0
+    data[21] = 0x40; // 2.0 in bfloat16
+    // Once with the elements at their natural addresses, and once beside them.
+    for (String padding : List.of("", " ", "  ", "   ")) {
+      Path path = TestFiles.write(folder, TestFiles.safetensors(header + padding, data));
+      try (WeightFile file = WeightFile.open(path)) {
+        assertEquals(Format.SAFETENSORS, file.format());
+        assertEquals(List.of("b", "none", "a", "c"), List.copyOf(file.tensors().keySet()));
+        assertArrayEquals(new float[] {1, 2, 3, -4}, values(file, "a"));
+        assertArrayEquals(new float[] {1, -2}, values(file, "b"));
+        assertArrayEquals(new float[] {2}, values(file, "c"));
+        assertEquals(new TensorInfo(DType.FLOAT32, List.of(0L, 3L)), file.tensors().get("none"));
+        assertArrayEquals(new float[0], values(file, "none"));
+      }
+    }
+  }
+
+  @Test
+  void readsPicklesOfPython2() throws IOException {
+    // OrderedDict made of a list of pairs, the first form of _rebuild_tensor, and a Parameter.
+    String parameter =
+        "ctorch.nn.parameter\nParameter\n"
+            + "ctorch._utils\n_rebuild_tensor\n(("
+            + TestFiles.text("storage")
+            + "ctorch.cuda\nFloatStorage\n"
+            + TestFiles.text("94")
+            + TestFiles.text("cuda:0")
+            + TestFiles.number(4)
+            + "NtQK\u0001K\u0003\u0085K\u0001\u0085tR\u0085\u0081\u0088\u0089N\u0087b";
+    byte[] object =
+        TestFiles.pickle(
+            "ccollections\nOrderedDict\n]](" + TestFiles.text("w") + parameter + "ea\u0085R");
+    byte[] bytes = TestFiles.legacy(object, "](" + TestFiles.text("94") + "e", 4);
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertArrayEquals(new float[] {2, 3, 4}, values(file, "w"));
+    }
+  }
+
+  @Test
+  void unwrapsStateDictsBesideOtherTensors() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    byte[] pickle =
+        TestFiles.pickle(
+            "}("
+                + (TestFiles.text("loss") + tensor)
+                + (TestFiles.text("model") + "}" + TestFiles.text("w") + tensor + "s")
+                + "u");
+    byte[] bytes = TestFiles.torchZip(pickle, TestFiles.floats(1, 2, 3, 4));
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertEquals(List.of("w"), List.copyOf(file.tensors().keySet()));
+    }
+  }
+
+  @Test
+  void hostileRecordNamesAreNamesOnly() {
+    Map<String, byte[]> records = new LinkedHashMap<>();
+    records.put(
+        "../../data.pkl",
+        TestFiles.stateDict(TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085")));
+    records.put("../data/0", TestFiles.floats(1, 2, 3, 4));
+    byte[] bytes = TestFiles.zip(records, java.util.zip.ZipEntry.STORED);
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightFile.open(TestFiles.write(folder, bytes)));
+    assertTrue(error.getMessage().contains("without the record '../data.pkl'"), error::getMessage);
+    assertEquals(List.of("weights.bin"), List.of(folder.toFile().list()));
+  }
+
+  @Test
+  void tensorsOutliveTheirFileAndThenUnmapIt() throws IOException {
+    Path maps = Path.of("/proc/self/maps");
+    Assumptions.assumeTrue(Files.exists(maps), "only Linux lists what a process has mapped");
+    Path path = Files.copy(TestFiles.resource("state_dict.pth"), folder.resolve("mapped.pth"));
+    try (NativeScope scope = NativeScope.open()) {
+      WeightFile file = WeightFile.open(path);
+      Tensor bias = file.tensor("conv.bias");
+      file.close();
+      file.close();
+      assertThrows(IllegalStateException.class, () -> file.tensor("conv.bias"));
+      assertEquals(SmallNetwork.value(1, 3), values(bias)[3]);
+      assertTrue(Files.readString(maps).contains("mapped.pth"));
+      bias.close();
+      assertFalse(Files.readString(maps).contains("mapped.pth"));
+    }
+  }
+
+  @Test
+  void writingToATensorLeavesTheFileAlone() throws IOException {
+    Path path = Files.copy(TestFiles.resource("state_dict.pth"), folder.resolve("written.pth"));
+    byte[] before = Files.readAllBytes(path);
+    try (WeightFile file = WeightFile.open(path);
+        NativeScope scope = NativeScope.open();
+        Tensor bias = file.tensor("conv.bias")) {
+      bias.zero_();
+      assertEquals(0, values(file, "conv.bias")[0]);
+    }
+    assertArrayEquals(before, Files.readAllBytes(path));
+  }
+
+  @Test
+  void readsBeyondFourGigabytesWithoutReadingThem() throws IOException {
+    long elements = (5L << 30) / Float.BYTES;
+    String header =
+        String.format(
+            "{\"huge\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[0,%d]},"
+                + "\"last\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%d,%d]}}",
+            elements, elements * 4, elements * 4, elements * 4 + 8);
+    header += " ".repeat(-header.length() & 7);
+    Path path = folder.resolve("huge.safetensors");
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.write(TestFiles.safetensors(header, new byte[0]));
+      // A hole, which takes no disk on the file systems we test on.
+      file.seek(Long.BYTES + header.length() + elements * 4);
+      file.write(TestFiles.floats(3, 4));
+    }
+    long before = Pointer.physicalBytes();
+    try (WeightFile file = WeightFile.open(path);
+        NativeScope scope = NativeScope.open();
+        Tensor huge = file.tensor("huge")) {
+      assertArrayEquals(new float[] {3, 4}, values(file, "last"));
+      assertEquals(elements, huge.numel());
+      assertEquals(0, huge.get(elements - 1).item_float());
+    }
+    long grown = Pointer.physicalBytes() - before;
+    assertTrue(grown < 512 << 20, () -> "grown by " + grown + " bytes");
+  }
+
+  @Test
+  void leaksNothing() {
+    Path good = TestFiles.resource("script.pt");
+    Path bad = TestFiles.write(folder, TestFiles.torchZip(TestFiles.pickle("}"), new byte[0]));
+    try (PointerScope scope = new PointerScope()) {
+      openAndRead(good, bad);
+      long pointers = Pointer.totalCount();
+      for (int i = 0; i < 20; i++) {
+        openAndRead(good, bad);
+      }
+      assertTrue(Pointer.totalCount() <= pointers, () -> "now " + Pointer.totalCount());
+    }
+  }
+
+  @Test
+  void namesAnUnknownTensor() {
+    try (WeightFile file = WeightFile.open(TestFiles.resource("state_dict.pth"))) {
+      ModelException error = assertThrows(ModelException.class, () -> file.tensor("fc.weight"));
+      assertTrue(error.getMessage().endsWith("has no tensor 'fc.weight'"), error::getMessage);
+    }
+  }
+
+  private static void openAndRead(Path good, Path bad) {
+    try (WeightFile file = WeightFile.open(good)) {
+      file.tensors().keySet().forEach(name -> file.tensor(name).close());
+    }
+    assertThrows(ModelException.class, () -> WeightFile.open(bad));
+  }
+
+  private static void requireFormulaValues(WeightFile file) {
+    for (String name : file.tensors().keySet()) {
+      int index = List.of(SmallNetwork.NAMES).indexOf(name);
+      float[] values = values(file, name);
+      for (int i = 0; i < values.length; i++) {
+        float expected =
+            name.endsWith("num_batches_tracked") ? index : SmallNetwork.value(index, i);
+        assertEquals(expected, values[i], name);
+      }
+    }
+  }
+
+  private static float[] values(WeightFile file, String name) {
+    try (Tensor tensor = file.tensor(name)) {
+      return values(tensor);
+    }
+  }
+
+  private static float[] values(Tensor tensor) {
+    try (NativeScope scope = NativeScope.open()) {
+      float[] values = new float[Math.toIntExact(tensor.numel())];
+      Tensor plain = tensor.to(ScalarType.Float).contiguous();
+      if (values.length > 0) {
+        new org.bytedeco.javacpp.FloatPointer(plain.data_ptr()).get(values);
+      }
+      return values;
+    }
+  }
+}

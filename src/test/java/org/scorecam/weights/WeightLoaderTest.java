@@ -1,0 +1,225 @@
+package org.scorecam.weights;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.runtime.ModelException;
+import org.scorecam.runtime.NativeScope;
+
+class WeightLoaderTest {
+  @TempDir Path folder;
+  private NativeScope scope;
+
+  @BeforeEach
+  void openScope() {
+    scope = NativeScope.open();
+  }
+
+  @AfterEach
+  void closeScope() {
+    scope.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "state_dict.pth",
+        "legacy.pth",
+        "checkpoint.pth",
+        "float16.pth",
+        "bfloat16.pth",
+        "script.pt"
+      })
+  void fillsParametersAndBuffers(String name) {
+    SmallNetwork network = new SmallNetwork();
+    LoadReport report = WeightLoader.into(network).load(TestFiles.resource(name));
+    assertTrue(report.isComplete());
+    assertEquals(Set.of(SmallNetwork.NAMES), Set.copyOf(report.loaded()));
+    assertEquals("everything fits", report.toString());
+    requireFormulaValues(network);
+  }
+
+  @Test
+  void namesEverythingThatDoesNotFitAndTouchesNothing() {
+    String header =
+        """
+        {"weight":{"dtype":"F32","shape":[2,4],"data_offsets":[0,32]},\
+        "conv.bias":{"dtype":"F32","shape":[4],"data_offsets":[32,48]},\
+        "bn.weight":{"dtype":"F32","shape":[3],"data_offsets":[48,60]},\
+        "bn.bias":{"dtype":"F64","shape":[4],"data_offsets":[60,92]}}\
+        """;
+    Path path = TestFiles.write(folder, TestFiles.safetensors(header, new byte[92]));
+    SmallNetwork network = new SmallNetwork();
+    float before = network.named_parameters().get("conv.bias").get(0).item_float();
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(network).load(path));
+    assertEquals(
+        path
+            + " does not fit the network: 5 missing in the file: conv.weight (float32 [4, 3, 3, 3]),"
+            + " head.1.weight (float32 [2, 4]), head.1.bias (float32 [2]), bn.running_mean (float32"
+            + " [4]), bn.running_var (float32 [4]); 1 unexpected in the file: weight (float32 [2,"
+            + " 4]); 2 of another shape or dtype: bn.weight (float32 [3] in the file, float32 [4]"
+            + " in the network), bn.bias (float64 [4] in the file, float32 [4] in the network)",
+        error.getMessage());
+    assertEquals(before, network.named_parameters().get("conv.bias").get(0).item_float());
+  }
+
+  @Test
+  void reportsInsteadWhenNotStrict() {
+    SmallNetwork network = new SmallNetwork(3);
+    LoadReport report =
+        WeightLoader.into(network).strict(false).load(TestFiles.resource("state_dict.pth"));
+    assertFalse(report.isComplete());
+    assertEquals(7, report.loaded().size());
+    assertEquals(Set.of("head.1.weight", "head.1.bias"), report.unfit().keySet());
+    assertEquals(
+        "float32 [2] in the file, float32 [3] in the network",
+        report.unfit().get("head.1.bias").toString());
+    assertEquals(
+        SmallNetwork.value(0, 5),
+        network.named_parameters().get("conv.weight").reshape(-1).get(5).item_float());
+  }
+
+  @Test
+  void refusesToNarrowFloat64ButFillsFloat64() {
+    Path path = TestFiles.resource("float64.pth");
+    SmallNetwork network = new SmallNetwork();
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(network).load(path));
+    assertTrue(
+        error
+            .getMessage()
+            .contains("conv.bias (float64 [4] in the file, float32 [4] in the network"),
+        error::getMessage);
+    network.to(ScalarType.Double, false);
+    assertTrue(WeightLoader.into(network).load(path).isComplete());
+    requireFormulaValues(network);
+  }
+
+  @Test
+  void forgivesMissingBatchCounts() {
+    SmallNetwork network = new SmallNetwork();
+    LoadReport report =
+        WeightLoader.into(network).strict(false).load(TestFiles.resource("parameters.pth"));
+    assertEquals(Set.of("bn.running_mean", "bn.running_var"), report.missing().keySet());
+  }
+
+  @Test
+  void renames() {
+    String header =
+        """
+        {"module.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
+        "module.bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}\
+        """;
+    Path path = TestFiles.write(folder, TestFiles.safetensors(header, TestFiles.floats(1, 2, 3)));
+    LinearImpl linear = new LinearImpl(2, 1);
+    WeightLoader loader = WeightLoader.into(linear);
+    assertThrows(ModelException.class, () -> loader.load(path));
+    LoadReport report = loader.renaming(name -> name.replace("module.", "")).load(path);
+    assertEquals(List.of("weight", "bias"), report.loaded());
+    assertEquals(3, linear.bias().item_float());
+    ModelException error =
+        assertThrows(ModelException.class, () -> loader.renaming(name -> "weight").load(path));
+    assertEquals(
+        path + " has both 'module.weight' and 'module.bias' for 'weight'", error.getMessage());
+  }
+
+  @Test
+  void warnsOfWeightsThatAreNotFinite() {
+    String header =
+        """
+        {"weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
+        "bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}\
+        """;
+    List<String> warnings = new ArrayList<>();
+    Handler handler =
+        new Handler() {
+          @Override
+          public void publish(LogRecord logRecord) {
+            warnings.add(
+                java.text.MessageFormat.format(logRecord.getMessage(), logRecord.getParameters()));
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Logger logger = Logger.getLogger(WeightLoader.class.getName());
+    logger.addHandler(handler);
+    logger.setUseParentHandlers(false);
+    try {
+      for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
+        byte[] data = TestFiles.floats(1, bad, 2);
+        Path path = TestFiles.write(folder, TestFiles.safetensors(header, data));
+        LoadReport report = WeightLoader.into(new LinearImpl(2, 1)).load(path);
+        assertTrue(report.isComplete());
+        assertEquals(List.of("weight"), report.notFinite());
+        assertEquals("1 with NaN or infinity: weight", report.toString());
+        assertEquals(
+            path + " has NaN or infinite weights: [weight]", warnings.get(warnings.size() - 1));
+      }
+      // Large but finite: the sum of these two overflows.
+      byte[] data = TestFiles.floats(Float.MAX_VALUE, Float.MAX_VALUE, 2);
+      Path path = TestFiles.write(folder, TestFiles.safetensors(header, data));
+      assertEquals(List.of(), WeightLoader.into(new LinearImpl(2, 1)).load(path).notFinite());
+      assertEquals(2, warnings.size());
+    } finally {
+      logger.removeHandler(handler);
+      logger.setUseParentHandlers(true);
+    }
+  }
+
+  @Test
+  void leaksNothing() {
+    SmallNetwork network = new SmallNetwork();
+    WeightLoader loader = WeightLoader.into(network);
+    loader.load(TestFiles.resource("float16.pth"));
+    Module narrow = new LinearImpl(2, 1);
+    assertThrows(
+        ModelException.class,
+        () -> WeightLoader.into(narrow).load(TestFiles.resource("script.pt")));
+    long pointers = Pointer.totalCount();
+    for (int i = 0; i < 20; i++) {
+      loader.load(TestFiles.resource("float16.pth"));
+      assertThrows(
+          ModelException.class,
+          () -> WeightLoader.into(narrow).load(TestFiles.resource("script.pt")));
+    }
+    assertTrue(Pointer.totalCount() <= pointers, () -> "now " + Pointer.totalCount());
+  }
+
+  private static void requireFormulaValues(SmallNetwork network) {
+    for (int i = 0; i < SmallNetwork.NAMES.length; i++) {
+      String name = SmallNetwork.NAMES[i];
+      Tensor found = network.named_parameters().find(name);
+      Tensor tensor = found == null ? network.named_buffers().find(name) : found;
+      Tensor flat = tensor.reshape(-1);
+      for (long j = 0; j < flat.numel(); j++) {
+        float expected = name.endsWith("num_batches_tracked") ? i : SmallNetwork.value(i, j);
+        assertEquals(expected, flat.get(j).to(ScalarType.Float).item_float(), name);
+      }
+    }
+  }
+}
