@@ -1,0 +1,26 @@
+/** Score-CAM for the JVM on LibTorch. */
+module org.scorecam {
+  requires transitive org.bytedeco.javacpp;
+  requires transitive org.bytedeco.pytorch;
+  requires org.bytedeco.openblas;
+  requires transitive java.desktop;
+  requires com.google.gson;
+  requires com.twelvemonkeys.imageio.core;
+  requires com.twelvemonkeys.imageio.jpeg;
+  requires com.twelvemonkeys.imageio.metadata;
+  requires info.picocli;
+  requires org.apache.commons.compress;
+  requires me.tongfei.progressbar;
+
+  exports org.scorecam;
+  exports org.scorecam.image;
+  exports org.scorecam.mask;
+  exports org.scorecam.model;
+  exports org.scorecam.nn;
+  exports org.scorecam.runtime;
+  exports org.scorecam.tensor;
+  exports org.scorecam.weights;
+
+  opens org.scorecam.cli to
+      info.picocli;
+}
