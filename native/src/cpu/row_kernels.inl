@@ -1,0 +1,226 @@
+// The bodies of the row kernels, written once over vectors of SCORECAM_LANES floats (GCC's and Clang's vector
+// extensions) and included by one file per instruction set, which defines
+//   SCORECAM_ISA     the name of the instruction set, a namespace
+//   SCORECAM_LANES   floats per vector register
+// Apart from the kernels themselves everything here has internal linkage: the linker must not take an inline
+// function compiled for AVX-512 as the program's one copy.
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "common/half.h"
+#include "cpu/row_kernels.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace scorecam {
+namespace SCORECAM_ISA {
+namespace {
+
+constexpr int kLanes = SCORECAM_LANES;
+static_assert(kRowPad % kLanes == 0, "scratch rows hold whole vectors");
+
+typedef float Floats __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
+typedef int32_t Indices __attribute__((vector_size(kLanes * 4)));
+typedef uint16_t Halves __attribute__((vector_size(kLanes * 2)));
+// The same where memory is not aligned.
+typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef uint16_t LooseHalves __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
+
+inline Floats load(const float *from) { return *reinterpret_cast<const LooseFloats *>(from); }
+
+struct Float32 {
+  using Element = float;
+  static void store(Element *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
+};
+
+struct Bfloat16 {
+  using Element = uint16_t;
+  static void store(Element *to, Floats value) {
+    const Words bits = reinterpret_cast<Words>(value);
+    Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    const Words nan = reinterpret_cast<Words>(value != value);
+    rounded = (rounded & ~nan) | (nan & 0x7fc0u);
+    *reinterpret_cast<LooseHalves *>(to) = __builtin_convertvector(rounded, Halves);
+  }
+};
+
+struct Float16 {
+  using Element = uint16_t;
+  static void store(Element *to, Floats value) {
+#if defined(__AVX512F__)
+    // The form without a mask makes GCC 12 warn of its own header.
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(to),
+                        _mm512_maskz_cvtps_ph(0xffff, value, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(to), _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__ARM_NEON)
+    vst1_u16(to, vreinterpret_u16_f16(vcvt_f16_f32(value)));
+#else
+    for (int lane = 0; lane < kLanes; ++lane) to[lane] = narrow_float16(value[lane]);
+#endif
+  }
+};
+
+// Vector `Part` of the `Channels` vectors in which each lane of `mask` stands `Channels` times in a row.
+template <int Channels, int Part, std::size_t... Lane>
+inline Floats spread(Floats mask, std::index_sequence<Lane...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(mask, mask, ((Part * kLanes + static_cast<int>(Lane)) / Channels)...);
+#else
+  return __builtin_shuffle(mask, Indices{((Part * kLanes + static_cast<int>(Lane)) / Channels)...});
+#endif
+}
+
+template <class Type, int Channels, int... Part>
+inline void multiply_vectors(Floats mask, const float *image, typename Type::Element *out,
+                             std::integer_sequence<int, Part...>) {
+  (Type::store(out + Part * kLanes,
+               load(image + Part * kLanes) * spread<Channels, Part>(mask, std::make_index_sequence<kLanes>())),
+   ...);
+}
+
+template <class Type, int Channels>
+void multiply_fixed(const float *mask, const float *image, int64_t pixels, typename Type::Element *out) {
+  constexpr std::make_integer_sequence<int, Channels> parts;
+  int64_t p = 0;
+  for (; p + kLanes <= pixels; p += kLanes)
+    multiply_vectors<Type, Channels>(load(mask + p), image + p * Channels, out + p * Channels, parts);
+  if (p == pixels) return;
+  const std::size_t rest = static_cast<std::size_t>(pixels - p) * Channels;
+  float image_end[Channels * kLanes] = {};
+  typename Type::Element out_end[Channels * kLanes];
+  memcpy(image_end, image + p * Channels, rest * sizeof(float));
+  multiply_vectors<Type, Channels>(load(mask + p), image_end, out_end, parts);
+  memcpy(out + p * Channels, out_end, rest * sizeof out_end[0]);
+}
+
+// Any number of channels: the mask is spread out through memory, a vector at a time.
+template <class Type>
+void multiply_any(const float *mask, const float *image, int64_t channels, int64_t pixels,
+                  typename Type::Element *out) {
+  const int64_t size = pixels * channels;
+  int64_t pixel = 0, channel = 0;
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const int64_t count = size - i < kLanes ? size - i : kLanes;
+    float spread_mask[kLanes] = {}, image_part[kLanes] = {};
+    for (int64_t lane = 0; lane < count; ++lane) {
+      spread_mask[lane] = mask[pixel];
+      if (++channel == channels) {
+        channel = 0;
+        ++pixel;
+      }
+    }
+    if (count == kLanes) {
+      Type::store(out + i, load(spread_mask) * load(image + i));
+    } else {
+      typename Type::Element out_part[kLanes];
+      memcpy(image_part, image + i, static_cast<std::size_t>(count) * sizeof(float));
+      Type::store(out_part, load(spread_mask) * load(image_part));
+      memcpy(out + i, out_part, static_cast<std::size_t>(count) * sizeof out_part[0]);
+    }
+  }
+}
+
+template <class Type>
+void multiply(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  auto *typed = static_cast<typename Type::Element *>(out);
+  switch (channels) {
+    case 1:
+      return multiply_fixed<Type, 1>(mask, image, pixels, typed);
+    case 3:
+      return multiply_fixed<Type, 3>(mask, image, pixels, typed);
+    case 4:
+      return multiply_fixed<Type, 4>(mask, image, pixels, typed);
+    default:
+      return multiply_any<Type>(mask, image, channels, pixels, typed);
+  }
+}
+
+template <int Taps>
+inline Floats mix(const float *const *rows, const float *weights, int64_t x) {
+  Floats sum = load(rows[0] + x) * weights[0];
+  for (int t = 1; t < Taps; ++t) sum += load(rows[t] + x) * weights[t];
+  return sum;
+}
+
+template <int Taps>
+void mask_row_of(const float *const *rows, const float *weights, int64_t size, float min, float divisor, float *out) {
+  for (int64_t x = 0; x < size; x += kLanes)
+    Float32::store(out + x, (mix<Taps>(rows, weights, x) - min) / divisor);
+}
+
+template <int Taps>
+void range_row_of(const float *const *rows, const float *weights, int64_t size, float *lo, float *hi) {
+  Floats low = load(lo), high = load(hi);
+  for (int64_t x = 0; x < size; x += kLanes) {
+    const Floats value = mix<Taps>(rows, weights, x);
+    low = value < low ? value : low;
+    high = value > high ? value : high;
+  }
+  Float32::store(lo, low);
+  Float32::store(hi, high);
+}
+
+template <int Taps>
+void expand_row_of(const float *__restrict source, const int64_t *__restrict index, const float *__restrict weights,
+                   int64_t size, float *__restrict out) {
+  for (int64_t x = 0; x < size; ++x) {
+    float sum = weights[x] * source[index[x]];
+    for (int t = 1; t < Taps; ++t) sum += weights[t * size + x] * source[index[t * size + x]];
+    out[x] = sum;
+  }
+}
+
+}  // namespace
+
+// The number of taps becomes a constant in each instance, so that the compiler unrolls the sum.
+#define FOR_TAPS(function, ...)            \
+  switch (taps) {                          \
+    case 1:                                \
+      return function<1>(__VA_ARGS__);     \
+    case 2:                                \
+      return function<2>(__VA_ARGS__);     \
+    default:                               \
+      return function<4>(__VA_ARGS__);     \
+  }
+
+void expand_row(const float *source, const int64_t *index, const float *weights, int taps, int64_t size, float *out) {
+  FOR_TAPS(expand_row_of, source, index, weights, size, out)
+}
+
+void mask_row(const float *const *rows, const float *weights, int taps, int64_t size, float min, float divisor,
+              float *out) {
+  FOR_TAPS(mask_row_of, rows, weights, size, min, divisor, out)
+}
+
+void range_row(const float *const *rows, const float *weights, int taps, int64_t size, float *lo, float *hi) {
+  FOR_TAPS(range_row_of, rows, weights, size, lo, hi)
+}
+
+void multiply_float32(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  multiply<Float32>(mask, image, channels, pixels, out);
+}
+
+void multiply_bfloat16(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  multiply<Bfloat16>(mask, image, channels, pixels, out);
+}
+
+void multiply_float16(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  multiply<Float16>(mask, image, channels, pixels, out);
+}
+
+#undef FOR_TAPS
+
+#define INITIALISE(name, parameters) name,
+const RowKernels kernels = {SCORECAM_ROW_KERNELS(INITIALISE)};
+#undef INITIALISE
+
+}  // namespace SCORECAM_ISA
+}  // namespace scorecam
