@@ -11,7 +11,7 @@
  *
  * or, with SCORECAM_NORMALISE_BEFORE, u = upsample((A - min(A)) / (max(A) - min(A) + epsilon)) and m = u.
  * All arithmetic is float32 whatever the dtypes; half types are widened before and rounded to nearest even
- * after. Infinities and NaNs go where IEEE arithmetic takes them, except in constant channels, see below.
+ * after, but that bfloat16 results below 2^-126 may become 0. Infinities and NaNs go where IEEE arithmetic takes them, except in constant channels, see below.
  *
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
@@ -194,6 +194,7 @@ SCORECAM_API const char *scorecam_version(void);
 /*
  * The instruction set in use: the best that machine and cap allow of
  *   x86-64   "scalar" < "baseline" (SSE2) < "avx2" (with FMA and F16C) < "avx512" (F, BW, DQ, VL)
+ *            < "avx512bf16"
  *   AArch64  "scalar" < "neon"
  *   others   "scalar" < "baseline"
  * "scalar" is the plain definition that the others are tested against, and slow. Null if SCORECAM_MAX_ISA in

@@ -48,6 +48,9 @@ void check_activations(const scorecam_tensor *activations, const char *name) {
   check_tensor(activations, name, 3);
   if (activations->sizes[1] < 1 || activations->sizes[2] < 1)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s have no values", name, shape(*activations).c_str());
+  if (activations->sizes[1] > INT32_MAX || activations->sizes[2] > INT32_MAX)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "%s of shape %s have more than 2^31 - 1 rows or columns", name,
+         shape(*activations).c_str());
 }
 
 void check_upsampling(int32_t upsampling) {

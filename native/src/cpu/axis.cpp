@@ -16,7 +16,7 @@ Axis::Axis(int32_t upsampling, int64_t in, int64_t out)
   for (int64_t i = 0; i < padded_out; ++i) {
     const Taps at = taps_at(upsampling, in, out, scale, i < out ? i : out - 1);
     for (int t = 0; t < taps; ++t) {
-      index[static_cast<std::size_t>(t * padded_out + i)] = at.index[t];
+      index[static_cast<std::size_t>(t * padded_out + i)] = static_cast<int32_t>(at.index[t]);
       weight[static_cast<std::size_t>(t * padded_out + i)] = at.weight[t];
     }
   }

@@ -12,7 +12,7 @@ struct Axis {
 
   int64_t in, out, padded_out;
   int taps;
-  std::vector<int64_t> index;  // [taps][padded_out]
+  std::vector<int32_t> index;  // [taps][padded_out]
   std::vector<float> weight;   // [taps][padded_out]
 };
 

@@ -67,7 +67,7 @@ class MapRows {
       map_.read(offset_ + source_row * row_stride_, column_stride_, x_.in, source_, 1);
       if (min_ != 0 || divisor_ != 1)
         for (int64_t i = 0; i < x_.in; ++i) source_[i] = (source_[i] - min_) / divisor_;
-      kernels_.expand_row(source_, x_.index.data(), x_.weight.data(), x_.taps, x_.padded_out, ring_[slot]);
+      kernels_.expand_row(source_, x_.in, x_.index.data(), x_.weight.data(), x_.taps, x_.padded_out, ring_[slot]);
       held_[slot] = source_row;
     }
     return ring_[slot];

@@ -29,25 +29,65 @@ typedef float Floats __attribute__((vector_size(kLanes * 4)));
 typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
 typedef int32_t Indices __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kLanes * 2)));
+typedef uint16_t HalfPairs __attribute__((vector_size(kLanes * 4)));
 // The same where memory is not aligned.
 typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef int32_t LooseIndices __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef uint16_t LooseHalves __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
+typedef uint16_t LooseHalfPairs __attribute__((vector_size(kLanes * 4), aligned(2), may_alias));
 
 inline Floats load(const float *from) { return *reinterpret_cast<const LooseFloats *>(from); }
+inline Indices load(const int32_t *from) { return *reinterpret_cast<const LooseIndices *>(from); }
 
+// Each type stores one vector of floats, or two next to each other, which is cheaper for the half types: narrowing
+// two registers into one is a single shuffle, and the store is as wide as the registers.
 struct Float32 {
   using Element = float;
   static void store(Element *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
+  static void store(Element *to, Floats first, Floats second) {
+    store(to, first);
+    store(to + kLanes, second);
+  }
 };
 
 struct Bfloat16 {
   using Element = uint16_t;
-  static void store(Element *to, Floats value) {
+
+  // The upper halves of the words are the result. NaNs are left as they are, lest rounding carry them into
+  // infinity; a product's NaN is a quiet one, which its upper half shows.
+  static Words round(Floats value) {
     const Words bits = reinterpret_cast<Words>(value);
-    Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    const Words nan = reinterpret_cast<Words>(value != value);
-    rounded = (rounded & ~nan) | (nan & 0x7fc0u);
-    *reinterpret_cast<LooseHalves *>(to) = __builtin_convertvector(rounded, Halves);
+    const Words rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    return value == value ? rounded : bits;
+  }
+
+  static void store(Element *to, Floats value) {
+    *reinterpret_cast<LooseHalves *>(to) = __builtin_convertvector(round(value) >> 16, Halves);
+  }
+  static void store(Element *to, Floats first, Floats second) {
+#if defined(__AVX512BF16__)
+    const __m512bh narrow = _mm512_cvtne2ps_pbh(second, first);
+    memcpy(to, &narrow, sizeof narrow);
+#else
+    store_upper(to, round(first), round(second), std::make_index_sequence<2 * kLanes>());
+#endif
+  }
+
+ private:
+  template <std::size_t... Lane>
+  static void store_upper(Element *to, Words first, Words second, std::index_sequence<Lane...>) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    constexpr int upper = 0;
+#else
+    constexpr int upper = 1;
+#endif
+    const HalfPairs a = reinterpret_cast<HalfPairs>(first), b = reinterpret_cast<HalfPairs>(second);
+#if defined(__clang__)
+    *reinterpret_cast<LooseHalfPairs *>(to) = __builtin_shufflevector(a, b, (2 * static_cast<int>(Lane) + upper)...);
+#else
+    *reinterpret_cast<LooseHalfPairs *>(to) =
+        __builtin_shuffle(a, b, HalfPairs{static_cast<uint16_t>(2 * Lane + upper)...});
+#endif
   }
 };
 
@@ -66,6 +106,10 @@ struct Float16 {
     for (int lane = 0; lane < kLanes; ++lane) to[lane] = narrow_float16(value[lane]);
 #endif
   }
+  static void store(Element *to, Floats first, Floats second) {
+    store(to, first);
+    store(to + kLanes, second);
+  }
 };
 
 // Vector `Part` of the `Channels` vectors in which each lane of `mask` stands `Channels` times in a row.
@@ -78,27 +122,37 @@ inline Floats spread(Floats mask, std::index_sequence<Lane...>) {
 #endif
 }
 
-template <class Type, int Channels, int... Part>
-inline void multiply_vectors(Floats mask, const float *image, typename Type::Element *out,
-                             std::integer_sequence<int, Part...>) {
-  (Type::store(out + Part * kLanes,
-               load(image + Part * kLanes) * spread<Channels, Part>(mask, std::make_index_sequence<kLanes>())),
+// Vector `Part` of the products of two vectors of mask values with 2 * Channels vectors of the image.
+template <int Channels, int Part>
+inline Floats product(const float *mask, const float *image) {
+  constexpr int half = Part / Channels;
+  return load(image + Part * kLanes) *
+         spread<Channels, Part % Channels>(load(mask + half * kLanes), std::make_index_sequence<kLanes>());
+}
+
+template <class Type, int Channels, int... Pair>
+inline void multiply_vectors(const float *mask, const float *image, typename Type::Element *out,
+                             std::integer_sequence<int, Pair...>) {
+  (Type::store(out + 2 * Pair * kLanes, product<Channels, 2 * Pair>(mask, image),
+               product<Channels, 2 * Pair + 1>(mask, image)),
    ...);
 }
 
 template <class Type, int Channels>
 void multiply_fixed(const float *mask, const float *image, int64_t pixels, typename Type::Element *out) {
-  constexpr std::make_integer_sequence<int, Channels> parts;
+  constexpr std::make_integer_sequence<int, Channels> pairs;
+  constexpr int step = 2 * kLanes;
   int64_t p = 0;
-  for (; p + kLanes <= pixels; p += kLanes)
-    multiply_vectors<Type, Channels>(load(mask + p), image + p * Channels, out + p * Channels, parts);
+  for (; p + step <= pixels; p += step)
+    multiply_vectors<Type, Channels>(mask + p, image + p * Channels, out + p * Channels, pairs);
   if (p == pixels) return;
-  const std::size_t rest = static_cast<std::size_t>(pixels - p) * Channels;
-  float image_end[Channels * kLanes] = {};
-  typename Type::Element out_end[Channels * kLanes];
-  memcpy(image_end, image + p * Channels, rest * sizeof(float));
-  multiply_vectors<Type, Channels>(load(mask + p), image_end, out_end, parts);
-  memcpy(out + p * Channels, out_end, rest * sizeof out_end[0]);
+  const std::size_t rest = static_cast<std::size_t>(pixels - p);
+  float mask_end[step] = {}, image_end[Channels * step] = {};
+  typename Type::Element out_end[Channels * step];
+  memcpy(mask_end, mask + p, rest * sizeof(float));
+  memcpy(image_end, image + p * Channels, rest * Channels * sizeof(float));
+  multiply_vectors<Type, Channels>(mask_end, image_end, out_end, pairs);
+  memcpy(out + p * Channels, out_end, rest * Channels * sizeof out_end[0]);
 }
 
 // Any number of channels: the mask is spread out through memory, a vector at a time.
@@ -151,9 +205,9 @@ inline Floats mix(const float *const *rows, const float *weights, int64_t x) {
 }
 
 template <int Taps>
-void mask_row_of(const float *const *rows, const float *weights, int64_t size, float min, float divisor, float *out) {
+void mask_row_of(const float *const *rows, const float *weights, int64_t size, float min, float factor, float *out) {
   for (int64_t x = 0; x < size; x += kLanes)
-    Float32::store(out + x, (mix<Taps>(rows, weights, x) - min) / divisor);
+    Float32::store(out + x, (mix<Taps>(rows, weights, x) - min) * factor);
 }
 
 template <int Taps>
@@ -169,8 +223,22 @@ void range_row_of(const float *const *rows, const float *weights, int64_t size, 
 }
 
 template <int Taps>
-void expand_row_of(const float *__restrict source, const int64_t *__restrict index, const float *__restrict weights,
-                   int64_t size, float *__restrict out) {
+void expand_row_of(const float *__restrict source, int64_t source_size, const int32_t *__restrict index,
+                   const float *__restrict weights, int64_t size, float *__restrict out) {
+#if !defined(__clang__)
+  // A source row that fits into a register is looked up there.
+  if (source_size <= kLanes) {
+    Floats held = {};
+    memcpy(&held, source, static_cast<std::size_t>(source_size) * sizeof(float));
+    for (int64_t x = 0; x < size; x += kLanes) {
+      Floats sum = __builtin_shuffle(held, load(index + x)) * load(weights + x);
+      for (int t = 1; t < Taps; ++t)
+        sum += __builtin_shuffle(held, load(index + t * size + x)) * load(weights + t * size + x);
+      Float32::store(out + x, sum);
+    }
+    return;
+  }
+#endif
   for (int64_t x = 0; x < size; ++x) {
     float sum = weights[x] * source[index[x]];
     for (int t = 1; t < Taps; ++t) sum += weights[t * size + x] * source[index[t * size + x]];
@@ -191,13 +259,14 @@ void expand_row_of(const float *__restrict source, const int64_t *__restrict ind
       return function<4>(__VA_ARGS__);     \
   }
 
-void expand_row(const float *source, const int64_t *index, const float *weights, int taps, int64_t size, float *out) {
-  FOR_TAPS(expand_row_of, source, index, weights, size, out)
+void expand_row(const float *source, int64_t source_size, const int32_t *index, const float *weights, int taps,
+                int64_t size, float *out) {
+  FOR_TAPS(expand_row_of, source, source_size, index, weights, size, out)
 }
 
-void mask_row(const float *const *rows, const float *weights, int taps, int64_t size, float min, float divisor,
+void mask_row(const float *const *rows, const float *weights, int taps, int64_t size, float min, float factor,
               float *out) {
-  FOR_TAPS(mask_row_of, rows, weights, size, min, divisor, out)
+  FOR_TAPS(mask_row_of, rows, weights, size, min, factor, out)
 }
 
 void range_row(const float *const *rows, const float *weights, int taps, int64_t size, float *lo, float *hi) {
