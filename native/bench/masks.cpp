@@ -2,9 +2,9 @@
 //
 //   scorecam_bench [rows of a chunk = 32] [repetitions = 9]
 //
-// OMP_NUM_THREADS and SCORECAM_MAX_ISA apply. Each repetition times the store loop and the kernel one after the
-// other, so that both see the same weather; the best repetition of each is reported, since others on the machine
-// can only slow them down.
+// OMP_NUM_THREADS and SCORECAM_MAX_ISA apply. For each chunk the store loop and the kernel are timed one after the
+// other, so that both see the same weather, and the best repetition of each is taken, since others on the machine can
+// only slow them down. Times are sums over the chunks.
 #include <omp.h>
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -37,8 +38,6 @@ void check(scorecam_status status) {
   std::fprintf(stderr, "%s: %s\n", scorecam_status_name(status), scorecam_last_message());
   std::exit(1);
 }
-
-double best(const std::vector<double> &values) { return *std::min_element(values.begin(), values.end()); }
 
 // On cache lines, as LibTorch allocates.
 float *allocate(int64_t floats) {
@@ -80,33 +79,33 @@ void measure(const Case &at, int64_t chunk_rows, int repetitions) {
   const int64_t bytes_each = at.dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2;
   const int64_t chunk_floats = chunk_rows * kSample * bytes_each / 4;
 
-  std::vector<double> store, kernel, range;
+  const std::size_t chunks = static_cast<std::size_t>(at.maps / chunk_rows);
+  std::vector<double> stores(chunks, 1e9), kernels(chunks, 1e9);
+  double range = 1e9;
   for (int repetition = -1; repetition < repetitions; ++repetition) {
     double start = seconds();
     check(scorecam_channel_range(&source.activations, kSide, kSide, &masking, ranges.data()));
-    const double range_time = seconds() - start;
-    double store_time = 0, kernel_time = 0;
-    for (int64_t k = 0; k < at.maps; k += chunk_rows) {
+    range = std::min(range, seconds() - start);
+    for (std::size_t chunk_index = 0; chunk_index < chunks; ++chunk_index) {
+      const int64_t *const rows = channels.data() + static_cast<int64_t>(chunk_index) * chunk_rows;
       start = seconds();
-      store_loop(chunk.get(), chunk_floats, static_cast<float>(k));
+      store_loop(chunk.get(), chunk_floats, static_cast<float>(repetition));
       const double between = seconds();
-      check(scorecam_masked_batch(&source, 1, nullptr, channels.data() + k, &masking, &out));
-      kernel_time += seconds() - between;
-      store_time += between - start;
+      check(scorecam_masked_batch(&source, 1, nullptr, rows, &masking, &out));
+      kernels[chunk_index] = std::min(kernels[chunk_index], seconds() - between);
+      stores[chunk_index] = std::min(stores[chunk_index], between - start);
     }
-    if (repetition < 0) continue;  // the first one faults pages in
-    store.push_back(store_time);
-    kernel.push_back(kernel_time);
-    range.push_back(range_time);
   }
+  const double kernel = std::accumulate(kernels.begin(), kernels.end(), 0.0);
+  const double store = std::accumulate(stores.begin(), stores.end(), 0.0);
   static const char *const upsamplings[] = {"nearest", "bilinear", "aligned", "bicubic"};
   const double bytes = static_cast<double>(at.maps * kSample * bytes_each);
   std::printf("%5ld %2ldx%-2ld %-8s %-8s %-13s %8.2f %8.2f %8.2f %7.1f %7.1f %5.0f %%\n", static_cast<long>(at.maps),
               static_cast<long>(at.side), static_cast<long>(at.side), upsamplings[at.upsampling],
               at.dtype == SCORECAM_DTYPE_FLOAT32 ? "float32" : "bfloat16",
-              at.channels_last ? "channels-last" : "contiguous", 1e3 * best(range), 1e3 * best(kernel),
-              1e3 * best(store), bytes / best(kernel) / 1e9, bytes / best(store) / 1e9,
-              100 * best(store) / best(kernel));
+              at.channels_last ? "channels-last" : "contiguous", 1e3 * range, 1e3 * kernel,
+              1e3 * store, bytes / kernel / 1e9, bytes / store / 1e9,
+              100 * store / kernel);
   std::fflush(stdout);
 }
 

@@ -152,7 +152,7 @@ SCORECAM_API scorecam_status scorecam_masked_batch(const scorecam_source *source
 
 enum {
   SCORECAM_COMBINE_RELU = 1,   /* negative values become 0, after upsampling */
-  SCORECAM_COMBINE_MIN_MAX = 2 /* then (v - min) / (max - min + epsilon); all 0 if the values are all equal */
+  SCORECAM_COMBINE_MIN_MAX = 2 /* then (v - min) / (max - min + epsilon); all 0 if the map is constant */
 };
 
 /*
@@ -167,7 +167,7 @@ enum {
  *   out          [H, W] float32, any strides without overlap; H = h and W = w leave the sum as it is, but for
  *                infinities
  *   range        null, or where min, max and flags of the map go, as they are before min-max scaling
- *                (constant: min = max); its hash is 0
+ *                (constant: the h x w sums are all equal, or min = max); its hash is 0
  */
 SCORECAM_API scorecam_status scorecam_combine(const scorecam_tensor *activations, const float *weights,
                                               int32_t upsampling, int32_t options, float epsilon,

@@ -1,8 +1,7 @@
 // Where an upsampled position reads the source, and with which weights. One dimension; the two are separable.
 //
-// The float32 arithmetic is that of PyTorch 2.10 on the CPU, found by comparing weights bit by bit: with half
-// pixels the coordinate is rounded once (its compiler fuses the multiplication and the subtraction), so fmaf is
-// spelt out here rather than left to each compiler's contraction.
+// The float32 arithmetic is that of PyTorch 2.10 on the CPU, found by comparing weights bit by bit: its compiler fuses
+// multiplications with the additions that follow. So fmaf is spelt out here rather than left to each compiler.
 #pragma once
 
 #include <cmath>
@@ -37,12 +36,12 @@ SCORECAM_SHARED int64_t clamp_index(int64_t index, int64_t size) {
 // Keys' cubic convolution with a = -0.75: |t| <= 1 and 1 <= |t| <= 2.
 SCORECAM_SHARED float cubic_near(float t) {
   const float a = -0.75f;
-  return ((a + 2) * t - (a + 3)) * t * t + 1;
+  return fmaf(fmaf(a + 2, t, -(a + 3)) * t, t, 1);
 }
 
 SCORECAM_SHARED float cubic_far(float t) {
   const float a = -0.75f;
-  return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
+  return fmaf(fmaf(fmaf(a, t, -5 * a), t, 8 * a), t, -4 * a);
 }
 
 // `scale` is source_scale(upsampling, in, out).

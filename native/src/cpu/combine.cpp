@@ -77,7 +77,7 @@ void combine(const CombineRequest &request, const RowKernels &kernels) {
     if (highs[thread] > max || std::isnan(highs[thread])) max = highs[thread];
   }
   const bool finite = std::isfinite(min) && std::isfinite(max);
-  const bool constant = finite && min == max;
+  const bool constant = finite && (min == max || all_equal(sum));
   if (request.range != nullptr)
     *request.range = {min, max, !finite ? SCORECAM_RANGE_NON_FINITE : constant ? SCORECAM_RANGE_CONSTANT : 0, 0, 0};
   if (!(request.options & SCORECAM_COMBINE_MIN_MAX)) return;

@@ -121,7 +121,7 @@ void combine(const CombineRequest &request) {
       if (min == min) fold_range(value, min, max);
     }
   const bool finite = std::isfinite(min) && std::isfinite(max);
-  const bool constant = finite && min == max;
+  const bool constant = finite && (min == max || all_equal(sum.values));
   if (request.range != nullptr)
     *request.range = {min, max, !finite ? SCORECAM_RANGE_NON_FINITE : constant ? SCORECAM_RANGE_CONSTANT : 0, 0, 0};
   for (int64_t y = 0; y < map.height; ++y)

@@ -210,16 +210,25 @@ void mask_row_of(const float *const *rows, const float *weights, int64_t size, f
     Float32::store(out + x, (mix<Taps>(rows, weights, x) - min) * factor);
 }
 
+// As many accumulators as vectors in kRowPad, which also keeps several minima in flight.
 template <int Taps>
 void range_row_of(const float *const *rows, const float *weights, int64_t size, float *lo, float *hi) {
-  Floats low = load(lo), high = load(hi);
-  for (int64_t x = 0; x < size; x += kLanes) {
-    const Floats value = mix<Taps>(rows, weights, x);
-    low = value < low ? value : low;
-    high = value > high ? value : high;
+  constexpr int kVectors = kRowPad / kLanes;
+  Floats low[kVectors], high[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    low[v] = load(lo + v * kLanes);
+    high[v] = load(hi + v * kLanes);
   }
-  Float32::store(lo, low);
-  Float32::store(hi, high);
+  for (int64_t x = 0; x < size; x += kRowPad)
+    for (int v = 0; v < kVectors; ++v) {
+      const Floats value = mix<Taps>(rows, weights, x + v * kLanes);
+      low[v] = value < low[v] ? value : low[v];
+      high[v] = value > high[v] ? value : high[v];
+    }
+  for (int v = 0; v < kVectors; ++v) {
+    Float32::store(lo + v * kLanes, low[v]);
+    Float32::store(hi + v * kLanes, high[v]);
+  }
 }
 
 template <int Taps>
