@@ -181,7 +181,7 @@ SCORECAM_API scorecam_status scorecam_combine(const scorecam_tensor *activations
  *   mmap_threshold  blocks from this size on are mapped, and unmapped when freed (M_MMAP_THRESHOLD)
  *   trim_threshold  how much may lie free at the end of the heap before it is given back (M_TRIM_THRESHOLD)
  *   top_pad         how much more to ask of the system than is needed now (M_TOP_PAD)
- * Each at most 2^31 - 1, the limit of mallopt.
+ * Each at most 2^31 - 1, the limit of mallopt. SCORECAM_STATUS_UNSUPPORTED if mallopt refuses a value.
  */
 SCORECAM_API scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad);
 

@@ -107,7 +107,7 @@ void masked_batch() {
         fill_activations(maps1, random);
         fill_uniform(image0, random, -2, 2);
         fill_uniform(image1, random, -2, 2);
-        if (turn % 5 == 0) image1.set(0, 0, 0, std::numeric_limits<float>::infinity());
+        if (turn % 5 == 0) image1.set(0, 0, 0, std::numeric_limits<float>::quiet_NaN());
         ++turn;
 
         use("scalar");

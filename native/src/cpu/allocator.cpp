@@ -27,7 +27,7 @@ void tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_
            setting.bytes);
   for (const auto &setting : settings)
     if (setting.bytes > 0 && ::mallopt(setting.parameter, static_cast<int>(setting.bytes)) == 0)
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "mallopt refused %s of %" PRId64, setting.name, setting.bytes);
+      fail(SCORECAM_STATUS_UNSUPPORTED, "mallopt refused %s of %" PRId64, setting.name, setting.bytes);
 }
 
 #else
