@@ -1,0 +1,25 @@
+# Which files of row kernels this architecture has, and what each is compiled with.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(SCORECAM_ISA_NAMES baseline avx2 avx512 avx512bf16)
+  set(SCORECAM_FLAGS_baseline "")
+  set(SCORECAM_FLAGS_avx2 -mavx2 -mfma -mf16c)
+  # Without a preferred width compilers take 256 bits for what they vectorise themselves.
+  set(SCORECAM_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512)
+  set(SCORECAM_FLAGS_avx512bf16 ${SCORECAM_FLAGS_avx512} -mavx512bf16)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  set(SCORECAM_ISA_NAMES neon)
+  set(SCORECAM_FLAGS_neon "")
+else()
+  set(SCORECAM_ISA_NAMES baseline)
+  set(SCORECAM_FLAGS_baseline "")
+endif()
+
+# Adds the row kernels of every instruction set to a target.
+function(scorecam_add_row_kernels target directory)
+  foreach(isa IN LISTS SCORECAM_ISA_NAMES)
+    set(file ${directory}/row_kernels_${isa}.cpp)
+    target_sources(${target} PRIVATE ${file})
+    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${SCORECAM_FLAGS_${isa}}"
+      OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/row_kernels.inl)
+  endforeach()
+endfunction()

@@ -1,0 +1,219 @@
+/*
+ * scorecam.h: the masking kernels of Score-CAM behind a C interface.
+ *
+ * Score-CAM multiplies an image with every activation map of a target layer, upsampled to the size of the
+ * image and scaled to [0, 1], and asks the network for a score of each masked image. This library does all
+ * that lies between the activation maps and the network in one pass over the memory that the network reads:
+ *
+ *     u[y, x]      = upsample(A)[y, x]                       A: h x w activation map of a channel
+ *     m[y, x]      = (u[y, x] - min(u)) / (max(u) - min(u) + epsilon)
+ *     out[c, y, x] = round(image[c, y, x] * m[y, x])         rounded once, to the dtype of out
+ *
+ * or, with SCORECAM_NORMALISE_BEFORE, u = upsample((A - min(A)) / (max(A) - min(A) + epsilon)) and m = u.
+ * All arithmetic is float32 whatever the dtypes; half types are widened before and rounded to nearest even
+ * after, but that bfloat16 results below 2^-126 may become 0. Infinities and NaNs go where IEEE arithmetic takes them, except in constant channels, see below.
+ *
+ * Conventions
+ *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
+ *   - Every pointer stays the caller's. Nothing is kept after a call returns.
+ *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
+ *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
+ *   - Outputs must not overlap inputs.
+ */
+#ifndef SCORECAM_H
+#define SCORECAM_H
+
+#include <stdint.h>
+
+#ifndef SCORECAM_API
+#if defined(_WIN32)
+#define SCORECAM_API __declspec(dllexport)
+#else
+#define SCORECAM_API __attribute__((visibility("default")))
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Changes with every change that breaks a caller compiled against an older header. */
+#define SCORECAM_ABI_VERSION 1
+
+/* What a call came to. */
+typedef int32_t scorecam_status;
+enum {
+  SCORECAM_STATUS_OK = 0,
+  SCORECAM_STATUS_INVALID_ARGUMENT = 1, /* a null pointer, a wrong shape, an index out of range */
+  SCORECAM_STATUS_UNSUPPORTED = 2,      /* meaningful, but not offered: a dtype or an output layout */
+  SCORECAM_STATUS_BAD_ISA = 3,          /* SCORECAM_MAX_ISA names no instruction set of this architecture */
+  SCORECAM_STATUS_OUT_OF_MEMORY = 4,
+  SCORECAM_STATUS_NOT_APPLICABLE = 5,   /* this platform has no such setting */
+  SCORECAM_STATUS_NO_DEVICE = 6,        /* no CUDA driver, or no device that this library has code for */
+  SCORECAM_STATUS_DEVICE_ERROR = 7,     /* CUDA reported an error */
+  SCORECAM_STATUS_INTERNAL = 8
+};
+
+enum { SCORECAM_DTYPE_FLOAT32 = 0, SCORECAM_DTYPE_BFLOAT16 = 1, SCORECAM_DTYPE_FLOAT16 = 2 };
+
+/*
+ * Each to PyTorch's definition of `interpolate`, its float32 source coordinates included:
+ *   nearest           source = floor(target * (in / out))
+ *   bilinear          source = (target + 0.5) * (in / out) - 0.5, not below 0
+ *   bilinear aligned  source = target * ((in - 1) / (out - 1)), `align_corners=True`
+ *   bicubic           source as bilinear without the bound; cubic convolution with a = -0.75
+ */
+enum {
+  SCORECAM_UPSAMPLING_NEAREST = 0,
+  SCORECAM_UPSAMPLING_BILINEAR = 1,
+  SCORECAM_UPSAMPLING_BILINEAR_ALIGNED = 2,
+  SCORECAM_UPSAMPLING_BICUBIC = 3
+};
+
+enum { SCORECAM_NORMALISE_AFTER = 0, SCORECAM_NORMALISE_BEFORE = 1 };
+
+#define SCORECAM_MAX_RANK 4
+
+/* A view of somebody's tensor. Entries of sizes and strides from `rank` on are ignored. */
+typedef struct scorecam_tensor {
+  void *data;
+  int32_t dtype; /* SCORECAM_DTYPE_* */
+  int32_t rank;
+  int64_t sizes[SCORECAM_MAX_RANK];
+  int64_t strides[SCORECAM_MAX_RANK];
+} scorecam_tensor;
+
+/* How an activation map becomes a mask. */
+typedef struct scorecam_masking {
+  int32_t upsampling;    /* SCORECAM_UPSAMPLING_* */
+  int32_t normalisation; /* SCORECAM_NORMALISE_* */
+  float epsilon;         /* >= 0 */
+  int32_t reserved;      /* 0 */
+} scorecam_masking;
+
+enum {
+  /* All h x w values are equal and finite. The mask of such a channel is 0 everywhere: its rounding noise
+   * after upsampling is not a mask. */
+  SCORECAM_RANGE_CONSTANT = 1,
+  /* An infinity or a NaN is among the h x w values, or arose in upsampling. min and max are NaN if a NaN is
+   * among the values that they are taken over. */
+  SCORECAM_RANGE_NON_FINITE = 2
+};
+
+/* What there is to know about a channel before it is masked. */
+typedef struct scorecam_range {
+  float min;
+  float max;
+  int32_t flags; /* SCORECAM_RANGE_* */
+  int32_t reserved;
+  /* Of the h x w values as float32: equal channels (-0 equals 0) have equal hashes, on any machine or device.
+   * Unequal channels have unequal hashes but for one chance in 2^64 per pair. */
+  uint64_t hash;
+} scorecam_range;
+
+/* An image, the activation maps that the network gave for it, and their ranges. */
+typedef struct scorecam_source {
+  scorecam_tensor activations; /* [K, h, w], any dtype and strides */
+  scorecam_tensor image;       /* [C, H, W], any dtype and strides; fastest in out's layout as float32 */
+  const scorecam_range *ranges; /* [K], from scorecam_channel_range with the same masking */
+} scorecam_source;
+
+/* In place of a channel: the row is all zeros. For padding a chunk to its fixed size, and as the one masked
+ * image that all constant channels share. */
+#define SCORECAM_CHANNEL_NONE (-1)
+
+/*
+ * Range, flags and hash of every channel.
+ *
+ *   activations  [K, h, w], any dtype and strides
+ *   height, width  H and W of the image; with SCORECAM_NORMALISE_AFTER min and max are those of the upsampled
+ *                map, with SCORECAM_NORMALISE_BEFORE those of the map itself
+ *   ranges       [K], written
+ */
+SCORECAM_API scorecam_status scorecam_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
+                                                    const scorecam_masking *masking, scorecam_range *ranges);
+
+/*
+ * Writes a chunk of masked images.
+ *
+ *   sources, source_count  the images; all with the same C, H, W and the same h, w
+ *   row_sources  [B] which source each row of the chunk is made from, or null if all are made from the first;
+ *                rows of one source are best kept together
+ *   row_channels [B] which of the source's channels masks the row, or SCORECAM_CHANNEL_NONE
+ *   out          [B, C, H, W], any dtype; samples contiguous or channels-last, any distance between them that
+ *                keeps them apart
+ *
+ * Rows of SCORECAM_CHANNEL_NONE and of constant channels are filled with +0 and do not read the image.
+ * With B = 0 nothing happens.
+ */
+SCORECAM_API scorecam_status scorecam_masked_batch(const scorecam_source *sources, int64_t source_count,
+                                                   const int64_t *row_sources, const int64_t *row_channels,
+                                                   const scorecam_masking *masking, const scorecam_tensor *out);
+
+enum {
+  SCORECAM_COMBINE_RELU = 1,   /* negative values become 0, after upsampling */
+  SCORECAM_COMBINE_MIN_MAX = 2 /* then (v - min) / (max - min + epsilon); all 0 if the map is constant */
+};
+
+/*
+ * The saliency map: upsample(sum over k of weights[k] * A[k]), which by linearity is the weighted sum of the
+ * upsampled maps. Sums are accumulated in double.
+ *
+ *   activations  [K, h, w], any dtype and strides; K may be 0, which gives zeros
+ *   weights      [K] float32
+ *   upsampling   SCORECAM_UPSAMPLING_*
+ *   options      SCORECAM_COMBINE_* or-ed together
+ *   epsilon      of the min-max scaling, >= 0
+ *   out          [H, W] float32, any strides without overlap; H = h and W = w leave the sum as it is, but for
+ *                infinities
+ *   range        null, or where min, max and flags of the map go, as they are before min-max scaling
+ *                (constant: the h x w sums are all equal, or min = max); its hash is 0
+ */
+SCORECAM_API scorecam_status scorecam_combine(const scorecam_tensor *activations, const float *weights,
+                                              int32_t upsampling, int32_t options, float epsilon,
+                                              const scorecam_tensor *out, scorecam_range *range);
+
+/*
+ * Settings of glibc's malloc, for the whole process, in bytes; 0 leaves a setting alone. A network run on
+ * chunk after chunk frees and takes the same large blocks; with glibc's own settings each goes back to the
+ * system and is faulted in page by page again. SCORECAM_STATUS_NOT_APPLICABLE where malloc is not glibc's.
+ *
+ *   mmap_threshold  blocks from this size on are mapped, and unmapped when freed (M_MMAP_THRESHOLD)
+ *   trim_threshold  how much may lie free at the end of the heap before it is given back (M_TRIM_THRESHOLD)
+ *   top_pad         how much more to ask of the system than is needed now (M_TOP_PAD)
+ * Each at most 2^31 - 1, the limit of mallopt. SCORECAM_STATUS_UNSUPPORTED if mallopt refuses a value.
+ */
+SCORECAM_API scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad);
+
+/* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
+SCORECAM_API int32_t scorecam_abi_version(void);
+
+/* The library's version, such as "0.1.0". Never null. */
+SCORECAM_API const char *scorecam_version(void);
+
+/*
+ * The instruction set in use: the best that machine and cap allow of
+ *   x86-64   "scalar" < "baseline" (SSE2) < "avx2" (with FMA and F16C) < "avx512" (F, BW, DQ, VL)
+ *            < "avx512bf16"
+ *   AArch64  "scalar" < "neon"
+ *   others   "scalar" < "baseline"
+ * "scalar" is the plain definition that the others are tested against, and slow. Null if SCORECAM_MAX_ISA in
+ * the environment, read once, names none of the architecture's; every operation then fails with
+ * SCORECAM_STATUS_BAD_ISA until a good cap is set.
+ */
+SCORECAM_API const char *scorecam_active_isa(void);
+
+/* Overrides SCORECAM_MAX_ISA for the process; null lifts the cap. Not for use while operations run. */
+SCORECAM_API scorecam_status scorecam_set_max_isa(const char *name);
+
+/* "SCORECAM_STATUS_..." for a status. Never null. */
+SCORECAM_API const char *scorecam_status_name(scorecam_status status);
+
+/* Why the last failed call of this thread failed. Never null; valid until the next call of this thread. */
+SCORECAM_API const char *scorecam_last_message(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

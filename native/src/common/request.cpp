@@ -1,0 +1,179 @@
+#include "common/request.h"
+
+#include <cinttypes>
+#include <string>
+
+#include "common/failure.h"
+
+namespace scorecam {
+namespace {
+
+std::string shape(const scorecam_tensor &tensor) {
+  std::string text = "[";
+  for (int32_t i = 0; i < tensor.rank; ++i) text += (i ? ", " : "") + std::to_string(tensor.sizes[i]);
+  return text + "]";
+}
+
+template <class T>
+void check_not_null(const T *pointer, const char *name) {
+  if (pointer == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is null", name);
+}
+
+// Also refuses what 64-bit byte offsets cannot reach.
+void check_tensor(const scorecam_tensor *tensor, const char *name, int32_t rank) {
+  check_not_null(tensor, name);
+  if (tensor->rank != rank)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s has rank %" PRId32 ", not %" PRId32, name, tensor->rank, rank);
+  if (!(tensor->dtype >= SCORECAM_DTYPE_FLOAT32 && tensor->dtype <= SCORECAM_DTYPE_FLOAT16))
+    fail(SCORECAM_STATUS_UNSUPPORTED, "%s has dtype %" PRId32 ", none of SCORECAM_DTYPE_*", name, tensor->dtype);
+  bool empty = false;
+  int64_t reach = 0;
+  for (int32_t i = 0; i < rank; ++i) {
+    if (tensor->sizes[i] < 0) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s has shape %s", name, shape(*tensor).c_str());
+    empty |= tensor->sizes[i] == 0;
+  }
+  if (empty) return;
+  for (int32_t i = 0; i < rank; ++i) {
+    int64_t span, magnitude = tensor->strides[i] < 0 ? -(tensor->strides[i] + 1) : tensor->strides[i];
+    if (__builtin_mul_overflow(tensor->sizes[i] - 1, magnitude, &span) || __builtin_add_overflow(reach, span, &reach) ||
+        reach > INT64_MAX / 16)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s and stride %" PRId64 " in dimension %" PRId32
+           " exceeds the address space", name, shape(*tensor).c_str(), tensor->strides[i], i);
+  }
+  if (tensor->data == nullptr)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s has no data", name, shape(*tensor).c_str());
+}
+
+void check_activations(const scorecam_tensor *activations, const char *name) {
+  check_tensor(activations, name, 3);
+  if (activations->sizes[1] < 1 || activations->sizes[2] < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s have no values", name, shape(*activations).c_str());
+  if (activations->sizes[1] > INT32_MAX || activations->sizes[2] > INT32_MAX)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "%s of shape %s have more than 2^31 - 1 rows or columns", name,
+         shape(*activations).c_str());
+}
+
+void check_upsampling(int32_t upsampling) {
+  if (!(upsampling >= SCORECAM_UPSAMPLING_NEAREST && upsampling <= SCORECAM_UPSAMPLING_BICUBIC))
+    fail(SCORECAM_STATUS_UNSUPPORTED, "upsampling is %" PRId32 ", none of SCORECAM_UPSAMPLING_*", upsampling);
+}
+
+void check_epsilon(float epsilon) {
+  // Written so that NaN is refused.
+  if (!(epsilon >= 0)) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "epsilon is %g, not >= 0", static_cast<double>(epsilon));
+}
+
+void check_masking(const scorecam_masking *masking) {
+  check_not_null(masking, "masking");
+  check_upsampling(masking->upsampling);
+  if (masking->normalisation != SCORECAM_NORMALISE_AFTER && masking->normalisation != SCORECAM_NORMALISE_BEFORE)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "normalisation is %" PRId32 ", none of SCORECAM_NORMALISE_*",
+         masking->normalisation);
+  check_epsilon(masking->epsilon);
+  if (masking->reserved != 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "masking.reserved is %" PRId32 ", not 0", masking->reserved);
+}
+
+// A stride in a dimension of size 1 is never used and may be anything.
+bool stride_is(const scorecam_tensor &tensor, int dimension, int64_t stride) {
+  return tensor.sizes[dimension] == 1 || tensor.strides[dimension] == stride;
+}
+
+}  // namespace
+
+RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
+                                 const scorecam_masking *masking, scorecam_range *ranges) {
+  check_activations(activations, "activations");
+  check_masking(masking);
+  int64_t pixels;
+  if (height < 1 || width < 1 || __builtin_mul_overflow(height, width, &pixels))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the image is %" PRId64 " x %" PRId64, height, width);
+  if (activations->sizes[0] > 0) check_not_null(ranges, "ranges");
+  return {*activations, height, width, *masking, ranges};
+}
+
+MaskedBatchRequest check_masked_batch(const scorecam_source *sources, int64_t source_count,
+                                      const int64_t *row_sources, const int64_t *row_channels,
+                                      const scorecam_masking *masking, const scorecam_tensor *out) {
+  check_tensor(out, "out", 4);
+  check_masking(masking);
+  MaskedBatchRequest request{};
+  request.masking = *masking;
+  request.rows = out->sizes[0];
+  if (request.rows == 0) return request;
+  request.channels = out->sizes[1];
+  request.height = out->sizes[2];
+  request.width = out->sizes[3];
+  if (request.channels < 1 || request.height < 1 || request.width < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out of shape %s has empty samples", shape(*out).c_str());
+
+  const int64_t c = request.channels, h = request.height, w = request.width;
+  int64_t sample;
+  if (__builtin_mul_overflow(c, h, &sample) || __builtin_mul_overflow(sample, w, &sample) || sample > INT64_MAX / 16)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out of shape %s exceeds the address space", shape(*out).c_str());
+  const bool contiguous = stride_is(*out, 1, h * w) && stride_is(*out, 2, w) && stride_is(*out, 3, 1);
+  const bool channels_last = stride_is(*out, 1, 1) && stride_is(*out, 2, w * c) && stride_is(*out, 3, c);
+  if (!contiguous && !channels_last)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "out of shape %s has strides [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
+         "]; its samples must be contiguous or channels-last", shape(*out).c_str(), out->strides[0], out->strides[1],
+         out->strides[2], out->strides[3]);
+  if (request.rows > 1 && out->strides[0] < sample)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out of shape %s has overlapping samples: stride %" PRId64,
+         shape(*out).c_str(), out->strides[0]);
+  request.channels_last = !contiguous;
+  request.out = static_cast<char *>(out->data);
+  request.out_dtype = out->dtype;
+  request.sample_stride = out->strides[0];
+
+  if (source_count < 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "source_count is %" PRId64, source_count);
+  check_not_null(sources, "sources");
+  check_not_null(row_channels, "row_channels");
+  for (int64_t s = 0; s < source_count; ++s) {
+    const scorecam_source &source = sources[s];
+    const std::string name = "sources[" + std::to_string(s) + "]";
+    check_activations(&source.activations, (name + ".activations").c_str());
+    check_tensor(&source.image, (name + ".image").c_str(), 3);
+    if (source.image.sizes[0] != c || source.image.sizes[1] != h || source.image.sizes[2] != w)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s.image of shape %s does not fit out of shape %s", name.c_str(),
+           shape(source.image).c_str(), shape(*out).c_str());
+    if (source.activations.sizes[1] != sources[0].activations.sizes[1] ||
+        source.activations.sizes[2] != sources[0].activations.sizes[2])
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s.activations are of shape %s, those of the first of %s", name.c_str(),
+           shape(source.activations).c_str(), shape(sources[0].activations).c_str());
+    if (source.activations.sizes[0] > 0) check_not_null(source.ranges, (name + ".ranges").c_str());
+  }
+  for (int64_t b = 0; b < request.rows; ++b) {
+    const int64_t s = row_sources ? row_sources[b] : 0;
+    if (!(s >= 0 && s < source_count))
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "row_sources[%" PRId64 "] is %" PRId64 " of %" PRId64 " sources", b, s,
+           source_count);
+    const int64_t k = row_channels[b];
+    if (k != SCORECAM_CHANNEL_NONE && !(k >= 0 && k < sources[s].activations.sizes[0]))
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "row_channels[%" PRId64 "] is %" PRId64 " of %" PRId64 " channels", b, k,
+           sources[s].activations.sizes[0]);
+  }
+  request.sources = sources;
+  request.row_sources = row_sources;
+  request.row_channels = row_channels;
+  request.map_height = sources[0].activations.sizes[1];
+  request.map_width = sources[0].activations.sizes[2];
+  return request;
+}
+
+CombineRequest check_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
+                             int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range) {
+  check_activations(activations, "activations");
+  if (activations->sizes[0] > 0) check_not_null(weights, "weights");
+  check_upsampling(upsampling);
+  if ((options & ~(SCORECAM_COMBINE_RELU | SCORECAM_COMBINE_MIN_MAX)) != 0)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "options are %" PRId32 ", not of SCORECAM_COMBINE_*", options);
+  check_epsilon(epsilon);
+  check_tensor(out, "out", 2);
+  if (out->dtype != SCORECAM_DTYPE_FLOAT32)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "out has dtype %" PRId32 ", not SCORECAM_DTYPE_FLOAT32", out->dtype);
+  if (out->sizes[0] < 1 || out->sizes[1] < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out has shape %s", shape(*out).c_str());
+  return {*activations, weights, upsampling, options, epsilon, *out, range};
+}
+
+}  // namespace scorecam

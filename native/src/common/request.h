@@ -1,0 +1,54 @@
+// The arguments of the C functions, checked: an operation that is given one of these need not look again.
+#pragma once
+
+#include <cstdint>
+
+#include "scorecam.h"
+
+namespace scorecam {
+
+struct RangeRequest {
+  scorecam_tensor activations;  // [K, h, w]
+  int64_t height, width;        // H, W
+  scorecam_masking masking;
+  scorecam_range *ranges;  // [K]
+};
+
+struct MaskedBatchRequest {
+  const scorecam_source *sources;
+  const int64_t *row_sources;   // [B] or null
+  const int64_t *row_channels;  // [B]
+  scorecam_masking masking;
+  int64_t rows, channels, height, width;  // B, C, H, W
+  int64_t map_height, map_width;          // h, w
+  bool channels_last;
+  char *out;
+  int32_t out_dtype;
+  int64_t sample_stride;  // in elements
+
+  const scorecam_source &source(int64_t row) const { return sources[row_sources ? row_sources[row] : 0]; }
+};
+
+struct CombineRequest {
+  scorecam_tensor activations;  // [K, h, w]
+  const float *weights;         // [K]
+  int32_t upsampling;
+  int32_t options;
+  float epsilon;
+  scorecam_tensor out;    // [H, W] float32
+  scorecam_range *range;  // or null
+};
+
+// Each throws Failure. The ranges, weights and elements that pointers lead to are not looked at: they may lie on
+// a device.
+RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
+                                 const scorecam_masking *masking, scorecam_range *ranges);
+MaskedBatchRequest check_masked_batch(const scorecam_source *sources, int64_t source_count,
+                                      const int64_t *row_sources, const int64_t *row_channels,
+                                      const scorecam_masking *masking, const scorecam_tensor *out);
+CombineRequest check_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
+                             int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range);
+
+inline int64_t element_size(int32_t dtype) { return dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2; }
+
+}  // namespace scorecam

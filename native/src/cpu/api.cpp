@@ -1,0 +1,71 @@
+// The C functions on the CPU: check, choose the instruction set, run.
+#include "common/failure.h"
+#include "common/request.h"
+#include "cpu/allocator.h"
+#include "cpu/isa.h"
+#include "cpu/operations.h"
+#include "scorecam.h"
+
+using namespace scorecam;
+
+namespace {
+
+template <class Request>
+void run(const Request &request, void (*operation)(const Request &, const RowKernels &),
+         void (*definition)(const Request &)) {
+  const Isa &isa = active_isa();
+  if (isa.kernels != nullptr)
+    operation(request, *isa.kernels);
+  else
+    definition(request);
+}
+
+}  // namespace
+
+scorecam_status scorecam_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
+                                       const scorecam_masking *masking, scorecam_range *ranges) {
+  return guarded([&] {
+    const RangeRequest request = check_channel_range(activations, height, width, masking, ranges);
+    run(request, channel_range, oracle::channel_range);
+  });
+}
+
+scorecam_status scorecam_masked_batch(const scorecam_source *sources, int64_t source_count, const int64_t *row_sources,
+                                      const int64_t *row_channels, const scorecam_masking *masking,
+                                      const scorecam_tensor *out) {
+  return guarded([&] {
+    const MaskedBatchRequest request =
+        check_masked_batch(sources, source_count, row_sources, row_channels, masking, out);
+    if (request.rows > 0) run(request, masked_batch, oracle::masked_batch);
+  });
+}
+
+scorecam_status scorecam_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
+                                 int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range) {
+  return guarded([&] {
+    const CombineRequest request = check_combine(activations, weights, upsampling, options, epsilon, out, range);
+    run(request, combine, oracle::combine);
+  });
+}
+
+scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad) {
+  return guarded([&] { tune_allocator(mmap_threshold, trim_threshold, top_pad); });
+}
+
+int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
+
+const char *scorecam_version(void) { return SCORECAM_VERSION; }
+
+const char *scorecam_active_isa(void) {
+  const char *name = nullptr;
+  guarded([&] { name = active_isa().name; });
+  return name;
+}
+
+scorecam_status scorecam_set_max_isa(const char *name) {
+  return guarded([&] { set_max_isa(name); });
+}
+
+const char *scorecam_status_name(scorecam_status status) { return status_name(status); }
+
+const char *scorecam_last_message(void) { return last_message(); }

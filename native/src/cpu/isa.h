@@ -1,0 +1,20 @@
+// Which instruction set the operations run on.
+#pragma once
+
+#include "cpu/row_kernels.h"
+
+namespace scorecam {
+
+struct Isa {
+  const char *name;
+  bool (*available)();
+  const RowKernels *kernels;  // null for the scalar oracle
+};
+
+// The best that the machine has and the cap allows; throws Failure if SCORECAM_MAX_ISA is unknown.
+const Isa &active_isa();
+
+// Null lifts the cap; throws Failure if the name is unknown.
+void set_max_isa(const char *name);
+
+}  // namespace scorecam

@@ -1,0 +1,205 @@
+// The chunk of masked images.
+//
+// Work is cut into tiles: a band of image rows of one chunk row. A thread takes consecutive tiles, which are
+// ordered so that the band of the image stays in its cache while the rows of the chunk pass over it. A band that
+// is not float32 in the layout of the output is put into that form once, when the thread first comes to it.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "cpu/map_rows.h"
+#include "cpu/operations.h"
+#include "cpu/parallel.h"
+#include "cpu/scratch.h"
+
+namespace scorecam {
+namespace {
+
+using Multiply = void (*)(const float *, const float *, int64_t, int64_t, void *);
+
+Multiply multiply_to(int32_t dtype, const RowKernels &kernels) {
+  return dtype == SCORECAM_DTYPE_FLOAT32    ? kernels.multiply_float32
+         : dtype == SCORECAM_DTYPE_BFLOAT16 ? kernels.multiply_bfloat16
+                                            : kernels.multiply_float16;
+}
+
+// A band of the image as float32, pixels of a row next to each other.
+struct Band {
+  const float *data;
+  int64_t plane_stride;  // between channels; not used if channels-last
+  int64_t row_stride;
+};
+
+bool usable_in_place(const scorecam_tensor &image, bool channels_last) {
+  const int64_t channels = image.sizes[0];
+  return image.dtype == SCORECAM_DTYPE_FLOAT32 && image.strides[2] == (channels_last ? channels : 1) &&
+         (!channels_last || channels == 1 || image.strides[0] == 1);
+}
+
+Band pack(const scorecam_tensor &image, bool channels_last, int64_t begin, int64_t end, float *to) {
+  const int64_t channels = image.sizes[0], width = image.sizes[2], rows = end - begin;
+  const Elements pixels = elements(image);
+  const int64_t plane = channels_last ? 1 : rows * width;
+  const int64_t row = channels_last ? width * channels : width;
+  const int64_t pixel = channels_last ? channels : 1;
+  for (int64_t y = 0; y < rows; ++y)
+    for (int64_t c = 0; c < channels; ++c)
+      pixels.read(c * image.strides[0] + (begin + y) * image.strides[1], image.strides[2], width,
+                  to + c * plane + y * row, pixel);
+  return {to, plane, row};
+}
+
+Band in_place(const scorecam_tensor &image, int64_t begin) {
+  return {static_cast<const float *>(image.data) + begin * image.strides[1], image.strides[0], image.strides[1]};
+}
+
+// Neighbouring chunk rows of one source.
+struct Run {
+  const scorecam_source *source;
+  int64_t first, count;
+};
+
+std::vector<Run> runs_of(const MaskedBatchRequest &request) {
+  std::vector<Run> runs;
+  for (int64_t b = 0; b < request.rows; ++b) {
+    const scorecam_source *source = &request.source(b);
+    if (runs.empty() || runs.back().source != source)
+      runs.push_back({source, b, 1});
+    else
+      ++runs.back().count;
+  }
+  return runs;
+}
+
+// How many image rows a band has: few enough that it stays close to the core (80 KiB was measured best between 8
+// and 260), many enough that upsampling along rows is shared, and so that all threads get some.
+int64_t band_rows(const MaskedBatchRequest &request) {
+  constexpr int64_t kBandFloats = 20 * 1024;
+  const int64_t fitting = std::max<int64_t>(1, kBandFloats / (request.width * request.channels));
+  const int64_t tiles_wanted = 4 * static_cast<int64_t>(omp_get_max_threads());
+  const int64_t bands_wanted = (tiles_wanted + request.rows - 1) / request.rows;
+  const int64_t sharing = std::max<int64_t>(1, request.height / bands_wanted);
+  return std::min({fitting, sharing, request.height});
+}
+
+class Worker {
+ public:
+  static int64_t scratch_floats(const Axis &x, const MaskedBatchRequest &request, int64_t band) {
+    return MapRows::scratch_floats(x) + x.padded_out + band * request.width * request.channels;
+  }
+
+  Worker(const MaskedBatchRequest &request, const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch)
+      : request_(request),
+        kernels_(kernels),
+        multiply_(multiply_to(request.out_dtype, kernels)),
+        y_(y),
+        x_(x),
+        map_(kernels, y, x, scratch),
+        mask_(scratch + MapRows::scratch_floats(x)),
+        packed_(mask_ + x.padded_out) {}
+
+  void tile(const scorecam_source &source, int64_t row, int64_t begin, int64_t end) {
+    const int64_t channel = request_.row_channels[row];
+    if (channel == SCORECAM_CHANNEL_NONE || (source.ranges[channel].flags & SCORECAM_RANGE_CONSTANT)) {
+      clear(row, begin, end);
+      return;
+    }
+    const scorecam_range &range = source.ranges[channel];
+    const float divisor = range.max - range.min + request_.masking.epsilon;
+    const bool before = request_.masking.normalisation == SCORECAM_NORMALISE_BEFORE;
+    if (before)
+      map_.open(source.activations, channel, range.min, divisor);
+    else
+      map_.open(source.activations, channel);
+    const Band band = band_of(source, begin, end);
+    for (int64_t y = begin; y < end; ++y) {
+      if (before)
+        mask_row(y, 0, 1);
+      else
+        mask_row(y, range.min, divisor);
+      const float *image = band.data + (y - begin) * band.row_stride;
+      if (request_.channels_last)
+        multiply_(mask_, image, request_.channels, request_.width, out(row, 0, y));
+      else
+        for (int64_t c = 0; c < request_.channels; ++c)
+          multiply_(mask_, image + c * band.plane_stride, 1, request_.width, out(row, c, y));
+    }
+  }
+
+ private:
+  void mask_row(int64_t y, float min, float divisor) {
+    map_.seek(y);
+    const float factor = 1 / divisor;
+    const bool invertible = std::isnormal(factor);
+    kernels_.mask_row(map_.rows(), map_.weights(), y_.taps, x_.padded_out, min, invertible ? factor : 1, mask_);
+    if (!invertible)
+      for (int64_t x = 0; x < x_.padded_out; ++x) mask_[x] /= divisor;
+  }
+
+  // Where pixel 0 of image row y is written, of channel c if channels have planes of their own.
+  char *out(int64_t row, int64_t c, int64_t y) const {
+    const int64_t in_sample = request_.channels_last ? y * request_.width * request_.channels
+                                                     : (c * request_.height + y) * request_.width;
+    return request_.out + (row * request_.sample_stride + in_sample) * element_size(request_.out_dtype);
+  }
+
+  void clear(int64_t row, int64_t begin, int64_t end) const {
+    const int64_t planes = request_.channels_last ? 1 : request_.channels;
+    const int64_t row_elements = request_.width * (request_.channels_last ? request_.channels : 1);
+    const int64_t bytes = (end - begin) * row_elements * element_size(request_.out_dtype);
+    for (int64_t c = 0; c < planes; ++c) std::memset(out(row, c, begin), 0, static_cast<std::size_t>(bytes));
+  }
+
+  Band band_of(const scorecam_source &source, int64_t begin, int64_t end) {
+    if (usable_in_place(source.image, request_.channels_last)) return in_place(source.image, begin);
+    if (packed_source_ != &source || packed_begin_ != begin) {
+      packed_band_ = pack(source.image, request_.channels_last, begin, end, packed_);
+      packed_source_ = &source;
+      packed_begin_ = begin;
+    }
+    return packed_band_;
+  }
+
+  const MaskedBatchRequest &request_;
+  const RowKernels &kernels_;
+  const Multiply multiply_;
+  const Axis &y_, &x_;
+  MapRows map_;
+  float *const mask_;
+  float *const packed_;
+  const scorecam_source *packed_source_ = nullptr;
+  int64_t packed_begin_ = -1;
+  Band packed_band_{};
+};
+
+}  // namespace
+
+void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels) {
+  const Axis y(request.masking.upsampling, request.map_height, request.height);
+  const Axis x(request.masking.upsampling, request.map_width, request.width);
+  const std::vector<Run> runs = runs_of(request);
+  const int64_t band = band_rows(request);
+  const int64_t bands = (request.height + band - 1) / band;
+  const int64_t tiles = bands * request.rows;
+  const int64_t bytes =
+      request.rows * request.channels * request.height * request.width * element_size(request.out_dtype);
+  const int threads = thread_count(tiles, bytes);
+  const Scratch scratch(threads, Worker::scratch_floats(x, request, band));
+
+  parallel(threads, tiles, [&](int64_t begin, int64_t end, int thread) {
+    Worker worker(request, kernels, y, x, scratch.piece(thread));
+    int64_t run_begin = 0;
+    for (const Run &run : runs) {
+      const int64_t run_end = run_begin + run.count * bands;
+      for (int64_t tile = std::max(begin, run_begin); tile < std::min(end, run_end); ++tile) {
+        const int64_t first = (tile - run_begin) / run.count * band;
+        const int64_t row = run.first + (tile - run_begin) % run.count;
+        worker.tile(*run.source, row, first, std::min(first + band, request.height));
+      }
+      run_begin = run_end;
+    }
+  });
+}
+
+}  // namespace scorecam

@@ -1,0 +1,20 @@
+// The operations on the CPU, on checked requests; each in a file of its own.
+#pragma once
+
+#include "common/request.h"
+#include "cpu/row_kernels.h"
+
+namespace scorecam {
+
+void channel_range(const RangeRequest &request, const RowKernels &kernels);
+void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels);
+void combine(const CombineRequest &request, const RowKernels &kernels);
+
+// The plain definitions: one pixel at a time, nothing shared between pixels, no threads.
+namespace oracle {
+void channel_range(const RangeRequest &request);
+void masked_batch(const MaskedBatchRequest &request);
+void combine(const CombineRequest &request);
+}  // namespace oracle
+
+}  // namespace scorecam

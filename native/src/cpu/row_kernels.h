@@ -1,0 +1,62 @@
+// The inner loops: kernels over one row of pixels, compiled once per instruction set.
+//
+// To add a kernel, add its line here and its body to row_kernels.inl; declaration, dispatch slot and initialiser
+// follow from the line. To add an instruction set, add its line and a file like row_kernels_avx2.cpp.
+#pragma once
+
+#include <cstdint>
+
+namespace scorecam {
+
+// Scratch rows of floats are aligned to kRowPad floats and padded to a multiple of it, so that kernels over them
+// have no tails.
+constexpr int64_t kRowPad = 16;
+
+inline int64_t padded(int64_t size) { return (size + kRowPad - 1) / kRowPad * kRowPad; }
+
+// Every weighted sum over taps starts with the product of tap 0 and adds the others in order.
+//
+// expand_row   out[x] = sum over t of weights[t * size + x] * source[index[t * size + x]], x < size, a multiple of
+//              kRowPad: upsampling along the row. Indices are 32 bits wide, as vector lookups are; they stay
+//              within one row of a map.
+// mask_row     out[x] = (sum over t of weights[t] * rows[t][x] - min) * factor: upsampling across rows, and the
+//              normalisation. A division would take half of the time of a masked row.
+// range_row    the same sum, folded into lo and hi, kRowPad running minima and maxima each. No NaNs.
+// multiply_*   out[p * channels + c] = image[p * channels + c] * mask[p], rounded to the type, p < pixels. mask is
+//              a scratch row, image and out are not padded.
+#define SCORECAM_ROW_KERNELS(KERNEL)                                                                              \
+  KERNEL(expand_row, (const float *source, int64_t source_size, const int32_t *index, const float *weights,       \
+                      int taps, int64_t size, float *out))                                                        \
+  KERNEL(mask_row, (const float *const *rows, const float *weights, int taps, int64_t size, float min,            \
+                    float factor, float *out))                                                                    \
+  KERNEL(range_row, (const float *const *rows, const float *weights, int taps, int64_t size, float *lo,           \
+                     float *hi))                                                                                  \
+  KERNEL(multiply_float32, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out))  \
+  KERNEL(multiply_bfloat16, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out)) \
+  KERNEL(multiply_float16, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out))
+
+#if defined(__x86_64__)
+#define SCORECAM_ISAS(ISA) ISA(baseline) ISA(avx2) ISA(avx512) ISA(avx512bf16)
+#elif defined(__aarch64__)
+#define SCORECAM_ISAS(ISA) ISA(neon)
+#else
+#define SCORECAM_ISAS(ISA) ISA(baseline)
+#endif
+
+struct RowKernels {
+#define SLOT(name, parameters) void(*name) parameters;
+  SCORECAM_ROW_KERNELS(SLOT)
+#undef SLOT
+};
+
+#define DECLARE(name, parameters) void name parameters;
+#define DECLARE_ISA(isa)          \
+  namespace isa {                 \
+  SCORECAM_ROW_KERNELS(DECLARE)   \
+  extern const RowKernels kernels; \
+  }
+SCORECAM_ISAS(DECLARE_ISA)
+#undef DECLARE_ISA
+#undef DECLARE
+
+}  // namespace scorecam

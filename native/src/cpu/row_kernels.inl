@@ -1,0 +1,304 @@
+// The bodies of the row kernels, written once over vectors of SCORECAM_LANES floats (GCC's and Clang's vector
+// extensions) and included by one file per instruction set, which defines
+//   SCORECAM_ISA     the name of the instruction set, a namespace
+//   SCORECAM_LANES   floats per vector register
+// Apart from the kernels themselves everything here has internal linkage: the linker must not take an inline
+// function compiled for AVX-512 as the program's one copy.
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "common/half.h"
+#include "cpu/row_kernels.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace scorecam {
+namespace SCORECAM_ISA {
+namespace {
+
+constexpr int kLanes = SCORECAM_LANES;
+static_assert(kRowPad % kLanes == 0, "scratch rows hold whole vectors");
+
+typedef float Floats __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
+typedef int32_t Indices __attribute__((vector_size(kLanes * 4)));
+typedef uint16_t Halves __attribute__((vector_size(kLanes * 2)));
+typedef uint16_t HalfPairs __attribute__((vector_size(kLanes * 4)));
+// The same where memory is not aligned.
+typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef int32_t LooseIndices __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef uint16_t LooseHalves __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
+typedef uint16_t LooseHalfPairs __attribute__((vector_size(kLanes * 4), aligned(2), may_alias));
+
+inline Floats load(const float *from) { return *reinterpret_cast<const LooseFloats *>(from); }
+inline Indices load(const int32_t *from) { return *reinterpret_cast<const LooseIndices *>(from); }
+
+// Each type stores one vector of floats, or two next to each other, which is cheaper for the half types: narrowing
+// two registers into one is a single shuffle, and the store is as wide as the registers.
+struct Float32 {
+  using Element = float;
+  static void store(Element *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
+  static void store(Element *to, Floats first, Floats second) {
+    store(to, first);
+    store(to + kLanes, second);
+  }
+};
+
+struct Bfloat16 {
+  using Element = uint16_t;
+
+  // The upper halves of the words are the result. NaNs are left as they are, lest rounding carry them into
+  // infinity; a product's NaN is a quiet one, which its upper half shows.
+  static Words round(Floats value) {
+    const Words bits = reinterpret_cast<Words>(value);
+    const Words rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    return value == value ? rounded : bits;
+  }
+
+  static void store(Element *to, Floats value) {
+    *reinterpret_cast<LooseHalves *>(to) = __builtin_convertvector(round(value) >> 16, Halves);
+  }
+  static void store(Element *to, Floats first, Floats second) {
+#if defined(__AVX512BF16__)
+    const __m512bh narrow = _mm512_cvtne2ps_pbh(second, first);
+    memcpy(to, &narrow, sizeof narrow);
+#else
+    store_upper(to, round(first), round(second), std::make_index_sequence<2 * kLanes>());
+#endif
+  }
+
+ private:
+  template <std::size_t... Lane>
+  static void store_upper(Element *to, Words first, Words second, std::index_sequence<Lane...>) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    constexpr int upper = 0;
+#else
+    constexpr int upper = 1;
+#endif
+    const HalfPairs a = reinterpret_cast<HalfPairs>(first), b = reinterpret_cast<HalfPairs>(second);
+#if defined(__clang__)
+    *reinterpret_cast<LooseHalfPairs *>(to) = __builtin_shufflevector(a, b, (2 * static_cast<int>(Lane) + upper)...);
+#else
+    *reinterpret_cast<LooseHalfPairs *>(to) =
+        __builtin_shuffle(a, b, HalfPairs{static_cast<uint16_t>(2 * Lane + upper)...});
+#endif
+  }
+};
+
+struct Float16 {
+  using Element = uint16_t;
+  static void store(Element *to, Floats value) {
+#if defined(__AVX512F__)
+    // The form without a mask makes GCC 12 warn of its own header.
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(to),
+                        _mm512_maskz_cvtps_ph(0xffff, value, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(to), _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__ARM_NEON)
+    vst1_u16(to, vreinterpret_u16_f16(vcvt_f16_f32(value)));
+#else
+    for (int lane = 0; lane < kLanes; ++lane) to[lane] = narrow_float16(value[lane]);
+#endif
+  }
+  static void store(Element *to, Floats first, Floats second) {
+    store(to, first);
+    store(to + kLanes, second);
+  }
+};
+
+// Vector `Part` of the `Channels` vectors in which each lane of `mask` stands `Channels` times in a row.
+template <int Channels, int Part, std::size_t... Lane>
+inline Floats spread(Floats mask, std::index_sequence<Lane...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(mask, mask, ((Part * kLanes + static_cast<int>(Lane)) / Channels)...);
+#else
+  return __builtin_shuffle(mask, Indices{((Part * kLanes + static_cast<int>(Lane)) / Channels)...});
+#endif
+}
+
+// Vector `Part` of the products of two vectors of mask values with 2 * Channels vectors of the image.
+template <int Channels, int Part>
+inline Floats product(const float *mask, const float *image) {
+  constexpr int half = Part / Channels;
+  return load(image + Part * kLanes) *
+         spread<Channels, Part % Channels>(load(mask + half * kLanes), std::make_index_sequence<kLanes>());
+}
+
+template <class Type, int Channels, int... Pair>
+inline void multiply_vectors(const float *mask, const float *image, typename Type::Element *out,
+                             std::integer_sequence<int, Pair...>) {
+  (Type::store(out + 2 * Pair * kLanes, product<Channels, 2 * Pair>(mask, image),
+               product<Channels, 2 * Pair + 1>(mask, image)),
+   ...);
+}
+
+template <class Type, int Channels>
+void multiply_fixed(const float *mask, const float *image, int64_t pixels, typename Type::Element *out) {
+  constexpr std::make_integer_sequence<int, Channels> pairs;
+  constexpr int step = 2 * kLanes;
+  int64_t p = 0;
+  for (; p + step <= pixels; p += step)
+    multiply_vectors<Type, Channels>(mask + p, image + p * Channels, out + p * Channels, pairs);
+  if (p == pixels) return;
+  const std::size_t rest = static_cast<std::size_t>(pixels - p);
+  float mask_end[step] = {}, image_end[Channels * step] = {};
+  typename Type::Element out_end[Channels * step];
+  memcpy(mask_end, mask + p, rest * sizeof(float));
+  memcpy(image_end, image + p * Channels, rest * Channels * sizeof(float));
+  multiply_vectors<Type, Channels>(mask_end, image_end, out_end, pairs);
+  memcpy(out + p * Channels, out_end, rest * Channels * sizeof out_end[0]);
+}
+
+// Any number of channels: the mask is spread out through memory, a vector at a time.
+template <class Type>
+void multiply_any(const float *mask, const float *image, int64_t channels, int64_t pixels,
+                  typename Type::Element *out) {
+  const int64_t size = pixels * channels;
+  int64_t pixel = 0, channel = 0;
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const int64_t count = size - i < kLanes ? size - i : kLanes;
+    float spread_mask[kLanes] = {}, image_part[kLanes] = {};
+    for (int64_t lane = 0; lane < count; ++lane) {
+      spread_mask[lane] = mask[pixel];
+      if (++channel == channels) {
+        channel = 0;
+        ++pixel;
+      }
+    }
+    if (count == kLanes) {
+      Type::store(out + i, load(spread_mask) * load(image + i));
+    } else {
+      typename Type::Element out_part[kLanes];
+      memcpy(image_part, image + i, static_cast<std::size_t>(count) * sizeof(float));
+      Type::store(out_part, load(spread_mask) * load(image_part));
+      memcpy(out + i, out_part, static_cast<std::size_t>(count) * sizeof out_part[0]);
+    }
+  }
+}
+
+template <class Type>
+void multiply(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  auto *typed = static_cast<typename Type::Element *>(out);
+  switch (channels) {
+    case 1:
+      return multiply_fixed<Type, 1>(mask, image, pixels, typed);
+    case 3:
+      return multiply_fixed<Type, 3>(mask, image, pixels, typed);
+    case 4:
+      return multiply_fixed<Type, 4>(mask, image, pixels, typed);
+    default:
+      return multiply_any<Type>(mask, image, channels, pixels, typed);
+  }
+}
+
+template <int Taps>
+inline Floats mix(const float *const *rows, const float *weights, int64_t x) {
+  Floats sum = load(rows[0] + x) * weights[0];
+  for (int t = 1; t < Taps; ++t) sum += load(rows[t] + x) * weights[t];
+  return sum;
+}
+
+template <int Taps>
+void mask_row_of(const float *const *rows, const float *weights, int64_t size, float min, float factor, float *out) {
+  for (int64_t x = 0; x < size; x += kLanes)
+    Float32::store(out + x, (mix<Taps>(rows, weights, x) - min) * factor);
+}
+
+// As many accumulators as vectors in kRowPad, which also keeps several minima in flight.
+template <int Taps>
+void range_row_of(const float *const *rows, const float *weights, int64_t size, float *lo, float *hi) {
+  constexpr int kVectors = kRowPad / kLanes;
+  Floats low[kVectors], high[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    low[v] = load(lo + v * kLanes);
+    high[v] = load(hi + v * kLanes);
+  }
+  for (int64_t x = 0; x < size; x += kRowPad)
+    for (int v = 0; v < kVectors; ++v) {
+      const Floats value = mix<Taps>(rows, weights, x + v * kLanes);
+      low[v] = value < low[v] ? value : low[v];
+      high[v] = value > high[v] ? value : high[v];
+    }
+  for (int v = 0; v < kVectors; ++v) {
+    Float32::store(lo + v * kLanes, low[v]);
+    Float32::store(hi + v * kLanes, high[v]);
+  }
+}
+
+template <int Taps>
+void expand_row_of(const float *__restrict source, int64_t source_size, const int32_t *__restrict index,
+                   const float *__restrict weights, int64_t size, float *__restrict out) {
+#if !defined(__clang__)
+  // A source row that fits into a register is looked up there.
+  if (source_size <= kLanes) {
+    Floats held = {};
+    memcpy(&held, source, static_cast<std::size_t>(source_size) * sizeof(float));
+    for (int64_t x = 0; x < size; x += kLanes) {
+      Floats sum = __builtin_shuffle(held, load(index + x)) * load(weights + x);
+      for (int t = 1; t < Taps; ++t)
+        sum += __builtin_shuffle(held, load(index + t * size + x)) * load(weights + t * size + x);
+      Float32::store(out + x, sum);
+    }
+    return;
+  }
+#endif
+  for (int64_t x = 0; x < size; ++x) {
+    float sum = weights[x] * source[index[x]];
+    for (int t = 1; t < Taps; ++t) sum += weights[t * size + x] * source[index[t * size + x]];
+    out[x] = sum;
+  }
+}
+
+}  // namespace
+
+// The number of taps becomes a constant in each instance, so that the compiler unrolls the sum.
+#define FOR_TAPS(function, ...)            \
+  switch (taps) {                          \
+    case 1:                                \
+      return function<1>(__VA_ARGS__);     \
+    case 2:                                \
+      return function<2>(__VA_ARGS__);     \
+    default:                               \
+      return function<4>(__VA_ARGS__);     \
+  }
+
+void expand_row(const float *source, int64_t source_size, const int32_t *index, const float *weights, int taps,
+                int64_t size, float *out) {
+  FOR_TAPS(expand_row_of, source, source_size, index, weights, size, out)
+}
+
+void mask_row(const float *const *rows, const float *weights, int taps, int64_t size, float min, float factor,
+              float *out) {
+  FOR_TAPS(mask_row_of, rows, weights, size, min, factor, out)
+}
+
+void range_row(const float *const *rows, const float *weights, int taps, int64_t size, float *lo, float *hi) {
+  FOR_TAPS(range_row_of, rows, weights, size, lo, hi)
+}
+
+void multiply_float32(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  multiply<Float32>(mask, image, channels, pixels, out);
+}
+
+void multiply_bfloat16(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  multiply<Bfloat16>(mask, image, channels, pixels, out);
+}
+
+void multiply_float16(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
+  multiply<Float16>(mask, image, channels, pixels, out);
+}
+
+#undef FOR_TAPS
+
+#define INITIALISE(name, parameters) name,
+const RowKernels kernels = {SCORECAM_ROW_KERNELS(INITIALISE)};
+#undef INITIALISE
+
+}  // namespace SCORECAM_ISA
+}  // namespace scorecam

@@ -1,0 +1,4 @@
+// AVX-512 F, BW, DQ and VL; cmake/Isa.cmake gives this file its compiler flags.
+#define SCORECAM_ISA avx512
+#define SCORECAM_LANES 16
+#include "cpu/row_kernels.inl"

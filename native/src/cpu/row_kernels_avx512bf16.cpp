@@ -1,0 +1,5 @@
+// AVX-512 with BF16, whose instruction rounds to bfloat16 twice as fast as integer arithmetic does, and takes
+// subnormal numbers for zeros.
+#define SCORECAM_ISA avx512bf16
+#define SCORECAM_LANES 16
+#include "cpu/row_kernels.inl"

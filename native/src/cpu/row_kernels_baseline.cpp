@@ -1,0 +1,4 @@
+// What every machine of the architecture has: SSE2 on x86-64.
+#define SCORECAM_ISA baseline
+#define SCORECAM_LANES 4
+#include "cpu/row_kernels.inl"

@@ -1,0 +1,4 @@
+// NEON, which every AArch64 machine has.
+#define SCORECAM_ISA neon
+#define SCORECAM_LANES 4
+#include "cpu/row_kernels.inl"

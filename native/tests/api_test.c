@@ -1,0 +1,149 @@
+/* The C interface from C: bad arguments give a status and a message that names them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "scorecam.h"
+
+static int failures = 0;
+
+static void expect(scorecam_status actual, scorecam_status expected, const char *message, int line) {
+  if (actual == expected && strstr(scorecam_last_message(), message) != NULL) return;
+  ++failures;
+  fprintf(stderr, "line %d: %s \"%s\", expected %s \"...%s...\"\n", line, scorecam_status_name(actual),
+          scorecam_last_message(), scorecam_status_name(expected), message);
+}
+
+#define EXPECT(call, status, message) expect((call), SCORECAM_STATUS_##status, (message), __LINE__)
+#define TRUE(condition) \
+  ((condition) ? (void)0 : (void)(++failures, fprintf(stderr, "line %d: not %s\n", __LINE__, #condition)))
+
+static float maps[2 * 3 * 3], image[3 * 4 * 4], chunk[2 * 3 * 4 * 4], map[16];
+
+int main(void) {
+  scorecam_range ranges[2];
+  const scorecam_masking good = {SCORECAM_UPSAMPLING_BICUBIC, SCORECAM_NORMALISE_AFTER, 1e-8f, 0};
+  const scorecam_source good_source = {{maps, SCORECAM_DTYPE_FLOAT32, 3, {2, 3, 3, 0}, {9, 3, 1, 0}},
+                                       {image, SCORECAM_DTYPE_FLOAT32, 3, {3, 4, 4, 0}, {16, 4, 1, 0}},
+                                       ranges};
+  const scorecam_tensor good_out = {chunk, SCORECAM_DTYPE_FLOAT32, 4, {2, 3, 4, 4}, {48, 16, 4, 1}};
+  const scorecam_tensor good_map = {map, SCORECAM_DTYPE_FLOAT32, 2, {4, 4, 0, 0}, {4, 1, 0, 0}};
+  const int64_t channels[2] = {0, 1};
+  const float weights[2] = {0.5f, 0.5f};
+  scorecam_masking masking;
+  scorecam_source source;
+  scorecam_tensor out;
+  int64_t wrong[2] = {0, 2};
+
+  TRUE(scorecam_abi_version() == SCORECAM_ABI_VERSION);
+  TRUE(strlen(scorecam_version()) > 0);
+  TRUE(scorecam_active_isa() != NULL);
+  TRUE(strcmp(scorecam_status_name(SCORECAM_STATUS_BAD_ISA), "SCORECAM_STATUS_BAD_ISA") == 0);
+  TRUE(scorecam_status_name(99) != NULL);
+
+#define RANGE(activations, masking) scorecam_channel_range(activations, 4, 4, masking, ranges)
+  EXPECT(RANGE(&good_source.activations, &good), OK, "");
+  EXPECT(RANGE(NULL, &good), INVALID_ARGUMENT, "activations is null");
+  EXPECT(RANGE(&good_source.activations, NULL), INVALID_ARGUMENT, "masking is null");
+  EXPECT(scorecam_channel_range(&good_source.activations, 4, 4, &good, NULL), INVALID_ARGUMENT, "ranges is null");
+  EXPECT(scorecam_channel_range(&good_source.activations, 0, 4, &good, ranges), INVALID_ARGUMENT, "0 x 4");
+  masking = good;
+  masking.upsampling = 9;
+  EXPECT(RANGE(&good_source.activations, &masking), UNSUPPORTED, "upsampling is 9");
+  masking = good;
+  masking.normalisation = -1;
+  EXPECT(RANGE(&good_source.activations, &masking), UNSUPPORTED, "normalisation is -1");
+  masking = good;
+  masking.epsilon = -1;
+  EXPECT(RANGE(&good_source.activations, &masking), INVALID_ARGUMENT, "epsilon is -1");
+  masking.epsilon = 0.0f;
+  masking.epsilon /= masking.epsilon;
+  EXPECT(RANGE(&good_source.activations, &masking), INVALID_ARGUMENT, "epsilon is");
+  masking = good;
+  masking.reserved = 1;
+  EXPECT(RANGE(&good_source.activations, &masking), INVALID_ARGUMENT, "reserved");
+  out = good_source.activations;
+  out.rank = 2;
+  EXPECT(RANGE(&out, &good), INVALID_ARGUMENT, "activations has rank 2, not 3");
+  out = good_source.activations;
+  out.dtype = 5;
+  EXPECT(RANGE(&out, &good), UNSUPPORTED, "dtype 5");
+  out = good_source.activations;
+  out.sizes[1] = 0;
+  EXPECT(RANGE(&out, &good), INVALID_ARGUMENT, "[2, 0, 3]");
+  out = good_source.activations;
+  out.sizes[0] = -1;
+  EXPECT(RANGE(&out, &good), INVALID_ARGUMENT, "[-1, 3, 3]");
+  out = good_source.activations;
+  out.data = NULL;
+  EXPECT(RANGE(&out, &good), INVALID_ARGUMENT, "has no data");
+  out = good_source.activations;
+  out.strides[0] = INT64_MAX;
+  EXPECT(RANGE(&out, &good), INVALID_ARGUMENT, "exceeds the address space");
+  out = good_source.activations;
+  out.sizes[0] = 0;
+  EXPECT(scorecam_channel_range(&out, 4, 4, &good, NULL), OK, "");
+
+#define BATCH(source, channels, out) scorecam_masked_batch(source, 1, NULL, channels, &good, out)
+  EXPECT(BATCH(&good_source, channels, &good_out), OK, "");
+  TRUE(strcmp(scorecam_last_message(), "") == 0);
+  EXPECT(BATCH(NULL, channels, &good_out), INVALID_ARGUMENT, "sources is null");
+  EXPECT(BATCH(&good_source, NULL, &good_out), INVALID_ARGUMENT, "row_channels is null");
+  EXPECT(BATCH(&good_source, channels, NULL), INVALID_ARGUMENT, "out is null");
+  EXPECT(BATCH(&good_source, wrong, &good_out), INVALID_ARGUMENT, "row_channels[1] is 2 of 2 channels");
+  EXPECT(scorecam_masked_batch(&good_source, 1, wrong, channels, &good, &good_out), INVALID_ARGUMENT,
+         "row_sources[1] is 2 of 1 sources");
+  EXPECT(scorecam_masked_batch(&good_source, 0, NULL, channels, &good, &good_out), INVALID_ARGUMENT,
+         "source_count is 0");
+  source = good_source;
+  source.ranges = NULL;
+  EXPECT(BATCH(&source, channels, &good_out), INVALID_ARGUMENT, "sources[0].ranges is null");
+  source = good_source;
+  source.image.sizes[2] = 5;
+  EXPECT(BATCH(&source, channels, &good_out), INVALID_ARGUMENT, "sources[0].image of shape [3, 4, 5]");
+  out = good_out;
+  out.strides[2] = 8;
+  EXPECT(BATCH(&good_source, channels, &out), UNSUPPORTED, "contiguous or channels-last");
+  out = good_out;
+  out.strides[0] = 47;
+  EXPECT(BATCH(&good_source, channels, &out), INVALID_ARGUMENT, "overlapping samples");
+  out = good_out;
+  out.dtype = -1;
+  EXPECT(BATCH(&good_source, channels, &out), UNSUPPORTED, "out has dtype -1");
+  out = good_out;
+  out.sizes[0] = 0;
+  EXPECT(BATCH(NULL, NULL, &out), OK, "");
+  out = good_out;
+  out.sizes[3] = 0;
+  EXPECT(BATCH(&good_source, channels, &out), INVALID_ARGUMENT, "empty samples");
+
+#define COMBINE(upsampling, options, out) \
+  scorecam_combine(&good_source.activations, weights, upsampling, options, 1e-7f, out, NULL)
+  EXPECT(COMBINE(0, 3, &good_map), OK, "");
+  EXPECT(COMBINE(4, 0, &good_map), UNSUPPORTED, "upsampling is 4");
+  EXPECT(COMBINE(0, 4, &good_map), UNSUPPORTED, "options are 4");
+  EXPECT(COMBINE(0, 0, NULL), INVALID_ARGUMENT, "out is null");
+  out = good_map;
+  out.dtype = SCORECAM_DTYPE_FLOAT16;
+  EXPECT(COMBINE(0, 0, &out), UNSUPPORTED, "not SCORECAM_DTYPE_FLOAT32");
+  EXPECT(scorecam_combine(&good_source.activations, NULL, 0, 0, 0, &good_map, NULL), INVALID_ARGUMENT,
+         "weights is null");
+
+  EXPECT(scorecam_set_max_isa("sse9"), BAD_ISA, "\"sse9\"");
+  EXPECT(scorecam_set_max_isa("scalar"), OK, "");
+  TRUE(strcmp(scorecam_active_isa(), "scalar") == 0);
+  EXPECT(scorecam_set_max_isa(NULL), OK, "");
+  TRUE(strcmp(scorecam_active_isa(), "scalar") != 0);
+
+#if defined(__SANITIZE_ADDRESS__)
+  /* The sanitizer's malloc stands in for glibc's. */
+  EXPECT(scorecam_tune_allocator(32 << 20, 64 << 20, 1 << 20), UNSUPPORTED, "mallopt refused mmap_threshold");
+#elif defined(__GLIBC__)
+  EXPECT(scorecam_tune_allocator(32 << 20, 64 << 20, 1 << 20), OK, "");
+  EXPECT(scorecam_tune_allocator(0, 0, 0), OK, "");
+  EXPECT(scorecam_tune_allocator(-1, 0, 0), INVALID_ARGUMENT, "mmap_threshold is -1");
+  EXPECT(scorecam_tune_allocator(0, INT64_C(1) << 31, 0), INVALID_ARGUMENT, "trim_threshold is 2147483648");
+#else
+  EXPECT(scorecam_tune_allocator(0, 0, 0), NOT_APPLICABLE, "");
+#endif
+  return failures == 0 ? 0 : 1;
+}
