@@ -79,7 +79,7 @@ public final class TorchScriptModel extends CapturingModel {
   }
 
   @Override
-  void requireCapturable(String layer) {
+  void checkCapture(String layer) {
     try (NativeScope scope = NativeScope.open()) {
       HookedGraph.of(module, List.of(layer), RepeatedCall.LAST);
     }
