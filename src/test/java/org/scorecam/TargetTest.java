@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -70,9 +69,8 @@ class TargetTest {
             .build()) {
       String message =
           assertThrows(TargetException.class, () -> cam.explain(input, target)).getMessage();
-      long pointers = Pointer.totalCount();
-      assertThrows(TargetException.class, () -> cam.explain(input, target));
-      assertEquals(pointers, Pointer.totalCount(), "native objects left to the collector");
+      NativeObjects.assertNoneLeftBy(
+          () -> assertThrows(TargetException.class, () -> cam.explain(input, target)));
       assertEquals(0, chunks.get(), "masked inputs were scored");
       assertEquals(1, message.lines().count(), message);
       assertFalse(message.contains("Exception raised from"), message);
@@ -241,9 +239,8 @@ class TargetTest {
       try (Saliency saliency = cam.explain(input, Target.ofClass(3))) {
         expected = saliency.toArray();
       }
-      long pointers = Pointer.totalCount();
-      assertThrows(TargetException.class, () -> cam.explain(input, failing));
-      assertEquals(pointers, Pointer.totalCount());
+      NativeObjects.assertNoneLeftBy(
+          () -> assertThrows(TargetException.class, () -> cam.explain(input, failing)));
       try (Saliency saliency = cam.explain(input, Target.ofClass(3))) {
         assertArrayEquals(expected, saliency.toArray());
       }

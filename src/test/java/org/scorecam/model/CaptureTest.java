@@ -6,13 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
 import org.scorecam.runtime.InputException;
@@ -319,18 +319,14 @@ class CaptureTest {
   void refusalsLeaveNothingBehind() {
     try (HookedModel model = Goldens.model("tinybranch_script.pt");
         Tensor wrong = oneValue(1)) {
-      Runnable refused =
+      NativeObjects.assertNoneLeftBy(
           () -> {
             assertThrows(
                 LayerException.class, () -> model.registerForwardHook("stages", (l, o) -> {}));
             assertThrows(
                 InputException.class,
                 () -> model.capture(wrong, List.of("stages.1"), RepeatedCall.LAST));
-          };
-      refused.run();
-      long pointers = Pointer.totalCount();
-      refused.run();
-      assertEquals(pointers, Pointer.totalCount());
+          });
     }
   }
 

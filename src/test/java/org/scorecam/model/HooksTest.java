@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
@@ -22,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
 import org.scorecam.runtime.NativeScope;
@@ -181,11 +181,8 @@ class HooksTest {
                 throw mine;
               });
       assertSame(mine, assertThrows(IllegalStateException.class, () -> model.forward(input)));
-      long pointers = Pointer.totalCount();
-      for (int i = 0; i < 10; i++) {
-        assertThrows(IllegalStateException.class, () -> model.forward(input));
-      }
-      assertEquals(pointers, Pointer.totalCount(), "native objects left to the collector");
+      NativeObjects.assertNoneLeftBy(
+          () -> assertThrows(IllegalStateException.class, () -> model.forward(input)));
 
       throwing.close();
       seen.outputs.clear();
@@ -205,10 +202,8 @@ class HooksTest {
           (layer, output) -> {
             throw new AssertionError("mine");
           });
-      assertThrows(AssertionError.class, () -> model.forward(input));
-      long pointers = Pointer.totalCount();
-      assertThrows(AssertionError.class, () -> model.forward(input));
-      assertEquals(pointers, Pointer.totalCount());
+      NativeObjects.assertNoneLeftBy(
+          () -> assertThrows(AssertionError.class, () -> model.forward(input)));
     }
   }
 

@@ -9,13 +9,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceException;
@@ -110,10 +110,7 @@ class ModelFilesTest {
   @Test
   void refusalsLeaveNothingBehind() throws IOException {
     Path text = Files.writeString(folder.resolve("a.pt"), "text");
-    refusal(text);
-    long pointers = Pointer.totalCount();
-    refusal(text);
-    assertEquals(pointers, Pointer.totalCount());
+    NativeObjects.assertNoneLeftBy(() -> refusal(text));
   }
 
   @Test
