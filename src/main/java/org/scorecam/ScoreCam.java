@@ -283,6 +283,7 @@ public final class ScoreCam implements AutoCloseable {
     try (NativeScope scope = NativeScope.open()) {
       requireUsable(inputs, targets);
       Tensor onDevice = inputs.to(model.device().toTorch(), ScalarType.Float).contiguous();
+      requireFinite(onDevice);
       List<List<Saliency>> results = new ArrayList<>();
       try {
         // The first pass has no more inputs at once than a chunk has.
@@ -389,8 +390,13 @@ public final class ScoreCam implements AutoCloseable {
     if (!inputs.is_floating_point()) {
       throw new InputException("inputs are floating-point, not " + inputs.scalar_type().toString());
     }
+  }
+
+  private static void requireFinite(Tensor inputs) {
     if (!inputs.isfinite().all().item().toBool()) {
-      throw new InputException("the input of shape %s holds NaN or infinities".formatted(shape));
+      throw new InputException(
+          "the input of shape %s holds NaN, infinities, or values too large for float32"
+              .formatted(Tensors.shapeOf(inputs)));
     }
   }
 
