@@ -17,7 +17,7 @@ import org.scorecam.model.HookedModel;
 class GoldenMapsTest {
   private static final double TOLERANCE = 1e-4;
 
-  /** Each network once: loading and freezing it takes longer than its maps. */
+  /** Each network is loaded and frozen once, not for each of its maps. */
   private static final Map<String, HookedModel> MODELS = new HashMap<>();
 
   private static HookedModel model(String file) {
