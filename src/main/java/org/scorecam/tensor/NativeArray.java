@@ -105,8 +105,7 @@ public record NativeArray(
   public Tensor asTensor() {
     device.require();
     try (NativeScope scope = NativeScope.open()) {
-      TensorOptions options =
-          new TensorOptions(dtype).device(new DeviceOptional(device.toTorch()));
+      TensorOptions options = new TensorOptions(dtype).device(new DeviceOptional(device.toTorch()));
       return NativeErrors.translate(
           () ->
               scope.keep(

@@ -54,8 +54,18 @@ class ArchitectureOptionTest {
     Path map = folder.resolve("map.npy");
     Path channelWeights = folder.resolve("channels.npy");
     String[] arguments = {
-      "explain", "--arch", "squeezenet1_1", "--weights", weights.toString(), "--tensor", INPUT,
-      "--channels", "max:3", "--map", map.toString(), "--channel-weights",
+      "explain",
+      "--arch",
+      "squeezenet1_1",
+      "--weights",
+      weights.toString(),
+      "--tensor",
+      INPUT,
+      "--channels",
+      "max:3",
+      "--map",
+      map.toString(),
+      "--channel-weights",
       channelWeights.toString()
     };
     assertEquals(0, run(arguments), () -> err);

@@ -44,8 +44,7 @@ class ResNet18GoldenTest {
       Goldens.assertClose(output, actual.output().tensor(), TOLERANCE);
       Goldens.assertClose(output, scored.tensor(), TOLERANCE);
       for (int i = 0; i < layers.size(); i++) {
-        Goldens.assertClose(
-            expected.activations().get(i), actual.activations().get(i), TOLERANCE);
+        Goldens.assertClose(expected.activations().get(i), actual.activations().get(i), TOLERANCE);
       }
     }
   }
