@@ -34,8 +34,8 @@ import org.scorecam.runtime.NativeScope;
  * mvn -Pbench test-compile exec:exec@bench -Dbench.include=HookedForward
  * }</pre>
  *
- * <p>The same pairs of a 3×3 convolution and a ReLU in a row, called directly and as a network: on 8
- * channels of 8×8, where the overhead shows most, and with the work of a stage of ResNet-18.
+ * <p>The same pairs of a 3×3 convolution and a ReLU in a row, called directly and as a network: on
+ * 8 channels of 8×8, where the overhead shows most, and with the work of a stage of ResNet-18.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
