@@ -21,6 +21,7 @@ module org.scorecam {
   exports org.scorecam.runtime;
   exports org.scorecam.tensor;
   exports org.scorecam.weights;
+  exports org.scorecam.zoo;
 
   opens org.scorecam.demo to
       com.google.gson;
