@@ -1,5 +1,6 @@
 package org.scorecam.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
@@ -72,7 +73,17 @@ final class ModelOptions {
 
   /** Where the channel weights are to be written by {@code --weights}, or null. */
   Path channelWeights() {
-    return network.architecture == null ? weights : null;
+    if (network.architecture != null || weights == null) {
+      return null;
+    }
+    // Someone who left out --arch means a file to be read, which must not be written over.
+    if (Files.isRegularFile(weights) && !weights.toString().endsWith(".npy")) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--weights needs --arch to be read: with --model channel weights are written to it, and"
+              + " %s is no .npy file".formatted(weights));
+    }
+    return weights;
   }
 
   private static final class DeviceConverter implements ITypeConverter<Device> {

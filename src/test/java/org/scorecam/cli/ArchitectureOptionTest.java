@@ -99,6 +99,22 @@ class ArchitectureOptionTest {
     assertTrue(err.contains("--arch needs --weights"), err);
     assertEquals(2, run("layers", "--model", "net.pt", "--weights", weights.toString()));
     assertTrue(err.contains("--weights needs --arch"), err);
+    long size = weights.toFile().length();
+    String model = "src/test/resources/goldens/tinyresnet_script.pt";
+    String[] forgotArch = {
+      "explain",
+      "--model",
+      model,
+      "--layer",
+      "layer3",
+      "--tensor",
+      INPUT,
+      "--weights",
+      weights.toString()
+    };
+    assertEquals(2, run(forgotArch));
+    assertTrue(err.contains("--weights needs --arch"), err);
+    assertEquals(size, weights.toFile().length(), "the weight file is written over");
     assertEquals(2, run("layers", "--model", "net.pt", "--arch", "resnet18"));
     assertTrue(err.contains("mutually exclusive"), err);
     assertEquals(3, run("layers", "--arch", "resnet19", "--weights", weights.toString()));
