@@ -15,6 +15,7 @@ import org.scorecam.mask.Masker;
 import org.scorecam.mask.Masks;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -127,7 +128,17 @@ final class Explanation implements AutoCloseable {
   /** The part of an output that the target sees, as the recipe scores it; needs an open scope. */
   static Tensor scored(Target target, Recipe recipe, ModelOutput output) {
     Tensor part = target.partOf(output);
-    return recipe.score() == Recipe.Score.PROBABILITY ? torch.softmax(part, 1) : part;
+    if (recipe.score() == Recipe.Score.OUTPUT) {
+      return part;
+    }
+    if (part.dim() < 2 || !part.is_floating_point()) {
+      throw new TargetException(
+          "recipe %s scores probabilities of classes, which needs a floating-point output of shape"
+                  .formatted(recipe.name())
+              + " [N, classes, …]; the network's has the shape "
+              + Tensors.shapeOf(part));
+    }
+    return torch.softmax(part, 1);
   }
 
   /** Turns the scores into weights and sums the maps with them. */

@@ -78,7 +78,7 @@ public final class Saliency implements AutoCloseable {
       SaliencyStatus status =
           saliencies.stream().map(Saliency::status).reduce(SaliencyStatus::plus).orElseThrow();
       return new Saliency(
-          scope.keep(fused.squeeze()),
+          scope.keep(fused.squeeze(0).squeeze(0).contiguous()),
           scope.keep(fused),
           saliencies.stream().map(Saliency::layer).collect(joining("+")),
           first.recipe,

@@ -182,9 +182,7 @@ public final class ScoreCam implements AutoCloseable {
       if (layers.stream().distinct().count() < layers.size()) {
         throw new IllegalArgumentException("a target layer is named twice: " + layers);
       }
-      for (String layer : layers) {
-        model.registerForwardHook(layer, (path, output) -> {}).close();
-      }
+      layers.forEach(model::requireCapturable);
       Allocator.tune();
       return new ScoreCam(this);
     }
@@ -202,14 +200,8 @@ public final class ScoreCam implements AutoCloseable {
    * @throws org.scorecam.runtime.NativeMemoryException if there is not enough native memory
    */
   public Saliency explain(Tensor input, Target target) {
-    List<Saliency> maps = explainLayers(input, target);
-    if (maps.size() == 1) {
-      return maps.get(0);
-    }
-    try {
-      return Saliency.fuse(maps);
-    } finally {
-      maps.forEach(Saliency::close);
+    try (NativeScope scope = NativeScope.open()) {
+      return explainBatch(asBatch(input), List.of(target)).get(0);
     }
   }
 
@@ -248,14 +240,18 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainLayers(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor batched = input.dim() == 3 ? input.unsqueeze(0) : input;
-      if (batched.dim() == 4 && batched.size(0) != 1) {
-        throw new InputException(
-            "one input has the shape [1, C, H, W], not %s; explainBatch takes several"
-                .formatted(Tensors.shapeOf(input)));
-      }
-      return explainBatchLayers(batched, List.of(target)).get(0);
+      return explainBatchLayers(asBatch(input), List.of(target)).get(0);
     }
+  }
+
+  private static Tensor asBatch(Tensor input) {
+    Tensor batch = input.dim() == 3 ? input.unsqueeze(0) : input;
+    if (batch.dim() == 4 && batch.size(0) != 1) {
+      throw new InputException(
+          "one input has the shape [1, C, H, W], not %s; explainBatch takes several"
+              .formatted(Tensors.shapeOf(input)));
+    }
+    return batch;
   }
 
   /**
@@ -267,16 +263,15 @@ public final class ScoreCam implements AutoCloseable {
    * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets
    */
   public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
-    List<Saliency> fused = new ArrayList<>();
-    for (List<Saliency> maps : explainBatchLayers(inputs, targets)) {
-      if (maps.size() == 1) {
-        fused.add(maps.get(0));
-      } else {
-        fused.add(Saliency.fuse(maps));
-        maps.forEach(Saliency::close);
-      }
+    List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
+    if (layers.size() == 1) {
+      return maps.stream().map(ofOneLayer -> ofOneLayer.get(0)).toList();
     }
-    return fused;
+    try {
+      return maps.stream().map(Saliency::fuse).toList();
+    } finally {
+      maps.forEach(ofAllLayers -> ofAllLayers.forEach(Saliency::close));
+    }
   }
 
   /**
@@ -291,6 +286,7 @@ public final class ScoreCam implements AutoCloseable {
     try (NativeScope scope = NativeScope.open()) {
       requireUsable(inputs, targets);
       Tensor onDevice = inputs.to(model.device().toTorch(), ScalarType.Float).contiguous();
+      requireFinite(onDevice);
       List<List<Saliency>> results = new ArrayList<>();
       try {
         // The first pass has no more inputs at once than a chunk has.
@@ -397,8 +393,13 @@ public final class ScoreCam implements AutoCloseable {
     if (!inputs.is_floating_point()) {
       throw new InputException("inputs are floating-point, not " + inputs.scalar_type().toString());
     }
+  }
+
+  private static void requireFinite(Tensor inputs) {
     if (!inputs.isfinite().all().item().toBool()) {
-      throw new InputException("the input of shape %s holds NaN or infinities".formatted(shape));
+      throw new InputException(
+          "the input of shape %s holds NaN, infinities, or values too large for float32"
+              .formatted(Tensors.shapeOf(inputs)));
     }
   }
 

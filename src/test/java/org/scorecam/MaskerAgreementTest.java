@@ -17,9 +17,9 @@ import org.scorecam.kernel.NativeBuild;
 import org.scorecam.mask.KernelMasker;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.TensorMasker;
-import org.scorecam.nn.HookHandle;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.nn.HookHandle;
 import org.scorecam.tensor.Tensors;
 
 /** Both maskers give the published maps, and the same ones. */

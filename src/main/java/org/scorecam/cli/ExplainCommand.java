@@ -66,6 +66,9 @@ final class ExplainCommand implements Runnable {
       throw new ParameterException(
           spec.commandLine(), "--weights needs one --layer: a fused map has no channel weights");
     }
+    if (method.repeatsLayer()) {
+      throw new ParameterException(spec.commandLine(), "--layer names a layer twice");
+    }
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     try (HookedModel network = model.load();

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
+import org.scorecam.runtime.FileErrors;
 import org.scorecam.runtime.InputException;
 
 /** Names of classes: one a line, the first for class 0. */
@@ -15,7 +16,8 @@ record Labels(List<String> names) {
     try {
       return new Labels(Files.readAllLines(file));
     } catch (IOException e) {
-      throw new InputException("the labels %s cannot be read: %s".formatted(file, e), e);
+      throw new InputException(
+          "the labels %s cannot be read: %s".formatted(file, FileErrors.reasonOf(e)), e);
     }
   }
 

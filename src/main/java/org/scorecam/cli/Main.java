@@ -4,6 +4,7 @@ import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.ScoreCamException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -95,9 +96,9 @@ public final class Main implements Runnable {
     return new PrintWriter(new OutputStreamWriter(stream, Charset.defaultCharset()), true);
   }
 
-  private static String messageOf(Throwable thrown) {
+  static String messageOf(Throwable thrown) {
     return thrown instanceof ScoreCamException
         ? thrown.getMessage()
-        : thrown.getClass().getSimpleName() + ": " + thrown.getMessage();
+        : thrown.getClass().getSimpleName() + ": " + NativeErrors.messageOf(thrown);
   }
 }

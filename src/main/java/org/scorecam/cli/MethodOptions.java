@@ -52,6 +52,11 @@ final class MethodOptions {
     return layers.size() > 1;
   }
 
+  /** Whether a layer is named more than once. */
+  boolean repeatsLayer() {
+    return layers.stream().distinct().count() < layers.size();
+  }
+
   /** The explainer that the options ask for; owned by the caller. */
   ScoreCam scoreCam(HookedModel model, ProgressListener progress) {
     return ScoreCam.on(model)

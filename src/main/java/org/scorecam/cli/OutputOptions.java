@@ -8,7 +8,9 @@ import org.scorecam.image.Colormap;
 import org.scorecam.image.Interpolation;
 import org.scorecam.image.Overlay;
 import org.scorecam.runtime.OutputException;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** The options that say what is written. */
 final class OutputOptions {
@@ -49,9 +51,10 @@ final class OutputOptions {
   @Option(
       names = "--opacity",
       paramLabel = "0..1",
+      converter = OpacityConverter.class,
       defaultValue = "0.5",
       description = "Of the heatmap over the picture; ${DEFAULT-VALUE} unless given.")
-  private double opacity;
+  private Double opacity;
 
   Path overlay() {
     return overlay;
@@ -104,5 +107,20 @@ final class OutputOptions {
                             Files.isDirectory(file) ? "it is a folder" : "permission denied"));
               }
             });
+  }
+
+  private static final class OpacityConverter implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String text) {
+      try {
+        double opacity = Double.parseDouble(text);
+        if (opacity >= 0 && opacity <= 1) {
+          return opacity;
+        }
+      } catch (NumberFormatException e) {
+        // Falls through to the one message for both.
+      }
+      throw new TypeConversionException("'%s' is not a number from 0 to 1".formatted(text));
+    }
   }
 }

@@ -13,8 +13,7 @@ import org.scorecam.runtime.AtomicFile;
 
 /** The results of a run as JSON. */
 final class Report {
-  private static final Gson GSON =
-      new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
+  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().serializeNulls().create();
 
   private final JsonArray results = new JsonArray();
 
@@ -27,7 +26,9 @@ final class Report {
     if (label != null) {
       result.addProperty("label", label);
     }
-    result.addProperty("score", saliency.referenceScore());
+    float score = saliency.referenceScore();
+    // JSON has no NaN and no infinities.
+    result.addProperty("score", Float.isFinite(score) ? score : null);
     result.addProperty("layer", saliency.layer());
     result.addProperty("recipe", saliency.recipe().name());
     result.addProperty("height", saliency.height());

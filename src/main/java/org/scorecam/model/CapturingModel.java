@@ -41,8 +41,8 @@ abstract class CapturingModel implements HookedModel {
     this.types = types;
   }
 
-  /** Throws if the layer's output cannot be captured. */
-  abstract void requireCapturable(String layer);
+  /** Throws if the output of a layer that exists cannot be captured. */
+  abstract void checkCapture(String layer);
 
   /** Runs the network on an input that is on its device; needs an open scope, which it outlives. */
   abstract Capture run(Tensor input, List<String> layers, RepeatedCall counted);
@@ -51,8 +51,13 @@ abstract class CapturingModel implements HookedModel {
   abstract void free();
 
   @Override
-  public final HookHandle registerForwardHook(String layer, ForwardHook hook) {
+  public final void requireCapturable(String layer) {
     requireLayer(layer);
+    checkCapture(layer);
+  }
+
+  @Override
+  public final HookHandle registerForwardHook(String layer, ForwardHook hook) {
     requireCapturable(layer);
     long registration = registrations.incrementAndGet();
     hooks.put(registration, new Hook(layer, hook));
@@ -117,7 +122,7 @@ abstract class CapturingModel implements HookedModel {
 
   private boolean isCapturable(String layer) {
     try {
-      requireCapturable(layer);
+      checkCapture(layer);
       return true;
     } catch (LayerException e) {
       return false;

@@ -16,6 +16,7 @@ import org.scorecam.runtime.NativeScope;
 final class FrozenScorer implements Scorer, AutoCloseable {
   private final JitModule frozen;
   private final MemoryFormat memoryFormat;
+  private volatile boolean closed;
 
   private FrozenScorer(JitModule frozen, MemoryFormat memoryFormat) {
     this.frozen = frozen;
@@ -38,6 +39,9 @@ final class FrozenScorer implements Scorer, AutoCloseable {
 
   @Override
   public ModelOutput score(Tensor chunk) {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
+    }
     try (NativeScope scope = NativeScope.open()) {
       return NativeErrors.translate(
           () -> ModelOutput.of(frozen.forward(new IValueVector(new IValue(chunk)))),
@@ -57,6 +61,7 @@ final class FrozenScorer implements Scorer, AutoCloseable {
 
   @Override
   public void close() {
+    closed = true;
     frozen.close();
   }
 }

@@ -22,10 +22,18 @@ public interface HookedModel extends AutoCloseable {
    * @param layer dotted path of any submodule, at any depth
    * @param hook what to call
    * @return removes the hook
+   * @throws LayerException as {@link #requireCapturable} throws it
+   */
+  HookHandle registerForwardHook(String layer, ForwardHook hook);
+
+  /**
+   * Makes sure that a layer can be watched.
+   *
+   * @param layer its dotted path
    * @throws LayerException if there is no such layer (the nearest names are offered), or its output
    *     cannot be captured (the reason is given)
    */
-  HookHandle registerForwardHook(String layer, ForwardHook hook);
+  void requireCapturable(String layer);
 
   /**
    * Runs the network and calls the registered hooks.
@@ -43,7 +51,7 @@ public interface HookedModel extends AutoCloseable {
    * @param layers dotted paths
    * @param counted which call of a layer that is called several times
    * @return the network's output and the layers' outputs, owned by the caller
-   * @throws LayerException as {@link #registerForwardHook} throws it
+   * @throws LayerException as {@link #requireCapturable} throws it
    * @throws InputException if the network cannot run this input
    */
   Capture capture(Tensor input, List<String> layers, RepeatedCall counted);

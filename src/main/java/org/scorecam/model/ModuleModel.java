@@ -57,7 +57,7 @@ public final class ModuleModel extends CapturingModel {
   }
 
   @Override
-  void requireCapturable(String layer) {
+  void checkCapture(String layer) {
     // Every child is called through its Submodule; whether it is called at all shows in a pass.
   }
 

@@ -41,7 +41,8 @@ public final class TorchScriptModel extends CapturingModel {
    * @param path the file
    * @param device where the network shall run
    * @return the network, owned by the caller
-   * @throws ModelException if the file is missing, truncated, a plain state dict or no TorchScript
+   * @throws ModelException if the file is missing, truncated, a plain state dict, no TorchScript,
+   *     or has no {@code forward}
    * @throws org.scorecam.runtime.DeviceException if there is no such device
    */
   public static TorchScriptModel load(Path path, Device device) {
@@ -60,6 +61,9 @@ public final class TorchScriptModel extends CapturingModel {
                 return loaded;
               },
               (words, e) -> new ModelException(path + " " + whyNotTorchScript(path, words), e));
+      if (!module.find_method("forward").has_value()) {
+        throw new ModelException(path + " has no method forward, so that it cannot be run");
+      }
       return new TorchScriptModel(scope.keep(module), device);
     }
   }
@@ -79,7 +83,7 @@ public final class TorchScriptModel extends CapturingModel {
   }
 
   @Override
-  void requireCapturable(String layer) {
+  void checkCapture(String layer) {
     try (NativeScope scope = NativeScope.open()) {
       HookedGraph.of(module, List.of(layer), RepeatedCall.LAST);
     }

@@ -282,6 +282,6 @@ final class PickleReader {
     if (value instanceof Number || value instanceof Boolean) {
       return "the number " + (value instanceof BigInteger ? "beyond 64 bits" : value);
     }
-    return "a " + value.getClass().getSimpleName();
+    return "an object";
   }
 }

@@ -24,16 +24,23 @@ final class StateDict {
   private static final int MAX_DEPTH = 64;
 
   /** Of all names together: a module used again has its names again, for two bytes of pickle. */
-  private static final int MAX_CHARACTERS = 16 << 20;
+  private static final long CHARACTERS = 1 << 16;
 
+  private static final long CHARACTERS_PER_BYTE = 64;
+
+  private final long maxCharacters;
   private final Map<String, PickledTensor> tensors = new LinkedHashMap<>();
   private final Set<ScriptObject> path = Collections.newSetFromMap(new IdentityHashMap<>());
   private long characters;
 
-  private StateDict() {}
+  private StateDict(long maxCharacters) {
+    this.maxCharacters = maxCharacters;
+  }
 
-  static Map<String, PickledTensor> of(Object root) throws MalformedFileException {
-    StateDict dict = new StateDict();
+  /** The tensors by name, in order, in what was read from so many bytes of pickle. */
+  static Map<String, PickledTensor> of(Object root, long pickleLength)
+      throws MalformedFileException {
+    StateDict dict = new StateDict(CHARACTERS + CHARACTERS_PER_BYTE * pickleLength);
     if (root instanceof ScriptObject module) {
       dict.addModule("", module);
     } else {
@@ -95,9 +102,9 @@ final class StateDict {
 
   private void count(int length) throws MalformedFileException {
     characters += length;
-    if (characters > MAX_CHARACTERS) {
+    if (characters > maxCharacters) {
       throw new MalformedFileException(
-          "the names in its modules are over " + MAX_CHARACTERS + " characters long");
+          "the names in its modules are over " + maxCharacters + " characters long");
     }
   }
 

@@ -37,14 +37,11 @@ final class TorchGlobals implements PickleReader.Globals {
   /** Where TorchScript puts all classes. */
   private static final String SCRIPT_CLASSES = "__torch__";
 
-  /** Of one file, in all: a list may be read often but is named in two bytes. */
-  private static final int MAX_COPIED_PAIRS = 1 << 20;
-
   private static final Function FIRST_ARGUMENT = arguments -> argument(arguments, 0);
 
-  private final Map<String, Function> functions =
+  private static final Map<String, Function> FUNCTIONS =
       Map.ofEntries(
-          Map.entry("collections.OrderedDict", this::orderedDict),
+          Map.entry("collections.OrderedDict", TorchGlobals::orderedDict),
           Map.entry("torch._utils._rebuild_tensor", TorchGlobals::tensor),
           Map.entry("torch._utils._rebuild_tensor_v2", TorchGlobals::tensor),
           Map.entry("torch._utils._rebuild_parameter", FIRST_ARGUMENT),
@@ -58,7 +55,6 @@ final class TorchGlobals implements PickleReader.Globals {
           Map.entry("torch.jit._pickle.restore_type_tag", FIRST_ARGUMENT));
 
   private final Map<String, Storage> storages = new HashMap<>();
-  private int copiedPairs;
 
   /** The storages that were referred to so far, by their keys. */
   Map<String, Storage> storages() {
@@ -77,7 +73,7 @@ final class TorchGlobals implements PickleReader.Globals {
         return new StorageClass(dtype);
       }
     }
-    Function function = functions.get(module + "." + name);
+    Function function = FUNCTIONS.get(module + "." + name);
     if (function == null) {
       throw new MalformedFileException(
           "its pickle asks for "
@@ -131,21 +127,18 @@ final class TorchGlobals implements PickleReader.Globals {
   }
 
   /** Empty in Python 3's pickles, made of a list of pairs in Python 2's. */
-  private Object orderedDict(List<?> arguments) throws MalformedFileException {
+  private static Object orderedDict(List<?> arguments) throws MalformedFileException {
     Map<Object, Object> result = new LinkedHashMap<>();
     if (!arguments.isEmpty()) {
       List<?> pairs = asList(argument(arguments, 0));
-      copiedPairs += Math.min(pairs.size(), MAX_COPIED_PAIRS);
-      if (copiedPairs > MAX_COPIED_PAIRS) {
-        throw new MalformedFileException(
-            "its pickle has dicts of over " + MAX_COPIED_PAIRS + " entries");
-      }
       for (Object pair : pairs) {
         if (!(asList(pair).size() == 2 && asList(pair).get(0) instanceof String name)) {
           throw new MalformedFileException("its pickle has a dict whose entries are no pairs");
         }
         result.put(name, asList(pair).get(1));
       }
+      // Moved, not copied: a list that is used again costs two bytes, and must cost no memory.
+      pairs.clear();
     }
     return result;
   }

@@ -40,7 +40,9 @@ final class TorchLegacyReader {
         && Boolean.FALSE.equals(machine.get("little_endian"))) {
       throw new MalformedFileException("it was written on a big-endian machine");
     }
-    Map<String, PickledTensor> pickled = StateDict.of(PickleReader.read(bytes, globals));
+    long begin = bytes.position();
+    Object root = PickleReader.read(bytes, globals);
+    Map<String, PickledTensor> pickled = StateDict.of(root, bytes.position() - begin);
     if (!(PickleReader.read(bytes, globals) instanceof List<?> keys)) {
       throw new MalformedFileException("it does not list its storages");
     }

@@ -57,9 +57,11 @@ final class TorchZipReader {
         throw new MalformedFileException("it was written on a big-endian machine");
       }
     }
-    Object root = PickleReader.read(bytes("data.pkl"), new TorchGlobals());
+    FileBytes pickle = bytes("data.pkl");
+    long length = pickle.left();
+    Object root = PickleReader.read(pickle, new TorchGlobals());
     Map<String, StoredTensor> tensors = new LinkedHashMap<>();
-    for (Map.Entry<String, PickledTensor> entry : StateDict.of(root).entrySet()) {
+    for (Map.Entry<String, PickledTensor> entry : StateDict.of(root, length).entrySet()) {
       PickledTensor tensor = entry.getValue();
       Region region = record("data/" + tensor.storage().key());
       tensors.put(entry.getKey(), tensor.in(region, entry.getKey()));

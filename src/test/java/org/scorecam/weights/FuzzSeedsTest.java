@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -39,7 +40,7 @@ class FuzzSeedsTest {
     }
   }
 
-  @org.junit.jupiter.api.Test
+  @Test
   void goodSeedsAreSeenAsGood() throws IOException {
     assertTrue(Fuzzing.open(Files.readAllBytes(TestFiles.resource("state_dict.pth"))));
     assertTrue(Fuzzing.open(Files.readAllBytes(TestFiles.resource("script.pt"))));

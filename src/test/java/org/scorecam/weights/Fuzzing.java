@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.ModelException;
 import org.scorecam.runtime.NativeScope;
 
@@ -44,7 +43,6 @@ final class Fuzzing {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    LibTorch.load();
     long limit = FIXED_ALLOCATION + ALLOCATION_PER_BYTE * content.length;
     boolean good = false;
     long allocated = Long.MAX_VALUE;

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.zip.ZipEntry;
+import org.scorecam.runtime.LibTorch;
 
 /**
  * Fuzz target: the pickle of a state dict or of a TorchScript module, in a zip file and in a file
@@ -13,6 +14,11 @@ public final class PickleFuzz {
   private static final byte[] STORAGE = new byte[64];
 
   private PickleFuzz() {}
+
+  /** Loads LibTorch, which takes longer than an input may. */
+  public static void fuzzerInitialize() {
+    LibTorch.load();
+  }
 
   /**
    * Tries one input.

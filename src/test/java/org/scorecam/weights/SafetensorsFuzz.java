@@ -2,6 +2,7 @@ package org.scorecam.weights;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.scorecam.runtime.LibTorch;
 
 /**
  * Fuzz target: the header of a safetensors file and its data, with a length that fits. The header
@@ -9,6 +10,11 @@ import java.nio.ByteOrder;
  */
 public final class SafetensorsFuzz {
   private SafetensorsFuzz() {}
+
+  /** Loads LibTorch, which takes longer than an input may. */
+  public static void fuzzerInitialize() {
+    LibTorch.load();
+  }
 
   /**
    * Tries one input.

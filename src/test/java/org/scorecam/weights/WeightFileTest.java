@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.ZipEntry;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.OutputArchive;
@@ -184,7 +186,7 @@ class WeightFileTest {
         "../../data.pkl",
         TestFiles.stateDict(TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085")));
     records.put("../data/0", TestFiles.floats(1, 2, 3, 4));
-    byte[] bytes = TestFiles.zip(records, java.util.zip.ZipEntry.STORED);
+    byte[] bytes = TestFiles.zip(records, ZipEntry.STORED);
     ModelException error =
         assertThrows(ModelException.class, () -> WeightFile.open(TestFiles.write(folder, bytes)));
     assertTrue(error.getMessage().contains("without the record '../data.pkl'"), error::getMessage);
@@ -302,7 +304,7 @@ class WeightFileTest {
       float[] values = new float[Math.toIntExact(tensor.numel())];
       Tensor plain = tensor.to(ScalarType.Float).contiguous();
       if (values.length > 0) {
-        new org.bytedeco.javacpp.FloatPointer(plain.data_ptr()).get(values);
+        new FloatPointer(plain.data_ptr()).get(values);
       }
       return values;
     }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.text.MessageFormat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -156,8 +157,7 @@ class WeightLoaderTest {
         new Handler() {
           @Override
           public void publish(LogRecord logRecord) {
-            warnings.add(
-                java.text.MessageFormat.format(logRecord.getMessage(), logRecord.getParameters()));
+            warnings.add(MessageFormat.format(logRecord.getMessage(), logRecord.getParameters()));
           }
 
           @Override

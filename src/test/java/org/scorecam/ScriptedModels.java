@@ -1,0 +1,108 @@
+package org.scorecam;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.TorchScriptModel;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/**
+ * Networks written in TorchScript by the tests themselves, for code that no golden network has.
+ *
+ * <pre>{@code
+ * Script net =
+ *     ScriptedModels.script("Net", "def forward(self, x: Tensor) -> Tensor: …")
+ *         .child("block", ScriptedModels.timesPlus(2, 1));
+ * try (HookedModel model = net.load(folder)) { … }
+ * }</pre>
+ */
+public final class ScriptedModels {
+  private ScriptedModels() {}
+
+  /** A module: the source of its methods, its buffers and its children. */
+  public static final class Script {
+    private final String type;
+    private final String source;
+    private final Map<String, Script> children = new LinkedHashMap<>();
+    private final Map<String, Float> numbers = new LinkedHashMap<>();
+
+    private Script(String type, String source) {
+      this.type = type;
+      this.source = source;
+    }
+
+    public Script child(String name, Script module) {
+      children.put(name, module);
+      return this;
+    }
+
+    /** Adds a buffer of one number. */
+    public Script number(String name, double value) {
+      numbers.put(name, (float) value);
+      return this;
+    }
+
+    /** Writes the file {@code TYPE.pt}. */
+    public Path save(Path folder) {
+      Path file = folder.resolve(type + ".pt");
+      try (NativeScope scope = NativeScope.open()) {
+        compile("root").save(file.toString());
+      }
+      return file;
+    }
+
+    /** Writes the file and loads it on the CPU. */
+    public HookedModel load(Path folder) {
+      return TorchScriptModel.load(save(folder), Device.cpu());
+    }
+
+    /** Needs an open scope. The place makes the class's name unique, as PyTorch's mangling does. */
+    private JitModule compile(String place) {
+      JitModule module = new JitModule(new QualifiedName("__torch__." + place + "." + type));
+      numbers.forEach(
+          (name, value) -> {
+            Tensor number = Tensors.of(new float[] {value}, 1);
+            try (number) {
+              module.register_buffer(name, number);
+            }
+          });
+      children.forEach(
+          (name, child) -> module.register_module(name, child.compile(place + "_" + name)));
+      if (!source.isEmpty()) {
+        module.define(source);
+      }
+      return module;
+    }
+  }
+
+  public static Script script(String type, String source) {
+    return new Script(type, source);
+  }
+
+  /** y = a·x + b, a layer whose outputs are known without running it. */
+  public static Script timesPlus(double a, double b) {
+    return script(
+            "TimesPlus",
+            """
+            def forward(self, x: Tensor) -> Tensor:
+                return x * self.a + self.b
+            """)
+        .number("a", a)
+        .number("b", b);
+  }
+
+  /** A container whose children are called one by one, as {@code ModuleList} is. */
+  public static Script moduleList(Script... children) {
+    Script list = script("ModuleList", "");
+    for (int i = 0; i < children.length; i++) {
+      list.child(Integer.toString(i), children[i]);
+    }
+    return list;
+  }
+}

@@ -1,0 +1,480 @@
+package org.scorecam.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.scorecam.Goldens.assertClose;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.Goldens;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.ScriptedModels;
+import org.scorecam.Target;
+import org.scorecam.image.Interpolation;
+import org.scorecam.image.Picture;
+import org.scorecam.image.Preprocessing;
+import org.scorecam.model.HookedModel;
+import org.scorecam.tensor.NpyFile;
+import org.scorecam.tensor.Tensors;
+
+/** The command {@code explain}: what it writes and says. */
+class ExplainCommandTest {
+  private static final Path MODEL = Goldens.file("tinyresnet_script.pt");
+  private static final Path TENSOR = Goldens.file("tinyresnet.input.npy");
+  private static final Path BATCH = Goldens.file("tinyresnet.batch.input.npy");
+
+  @TempDir Path folder;
+
+  private Path picture;
+
+  @BeforeEach
+  void makePicture() {
+    picture = writePicture("scene.png", 1);
+  }
+
+  private Path writePicture(String name, long seed) {
+    byte[] rgb = new byte[3 * 60 * 40];
+    new Random(seed).nextBytes(rgb);
+    Path file = folder.resolve(name);
+    Picture.of(60, 40, rgb).write(file);
+    return file;
+  }
+
+  private Path file(String name) {
+    return folder.resolve(name);
+  }
+
+  private static float[] values(Path npy, long... shape) {
+    try (Tensor tensor = NpyFile.read(npy)) {
+      assertArrayEquals(shape, tensor.shape(), npy.toString());
+      return Tensors.toArray(tensor);
+    }
+  }
+
+  private static JsonObject result(Path json, int index) throws IOException {
+    return JsonParser.parseString(Files.readString(json))
+        .getAsJsonObject()
+        .getAsJsonArray("results")
+        .get(index)
+        .getAsJsonObject();
+  }
+
+  private List<String> namesInFolder() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(path -> path.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  @Test
+  void aPictureGivesEveryOutput() throws IOException {
+    Path labels = Files.writeString(file("labels.txt"), "zero\none\ntwo\nthree\n");
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                MODEL,
+                "--layer",
+                "layer3",
+                "--image",
+                picture,
+                "--class",
+                3,
+                "--size",
+                "96x64",
+                "--labels",
+                labels,
+                "--out",
+                file("overlay.png"),
+                "--heatmap",
+                file("heat.png"),
+                "--map",
+                file("map.npy"),
+                "--weights",
+                file("weights.npy"),
+                "--json",
+                file("report.json"))
+            .assertDone();
+
+    Picture overlay = Picture.read(file("overlay.png"));
+    assertEquals(60, overlay.width(), "the overlay has the picture's size");
+    assertEquals(40, overlay.height());
+    Picture heatmap = Picture.read(file("heat.png"));
+    assertEquals(96, heatmap.width(), "the heatmap has the input's size");
+    assertEquals(64, heatmap.height());
+    float[] map = values(file("map.npy"), 64, 96);
+    double sum = 0;
+    for (float weight : values(file("weights.npy"), 64)) {
+      sum += weight;
+    }
+    assertEquals(1, sum, 1e-4);
+
+    JsonObject result = result(file("report.json"), 0);
+    assertEquals(picture.toString(), result.get("input").getAsString());
+    assertEquals(3, result.get("class").getAsInt());
+    assertEquals("class 3", result.get("target").getAsString());
+    assertEquals("three", result.get("label").getAsString());
+    assertEquals("layer3", result.get("layer").getAsString());
+    assertEquals("tiskw", result.get("recipe").getAsString());
+    assertEquals(64, result.get("height").getAsInt());
+    assertEquals(96, result.get("width").getAsInt());
+    assertEquals(64, result.get("channels").getAsInt());
+    assertEquals(64, result.get("scoredChannels").getAsInt());
+    assertFalse(result.get("blank").getAsBoolean());
+    assertTrue(result.get("seconds").getAsDouble() > 0);
+    assertEquals(4, result.getAsJsonArray("files").size());
+
+    assertTrue(run.out().startsWith(picture + ": class 3 (three), score "), run.out());
+    for (String name : List.of("overlay.png", "heat.png", "map.npy", "weights.npy")) {
+      assertTrue(run.out().contains("  " + file(name)), run.out());
+    }
+
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        ScoreCam cam = ScoreCam.on(model).layer("layer3").build();
+        Tensor pixels =
+            Preprocessing.imagenet()
+                .stretch(96, 64, Interpolation.BILINEAR)
+                .apply(Picture.read(picture));
+        Saliency expected = cam.explain(pixels, Target.ofClass(3))) {
+      assertClose(Tensors.toArray(expected.tensor()), map, 1e-5);
+    }
+  }
+
+  @Test
+  void withoutAnyOutputTheResultIsPrinted() throws IOException {
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain", "--model", MODEL, "--layer", "layer3", "--image", picture, "--size",
+                "64x64")
+            .assertDone();
+    assertTrue(run.out().contains("(the top class)"), run.out());
+    assertTrue(run.out().contains("64 of 64 channels in "), run.out());
+    assertEquals(1, run.out().lines().count());
+    assertEquals(List.of("scene.png"), namesInFolder());
+  }
+
+  @Test
+  void severalPicturesGiveOneOutputEach() throws IOException {
+    Path other = writePicture("other.png", 2);
+    Path deeper = Files.createDirectory(file("deeper"));
+    Path sameName = Files.copy(other, deeper.resolve("scene.png"));
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--image",
+            picture,
+            other,
+            sameName,
+            "--size",
+            "64x64",
+            "--class",
+            1,
+            "--out",
+            file("o.png"),
+            "--map",
+            file("m.npy"),
+            "--json",
+            file("r.json"))
+        .assertDone();
+    assertEquals(
+        List.of(
+            "deeper",
+            "m-other.npy",
+            "m-scene-2.npy",
+            "m-scene.npy",
+            "o-other.png",
+            "o-scene-2.png",
+            "o-scene.png",
+            "other.png",
+            "r.json",
+            "scene.png"),
+        namesInFolder());
+    float[] first = values(file("m-scene.npy"), 64, 64);
+    float[] second = values(file("m-other.npy"), 64, 64);
+    assertTrue(Goldens.relativeError(first, second) > 1e-3);
+    assertArrayEquals(second, values(file("m-scene-2.npy"), 64, 64));
+    assertEquals(other.toString(), result(file("r.json"), 1).get("input").getAsString());
+    assertEquals(
+        file("m-other.npy").toString(),
+        result(file("r.json"), 1).getAsJsonArray("files").get(1).getAsString());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiskw", "pytorch-grad-cam", "torchcam", "haofanwang"})
+  void aTensorGivesThePublishedMapOfEachRecipe(String recipe) {
+    String suffix = recipe.equals("pytorch-grad-cam") ? "pgc" : recipe;
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--tensor",
+            TENSOR,
+            "--class",
+            3,
+            "--recipe",
+            recipe,
+            "--map",
+            file("map.npy"))
+        .assertDone();
+    try (Tensor expected = Goldens.tensor("tinyresnet-layer3-c3-" + suffix + ".map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
+      assertEquals(2, actual.dim());
+      assertClose(expected, actual, 1e-4);
+    }
+  }
+
+  @Test
+  void aTensorOfSeveralInputsGivesAMapOfThree() throws IOException {
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                MODEL,
+                "--layer",
+                "layer3",
+                "--tensor",
+                BATCH,
+                "--batch",
+                7,
+                "--map",
+                file("maps.npy"),
+                "--weights",
+                file("weights.npy"),
+                "--heatmap",
+                file("heat.png"),
+                "--json",
+                file("r.json"))
+            .assertDone();
+    float[] maps = values(file("maps.npy"), 3, 64, 64);
+    values(file("weights.npy"), 3, 64);
+    assertEquals(64, Picture.read(file("heat-2.png")).width());
+    assertTrue(run.out().contains(BATCH + "[2]: class "), run.out());
+    assertEquals(BATCH + "[1]", result(file("r.json"), 1).get("input").getAsString());
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        ScoreCam cam = ScoreCam.on(model).layer("layer3").build();
+        Tensor inputs = NpyFile.read(BATCH)) {
+      for (int i = 0; i < 3; i++) {
+        try (Tensor one = inputs.narrow(0, i, 1);
+            Saliency expected = cam.explain(one, Target.top1())) {
+          float[] map = Arrays.copyOfRange(maps, i * 4096, (i + 1) * 4096);
+          assertClose(Tensors.toArray(expected.tensor()), map, 1e-5);
+        }
+      }
+    }
+  }
+
+  @Test
+  void theStrongestChannelsAloneCanBeScored() throws IOException {
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--tensor",
+            TENSOR,
+            "--class",
+            3,
+            "--channels",
+            "max:8",
+            "--map",
+            file("map.npy"),
+            "--json",
+            file("r.json"))
+        .assertDone();
+    try (Tensor expected = Goldens.tensor("tinyresnet-layer3-c3-tiskw-cskip8.map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
+      assertClose(expected, actual, 1e-4);
+    }
+    assertEquals(8, result(file("r.json"), 0).get("passes").getAsInt());
+  }
+
+  @Test
+  void severalLayersAreFused() {
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                MODEL,
+                "--layer",
+                "layer2,layer3",
+                "--tensor",
+                TENSOR,
+                "--class",
+                3,
+                "--recipe",
+                "pytorch-grad-cam",
+                "--map",
+                file("map.npy"))
+            .assertDone();
+    try (Tensor expected = Goldens.tensor("tinyresnet-layers-pgc.map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
+      assertClose(expected, actual, 1e-4);
+    }
+    assertTrue(run.out().contains("layer2+layer3"), run.out());
+  }
+
+  @Test
+  void aCellOfADenseOutputIsExplained() {
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            Goldens.file("tinyyolo_script.pt"),
+            "--layer",
+            "backbone",
+            "--tensor",
+            Goldens.file("tinyyolo.input.npy"),
+            "--at",
+            "6,3,4",
+            "--map",
+            file("map.npy"))
+        .assertDone();
+    try (Tensor expected = Goldens.tensor("tinyyolo-cell.map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
+      assertClose(expected, actual, 1e-4);
+    }
+  }
+
+  @Test
+  void theMeanOfAChannelOfADictEntryIsExplained() {
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            Goldens.file("tinyseg_script.pt"),
+            "--layer",
+            "backbone",
+            "--tensor",
+            Goldens.file("tinyseg.input.npy"),
+            "--mean-of",
+            2,
+            "--from",
+            "out",
+            "--map",
+            file("map.npy"))
+        .assertDone();
+    try (Tensor expected = Goldens.tensor("tinyseg-mean.map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
+      assertClose(expected, actual, 1e-4);
+    }
+  }
+
+  @Test
+  void aPositionOfATupleIsExplained() {
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            Goldens.file("tinytwohead_script.pt"),
+            "--layer",
+            "body.layer3",
+            "--tensor",
+            Goldens.file("tinytwohead.input.npy"),
+            "--class",
+            4,
+            "--from",
+            0,
+            "--map",
+            file("map.npy"))
+        .assertDone();
+    try (Tensor expected = Goldens.tensor("tinytwohead-0.map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
+      assertClose(expected, actual, 1e-4);
+    }
+  }
+
+  @Test
+  void aGreyNetworkTakesAColourPicture() {
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            Goldens.file("tinygray_script.pt"),
+            "--layer",
+            "layer3",
+            "--image",
+            picture,
+            "--grey",
+            "--preprocess",
+            "none",
+            "--size",
+            "80x48",
+            "--out",
+            file("o.png"),
+            "--map",
+            file("map.npy"),
+            "--colormap",
+            "viridis",
+            "--opacity",
+            "0.3")
+        .assertDone();
+    values(file("map.npy"), 48, 80);
+    assertEquals(60, Picture.read(file("o.png")).width());
+  }
+
+  @Test
+  void anOutputThatIsThereIsReplaced() throws IOException {
+    Files.writeString(file("map.npy"), "old");
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--tensor",
+            TENSOR,
+            "--map",
+            file("map.npy"))
+        .assertDone();
+    values(file("map.npy"), 64, 64);
+    assertEquals(List.of("map.npy", "scene.png"), namesInFolder());
+  }
+
+  @Test
+  void aScoreThatIsNoNumberIsNullInTheReport() throws IOException {
+    Path model =
+        ScriptedModels.script(
+                "AnswersNan",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.maps.forward(x).mean([2, 3]) * float("nan")
+                """)
+            .child("maps", ScriptedModels.timesPlus(1, 0))
+            .save(folder);
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                model,
+                "--layer",
+                "maps",
+                "--tensor",
+                TENSOR,
+                "--class",
+                0,
+                "--json",
+                file("r.json"))
+            .assertDone();
+    assertFalse(Files.readString(file("r.json")).contains("NaN"), "JSON has no NaN");
+    assertTrue(result(file("r.json"), 0).get("score").isJsonNull());
+    assertTrue(run.out().contains("the map is blank"), run.out());
+    assertTrue(run.out().contains("NaN or infinities were seen"), run.out());
+  }
+}

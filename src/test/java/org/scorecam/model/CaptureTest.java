@@ -1,0 +1,371 @@
+package org.scorecam.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
+import org.scorecam.ScriptedModels;
+import org.scorecam.ScriptedModels.Script;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.LayerException;
+import org.scorecam.tensor.Tensors;
+
+/** Which layers can be captured, which call of them counts, and which are refused and why. */
+class CaptureTest {
+  @TempDir Path folder;
+
+  private static Tensor oneValue(double value) {
+    return Tensors.of(new float[] {(float) value}, 1, 1, 1, 1);
+  }
+
+  private static Script script(String source) {
+    return ScriptedModels.script("Net", source);
+  }
+
+  private float captured(Script net, double input, String layer, RepeatedCall counted) {
+    try (HookedModel model = net.load(folder);
+        Tensor x = oneValue(input);
+        Capture capture = model.capture(x, List.of(layer), counted)) {
+      return capture.activations().get(0).item_float();
+    }
+  }
+
+  private String refusal(Script net, String layer) {
+    try (HookedModel model = net.load(folder)) {
+      LayerException thrown =
+          assertThrows(
+              LayerException.class, () -> model.registerForwardHook(layer, (path, output) -> {}));
+      return thrown.getMessage();
+    }
+  }
+
+  private static void assertContains(String part, String whole) {
+    assertTrue(whole.contains(part), whole);
+  }
+
+  @ParameterizedTest
+  @EnumSource(RepeatedCall.class)
+  void ofSeveralCallsTheChosenOneCounts(RepeatedCall counted) {
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    y = self.block.forward(x)
+                    z = self.block.forward(y)
+                    return self.block.forward(z)
+                """)
+            .child("block", ScriptedModels.timesPlus(2, 1));
+    assertEquals(counted == RepeatedCall.FIRST ? 3 : 15, captured(net, 1, "block", counted));
+  }
+
+  @ParameterizedTest
+  @EnumSource(RepeatedCall.class)
+  void ofALayerInsideABlockCalledTwiceTheChosenCallCounts(RepeatedCall counted) {
+    Script block =
+        ScriptedModels.script(
+                "Block",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.inner.forward(x) + 10
+                """)
+            .child("inner", ScriptedModels.timesPlus(2, 1));
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.block.forward(self.block.forward(x))
+                """)
+            .child("block", block);
+    assertEquals(counted == RepeatedCall.FIRST ? 3 : 27, captured(net, 1, "block.inner", counted));
+  }
+
+  @Test
+  void aLayerAndOneInsideItAreCapturedTogether() {
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        Capture together =
+            model.capture(input, List.of("layer3", "layer3.1.conv2", "fc"), RepeatedCall.LAST);
+        Capture outer = model.capture(input, List.of("layer3"), RepeatedCall.LAST);
+        Capture inner = model.capture(input, List.of("layer3.1.conv2"), RepeatedCall.LAST)) {
+      assertTrue(together.activations().get(0).equal(outer.activations().get(0)));
+      assertTrue(together.activations().get(1).equal(inner.activations().get(0)));
+      assertTrue(together.activations().get(2).equal(together.output().tensor()));
+    }
+  }
+
+  @Test
+  void otherMethodsOnTheWayToALayerAreFollowed() {
+    Script block =
+        ScriptedModels.script(
+                "Block",
+                """
+                def inside(self, x: Tensor) -> Tensor:
+                    return self.inner.forward(x)
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.inside(x)
+                """)
+            .child("inner", ScriptedModels.timesPlus(3, 0));
+    Script net =
+        script(
+                """
+                def features(self, x: Tensor) -> Tensor:
+                    return self.block.forward(x + 1)
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.features(x) * 2
+                """)
+            .child("block", block);
+    assertEquals(9, captured(net, 2, "block.inner", RepeatedCall.LAST));
+    assertEquals(9, captured(net, 2, "block", RepeatedCall.LAST));
+  }
+
+  @Test
+  void aMethodOtherThanForwardIsNoCallOfTheLayer() {
+    Script block =
+        ScriptedModels.script(
+            "Block",
+            """
+            def shift(self, x: Tensor) -> Tensor:
+                return x + 1000
+            def forward(self, x: Tensor) -> Tensor:
+                return x * 2
+            """);
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.block.shift(self.block.forward(x))
+                """)
+            .child("block", block);
+    assertEquals(6, captured(net, 3, "block", RepeatedCall.LAST));
+  }
+
+  @Test
+  void aLayerCalledWithOtherArgumentsThanOneTensorIsCaptured() {
+    Script scale =
+        ScriptedModels.script(
+            "Scale",
+            """
+            def forward(self, x: Tensor, factor: float) -> Tensor:
+                return x * factor
+            """);
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.scale.forward(x, 2.5) + 1
+                """)
+            .child("scale", scale);
+    assertEquals(10, captured(net, 4, "scale", RepeatedCall.LAST));
+  }
+
+  @Test
+  void aLayerBesideControlFlowIsCaptured() {
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    y = self.first.forward(x)
+                    if bool(y.sum() > 0):
+                        y = y + 1
+                    return self.last.forward(y)
+                """)
+            .child("first", ScriptedModels.timesPlus(2, 0))
+            .child("last", ScriptedModels.timesPlus(10, 0));
+    assertEquals(4, captured(net, 2, "first", RepeatedCall.LAST));
+    assertEquals(50, captured(net, 2, "last", RepeatedCall.LAST));
+    assertEquals(-40, captured(net, -2, "last", RepeatedCall.LAST));
+  }
+
+  @Test
+  void aLayerInsideAConditionIsRefusedWithTheReason() {
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    if bool(x.sum() > 0):
+                        x = self.block.forward(x)
+                    return x
+                """)
+            .child("block", ScriptedModels.timesPlus(2, 1));
+    assertContains(
+        "layer 'block' is called inside a condition or loop of the network's forward",
+        refusal(net, "block"));
+  }
+
+  @Test
+  void aLayerInsideALoopIsRefusedWithTheReason() {
+    Script block =
+        ScriptedModels.script(
+                "Block",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.inner.forward(x)
+                """)
+            .child("inner", ScriptedModels.timesPlus(2, 1));
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    for i in range(int(x.size(0))):
+                        x = self.block.forward(x)
+                    return x
+                """)
+            .child("block", block);
+    String reason = "is called inside a condition or loop of the network's forward";
+    assertContains("layer 'block' " + reason, refusal(net, "block"));
+    assertContains("layer 'block.inner' " + reason, refusal(net, "block.inner"));
+  }
+
+  @Test
+  void aContainerWhoseChildrenAreCalledOneByOneIsRefusedWithTheReason() {
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return getattr(self.blocks, "1").forward(getattr(self.blocks, "0").forward(x))
+                """)
+            .child(
+                "blocks",
+                ScriptedModels.moduleList(
+                    ScriptedModels.timesPlus(2, 1), ScriptedModels.timesPlus(3, 0)));
+    String message = refusal(net, "blocks");
+    assertContains("layer 'blocks' is not called as a module", message);
+    assertContains("choose one of its children", message);
+    assertEquals(3, captured(net, 1, "blocks.0", RepeatedCall.LAST));
+    assertEquals(9, captured(net, 1, "blocks.1", RepeatedCall.LAST));
+  }
+
+  @Test
+  void theModuleListOfAGoldenNetworkIsRefusedAndItsChildrenAreNot() {
+    try (HookedModel model = Goldens.model("tinybranch_script.pt")) {
+      LayerException thrown =
+          assertThrows(
+              LayerException.class, () -> model.registerForwardHook("stages", (l, o) -> {}));
+      assertContains("layer 'stages' is not called as a module", thrown.getMessage());
+      model.registerForwardHook("stages.1", (l, o) -> {}).close();
+    }
+  }
+
+  @Test
+  void aLayerThatIsNeverCalledIsRefused() {
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.used.forward(x)
+                """)
+            .child("used", ScriptedModels.timesPlus(2, 1))
+            .child("spare", ScriptedModels.timesPlus(2, 1));
+    assertContains("layer 'spare' is not called", refusal(net, "spare"));
+  }
+
+  @Test
+  void aLayerWhoseOutputIsATupleIsRefusedWithItsType() {
+    Script pair =
+        ScriptedModels.script(
+            "Pair",
+            """
+            def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+                return (x + 1, x + 2)
+            """);
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    a, b = self.pair.forward(x)
+                    return a + b
+                """)
+            .child("pair", pair);
+    String message = refusal(net, "pair");
+    assertContains("the output of layer 'pair' is a", message);
+    assertContains("a tensor is needed", message);
+    assertContains("Tensor, Tensor", message);
+  }
+
+  @Test
+  void anUnknownLayerOffersTheNearestNames() {
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt")) {
+      LayerException thrown =
+          assertThrows(
+              LayerException.class, () -> model.registerForwardHook("layer3.1.con2", (l, o) -> {}));
+      assertContains("has no layer 'layer3.1.con2'", thrown.getMessage());
+      assertContains("layer3.1.conv2", thrown.getMessage());
+      assertThrows(LayerException.class, () -> model.registerForwardHook("", (l, o) -> {}));
+      assertThrows(LayerException.class, () -> model.registerForwardHook("layer3.", (l, o) -> {}));
+    }
+  }
+
+  @Test
+  void anUnknownLayerOfANetworkWithoutLayersSaysSo() {
+    Script net =
+        script(
+            """
+            def forward(self, x: Tensor) -> Tensor:
+                return x
+            """);
+    assertContains("it has no submodules", refusal(net, "layer1"));
+  }
+
+  @Test
+  void refusalsLeaveNothingBehind() {
+    try (HookedModel model = Goldens.model("tinybranch_script.pt");
+        Tensor wrong = oneValue(1)) {
+      NativeObjects.assertNoneLeftBy(
+          () -> {
+            assertThrows(
+                LayerException.class, () -> model.registerForwardHook("stages", (l, o) -> {}));
+            assertThrows(
+                InputException.class,
+                () -> model.capture(wrong, List.of("stages.1"), RepeatedCall.LAST));
+          });
+    }
+  }
+
+  @Test
+  void aRefusedInputIsNamedByItsShape() {
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor grey = Tensors.of(new float[64], 1, 1, 8, 8)) {
+      String message = assertThrows(InputException.class, () -> model.forward(grey)).getMessage();
+      assertContains("the network cannot run an input of shape [1, 1, 8, 8]: ", message);
+      assertEquals(1, message.lines().count(), message);
+      assertContains("expected input", message);
+    }
+  }
+
+  @Test
+  void captureCallsNoHook() {
+    try (HookedModel model = Goldens.model("tinydead_script.pt");
+        Tensor input = Goldens.tensor("tinydead.input.npy")) {
+      model.registerForwardHook(
+          "relu",
+          (layer, output) -> {
+            throw new AssertionError("called");
+          });
+      try (Capture capture = model.capture(input, List.of("relu"), RepeatedCall.LAST)) {
+        assertEquals(4, capture.activations().get(0).dim());
+      }
+    }
+  }
+
+  @Test
+  void whatWasCapturedOutlivesTheModelAndIsFreedOnce() {
+    Capture capture;
+    try (HookedModel model = Goldens.model("tinydead_script.pt");
+        Tensor input = Goldens.tensor("tinydead.input.npy")) {
+      capture = model.capture(input, List.of("relu"), RepeatedCall.LAST);
+    }
+    assertEquals(5, capture.output().tensor().size(1));
+    assertEquals(1, capture.activations().get(0).size(0));
+    capture.close();
+    capture.close();
+  }
+}
