@@ -5,9 +5,9 @@ import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.model.HookHandle;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.NativeScope;
 
 /**

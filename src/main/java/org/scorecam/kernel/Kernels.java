@@ -165,7 +165,7 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
   }
 
   private static int dtypeOf(Tensor tensor, String name) {
-    return switch (tensor.scalar_type()) {
+    return switch (tensor.scalar_type().intern()) {
       case Float -> CpuBinding.SCORECAM_DTYPE_FLOAT32;
       case BFloat16 -> CpuBinding.SCORECAM_DTYPE_BFLOAT16;
       case Half -> CpuBinding.SCORECAM_DTYPE_FLOAT16;

@@ -16,6 +16,8 @@ public final class Maskers {
 
   private static final System.Logger LOG = System.getLogger(Maskers.class.getName());
 
+  private static Masker automatic;
+
   private Maskers() {}
 
   /**
@@ -30,7 +32,7 @@ public final class Maskers {
   public static Masker preferred() {
     String setting = System.getProperty(SETTING);
     if (setting == null) {
-      return Automatic.CHOICE;
+      return automatic();
     }
     return switch (setting) {
       case "kernel" -> new KernelMasker();
@@ -41,25 +43,26 @@ public final class Maskers {
     };
   }
 
-  /** Chosen and warned of once. */
-  private static final class Automatic {
-    static final Masker CHOICE = choose();
-
-    private static Masker choose() {
+  /** Chosen, and warned of, once. */
+  private static synchronized Masker automatic() {
+    if (automatic == null) {
       try {
         Kernels.cpu();
       } catch (NativeLibraryException e) {
         warn(e);
-        return new TensorMasker();
+        automatic = new TensorMasker();
+        return automatic;
       }
-      return new WhereThereAreKernels();
+      // Not among what is warned of: a cap on the instruction set that does not exist.
+      automatic = new WhereThereAreKernels();
     }
+    return automatic;
+  }
 
-    private static void warn(NativeLibraryException e) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "masks are made by LibTorch's operations, which is slower: " + e.getMessage());
-    }
+  private static void warn(NativeLibraryException e) {
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "masks are made by LibTorch's operations, which is slower: " + e.getMessage());
   }
 
   /** Our kernels; for an image on a device that they were not built for, LibTorch's operations. */
@@ -78,7 +81,7 @@ public final class Maskers {
           Kernels.cuda();
           onCuda = kernels;
         } catch (NativeLibraryException e) {
-          Automatic.warn(e);
+          warn(e);
           onCuda = new TensorMasker();
         }
       }

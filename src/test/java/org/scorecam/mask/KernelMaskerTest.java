@@ -271,7 +271,8 @@ class KernelMaskerTest {
       Tensor small = before ? normalised(map, rule) : map;
       Tensor large = rule.upsampling().apply(small, image.size(1), image.size(2));
       Tensor mask = before ? large : normalised(large, rule);
-      rows.select(0, i).copy_(image.mul(mask.squeeze(0)));
+      boolean constant = map.eq(map.flatten(0, -1).select(0, 0)).all().item().toBool();
+      rows.select(0, i).copy_(constant ? torch.zeros_like(image) : image.mul(mask.squeeze(0)));
     }
     return rows;
   }

@@ -122,7 +122,7 @@ class MaskersTest {
       }
     }
     List<String> entries = new ArrayList<>();
-    for (String entry : CLASS_PATH.split(File.pathSeparator)) {
+    for (String entry : CLASS_PATH.split(File.pathSeparator, -1)) {
       entries.add(Path.of(entry).toAbsolutePath().equals(classes) ? folder.toString() : entry);
     }
     assertTrue(entries.contains(folder.toString()), CLASS_PATH);

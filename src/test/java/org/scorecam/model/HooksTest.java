@@ -24,6 +24,7 @@ import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
+import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
