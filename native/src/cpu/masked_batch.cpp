@@ -1,8 +1,9 @@
 // The chunk of masked images.
 //
-// Work is cut into tiles: a band of image rows of one chunk row. A thread takes consecutive tiles, which are
-// ordered so that the band of the image stays in its cache while the rows of the chunk pass over it. A band that
-// is not float32 in the layout of the output is put into that form once, when the thread first comes to it.
+// Work is cut into tiles: a band of image rows of a group of chunk rows. A thread takes consecutive tiles, which are
+// ordered so that the band of the image stays in its cache while the rows of the chunk pass over it; the group shares
+// each image row while it is in the nearest cache. A band that is not float32 in the layout of the output is put into
+// that form once, when the thread first comes to it.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -37,12 +38,24 @@ bool usable_in_place(const scorecam_tensor &image, bool channels_last) {
          (!channels_last || channels == 1 || image.strides[0] == 1);
 }
 
+// Three planes into one row of pixels: the usual image, read and written in order.
+void interleave(const float *image, int64_t plane_stride, int64_t width, float *to) {
+  for (int64_t x = 0; x < width; ++x)
+    for (int64_t c = 0; c < 3; ++c) to[3 * x + c] = image[c * plane_stride + x];
+}
+
 Band pack(const scorecam_tensor &image, bool channels_last, int64_t begin, int64_t end, float *to) {
   const int64_t channels = image.sizes[0], width = image.sizes[2], rows = end - begin;
   const Elements pixels = elements(image);
   const int64_t plane = channels_last ? 1 : rows * width;
   const int64_t row = channels_last ? width * channels : width;
   const int64_t pixel = channels_last ? channels : 1;
+  if (channels_last && channels == 3 && image.dtype == SCORECAM_DTYPE_FLOAT32 && image.strides[2] == 1) {
+    for (int64_t y = 0; y < rows; ++y)
+      interleave(static_cast<const float *>(image.data) + (begin + y) * image.strides[1], image.strides[0], width,
+                 to + y * row);
+    return {to, plane, row};
+  }
   for (int64_t y = 0; y < rows; ++y)
     for (int64_t c = 0; c < channels; ++c)
       pixels.read(c * image.strides[0] + (begin + y) * image.strides[1], image.strides[2], width,
@@ -54,10 +67,14 @@ Band in_place(const scorecam_tensor &image, int64_t begin) {
   return {static_cast<const float *>(image.data) + begin * image.strides[1], image.strides[0], image.strides[1]};
 }
 
+// Chunk rows that are masked together.
+constexpr int kGroup = 4;
+
 // Neighbouring chunk rows of one source.
 struct Run {
   const scorecam_source *source;
   int64_t first, count;
+  int64_t groups() const { return (count + kGroup - 1) / kGroup; }
 };
 
 std::vector<Run> runs_of(const MaskedBatchRequest &request) {
@@ -78,63 +95,97 @@ int64_t band_rows(const MaskedBatchRequest &request) {
   constexpr int64_t kBandFloats = 20 * 1024;
   const int64_t fitting = std::max<int64_t>(1, kBandFloats / (request.width * request.channels));
   const int64_t tiles_wanted = 4 * static_cast<int64_t>(omp_get_max_threads());
-  const int64_t bands_wanted = (tiles_wanted + request.rows - 1) / request.rows;
+  const int64_t groups = (request.rows + kGroup - 1) / kGroup;
+  const int64_t bands_wanted = (tiles_wanted + groups - 1) / groups;
   const int64_t sharing = std::max<int64_t>(1, request.height / bands_wanted);
   return std::min({fitting, sharing, request.height});
 }
 
+// The mask of one chunk row, a row of pixels at a time.
+class MaskRows {
+ public:
+  static int64_t scratch_floats(const Axis &x) { return MapRows::scratch_floats(x) + x.padded_out; }
+
+  MaskRows(const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch)
+      : kernels_(kernels), y_(y), x_(x), map_(kernels, y, x, scratch), mask_(scratch + MapRows::scratch_floats(x)) {}
+
+  void open(const scorecam_source &source, int64_t channel, const scorecam_masking &masking) {
+    const scorecam_range &range = source.ranges[channel];
+    const float divisor = range.max - range.min + masking.epsilon;
+    if (masking.normalisation == SCORECAM_NORMALISE_BEFORE) {
+      map_.open(source.activations, channel, range.min, divisor);
+      min_ = 0;
+      divisor_ = 1;
+    } else {
+      map_.open(source.activations, channel);
+      min_ = range.min;
+      divisor_ = divisor;
+    }
+    factor_ = 1 / divisor_;
+    invertible_ = std::isnormal(factor_);
+  }
+
+  const float *at(int64_t y) {
+    map_.seek(y);
+    kernels_.mask_row(map_.rows(), map_.weights(), y_.taps, x_.padded_out, min_, invertible_ ? factor_ : 1, mask_);
+    if (!invertible_)
+      for (int64_t x = 0; x < x_.padded_out; ++x) mask_[x] /= divisor_;
+    return mask_;
+  }
+
+ private:
+  const RowKernels &kernels_;
+  const Axis &y_, &x_;
+  MapRows map_;
+  float *mask_;
+  float min_ = 0, divisor_ = 1, factor_ = 1;
+  bool invertible_ = true;
+};
+
 class Worker {
  public:
   static int64_t scratch_floats(const Axis &x, const MaskedBatchRequest &request, int64_t band) {
-    return MapRows::scratch_floats(x) + x.padded_out + band * request.width * request.channels;
+    return kGroup * MaskRows::scratch_floats(x) + band * request.width * request.channels;
   }
 
   Worker(const MaskedBatchRequest &request, const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch)
       : request_(request),
-        kernels_(kernels),
         multiply_(multiply_to(request.out_dtype, kernels)),
-        y_(y),
-        x_(x),
-        map_(kernels, y, x, scratch),
-        mask_(scratch + MapRows::scratch_floats(x)),
-        packed_(mask_ + x.padded_out) {}
+        masks_{mask_rows(0, kernels, y, x, scratch), mask_rows(1, kernels, y, x, scratch),
+               mask_rows(2, kernels, y, x, scratch), mask_rows(3, kernels, y, x, scratch)},
+        packed_(scratch + kGroup * MaskRows::scratch_floats(x)) {}
 
-  void tile(const scorecam_source &source, int64_t row, int64_t begin, int64_t end) {
-    const int64_t channel = request_.row_channels[row];
-    if (channel == SCORECAM_CHANNEL_NONE || (source.ranges[channel].flags & SCORECAM_RANGE_CONSTANT)) {
-      clear(row, begin, end);
-      return;
+  // Image rows begin to end of chunk rows first to first + count, at most kGroup.
+  void tile(const scorecam_source &source, int64_t first, int64_t count, int64_t begin, int64_t end) {
+    int64_t rows[kGroup];
+    int masked = 0;
+    for (int64_t row = first; row < first + count; ++row) {
+      const int64_t channel = request_.row_channels[row];
+      if (channel == SCORECAM_CHANNEL_NONE || (source.ranges[channel].flags & SCORECAM_RANGE_CONSTANT)) {
+        clear(row, begin, end);
+      } else {
+        masks_[masked].open(source, channel, request_.masking);
+        rows[masked++] = row;
+      }
     }
-    const scorecam_range &range = source.ranges[channel];
-    const float divisor = range.max - range.min + request_.masking.epsilon;
-    const bool before = request_.masking.normalisation == SCORECAM_NORMALISE_BEFORE;
-    if (before)
-      map_.open(source.activations, channel, range.min, divisor);
-    else
-      map_.open(source.activations, channel);
+    if (masked == 0) return;
     const Band band = band_of(source, begin, end);
     for (int64_t y = begin; y < end; ++y) {
-      if (before)
-        mask_row(y, 0, 1);
-      else
-        mask_row(y, range.min, divisor);
       const float *image = band.data + (y - begin) * band.row_stride;
-      if (request_.channels_last)
-        multiply_(mask_, image, request_.channels, request_.width, out(row, 0, y));
-      else
-        for (int64_t c = 0; c < request_.channels; ++c)
-          multiply_(mask_, image + c * band.plane_stride, 1, request_.width, out(row, c, y));
+      for (int i = 0; i < masked; ++i) {
+        const float *mask = masks_[i].at(y);
+        if (request_.channels_last)
+          multiply_(mask, image, request_.channels, request_.width, out(rows[i], 0, y));
+        else
+          for (int64_t c = 0; c < request_.channels; ++c)
+            multiply_(mask, image + c * band.plane_stride, 1, request_.width, out(rows[i], c, y));
+      }
     }
   }
 
  private:
-  void mask_row(int64_t y, float min, float divisor) {
-    map_.seek(y);
-    const float factor = 1 / divisor;
-    const bool invertible = std::isnormal(factor);
-    kernels_.mask_row(map_.rows(), map_.weights(), y_.taps, x_.padded_out, min, invertible ? factor : 1, mask_);
-    if (!invertible)
-      for (int64_t x = 0; x < x_.padded_out; ++x) mask_[x] /= divisor;
+  static MaskRows mask_rows(int index, const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch) {
+    return MaskRows(kernels, y, x, scratch + index * MaskRows::scratch_floats(x));
   }
 
   // Where pixel 0 of image row y is written, of channel c if channels have planes of their own.
@@ -162,11 +213,8 @@ class Worker {
   }
 
   const MaskedBatchRequest &request_;
-  const RowKernels &kernels_;
   const Multiply multiply_;
-  const Axis &y_, &x_;
-  MapRows map_;
-  float *const mask_;
+  MaskRows masks_[kGroup];
   float *const packed_;
   const scorecam_source *packed_source_ = nullptr;
   int64_t packed_begin_ = -1;
@@ -181,7 +229,8 @@ void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels) 
   const std::vector<Run> runs = runs_of(request);
   const int64_t band = band_rows(request);
   const int64_t bands = (request.height + band - 1) / band;
-  const int64_t tiles = bands * request.rows;
+  int64_t tiles = 0;
+  for (const Run &run : runs) tiles += bands * run.groups();
   const int64_t bytes =
       request.rows * request.channels * request.height * request.width * element_size(request.out_dtype);
   const int threads = thread_count(tiles, bytes);
@@ -191,11 +240,12 @@ void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels) 
     Worker worker(request, kernels, y, x, scratch.piece(thread));
     int64_t run_begin = 0;
     for (const Run &run : runs) {
-      const int64_t run_end = run_begin + run.count * bands;
+      const int64_t run_end = run_begin + run.groups() * bands;
       for (int64_t tile = std::max(begin, run_begin); tile < std::min(end, run_end); ++tile) {
-        const int64_t first = (tile - run_begin) / run.count * band;
-        const int64_t row = run.first + (tile - run_begin) % run.count;
-        worker.tile(*run.source, row, first, std::min(first + band, request.height));
+        const int64_t row = (tile - run_begin) / run.groups() * band;
+        const int64_t first = (tile - run_begin) % run.groups() * kGroup;
+        worker.tile(*run.source, run.first + first, std::min<int64_t>(kGroup, run.count - first), row,
+                    std::min(row + band, request.height));
       }
       run_begin = run_end;
     }

@@ -13,6 +13,7 @@ module org.scorecam {
   requires me.tongfei.progressbar;
 
   exports org.scorecam;
+  exports org.scorecam.demo;
   exports org.scorecam.image;
   exports org.scorecam.mask;
   exports org.scorecam.model;
@@ -21,6 +22,8 @@ module org.scorecam {
   exports org.scorecam.tensor;
   exports org.scorecam.weights;
 
+  opens org.scorecam.demo to
+      com.google.gson;
   opens org.scorecam.cli to
       info.picocli;
 }

@@ -168,16 +168,21 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
-     * Builds.
+     * Builds. Where no layer was named, the network's {@link HookedModel#defaultLayer} is taken.
      *
      * @return owned by the caller
-     * @throws IllegalArgumentException if no layer was named, or one twice
+     * @throws IllegalArgumentException if no layer was named and the network has no customary one,
+     *     or if one was named twice
      * @throws LayerException if the network has no such layer or it cannot be captured
      * @throws org.scorecam.runtime.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
       if (layers.isEmpty()) {
-        throw new IllegalArgumentException("name at least one target layer");
+        model.defaultLayer().ifPresent(layers::add);
+      }
+      if (layers.isEmpty()) {
+        throw new IllegalArgumentException(
+            "name at least one target layer: the network has no customary one");
       }
       if (layers.stream().distinct().count() < layers.size()) {
         throw new IllegalArgumentException("a target layer is named twice: " + layers);

@@ -3,8 +3,11 @@ package org.scorecam;
 import static org.scorecam.Goldens.assertClose;
 
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -14,6 +17,19 @@ import org.scorecam.model.HookedModel;
 class GoldenMapsTest {
   private static final double TOLERANCE = 1e-4;
 
+  /** Each network is loaded and frozen once, not for each of its maps. */
+  private static final Map<String, HookedModel> MODELS = new HashMap<>();
+
+  private static HookedModel model(String file) {
+    return MODELS.computeIfAbsent(file, Goldens::model);
+  }
+
+  @AfterAll
+  static void close() {
+    MODELS.values().forEach(HookedModel::close);
+    MODELS.clear();
+  }
+
   static List<Goldens.Case> cases() throws IOException {
     return Goldens.cases();
   }
@@ -21,9 +37,8 @@ class GoldenMapsTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
   void mapIsThePublishedOne(Goldens.Case golden) {
-    try (HookedModel model = Goldens.model(golden.text("model"));
-        ScoreCam cam =
-            ScoreCam.on(model)
+    try (ScoreCam cam =
+            ScoreCam.on(model(golden.text("model")))
                 .layer(golden.text("layer"))
                 .recipe(golden.recipe())
                 .channels(golden.channels())
@@ -37,8 +52,8 @@ class GoldenMapsTest {
 
   @Test
   void batchIsThePublishedOne() {
-    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
-        ScoreCam cam = ScoreCam.on(model).layer("layer3").recipe(Recipe.PYTORCH_GRAD_CAM).build();
+    HookedModel model = model("tinyresnet_script.pt");
+    try (ScoreCam cam = ScoreCam.on(model).layer("layer3").recipe(Recipe.PYTORCH_GRAD_CAM).build();
         Tensor inputs = Goldens.tensor("tinyresnet.batch.input.npy");
         Tensor expected = Goldens.tensor("tinyresnet-batch-pgc.map.npy")) {
       List<Target> targets = List.of(Target.ofClass(3), Target.ofClass(8), Target.ofClass(0));
@@ -54,8 +69,8 @@ class GoldenMapsTest {
 
   @Test
   void fusedLayersAreThePublishedOnes() {
-    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
-        ScoreCam cam =
+    HookedModel model = model("tinyresnet_script.pt");
+    try (ScoreCam cam =
             ScoreCam.on(model).layers("layer2", "layer3").recipe(Recipe.PYTORCH_GRAD_CAM).build();
         Tensor input = Goldens.tensor("tinyresnet.input.npy");
         Tensor expected = Goldens.tensor("tinyresnet-layers-pgc.map.npy");

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.TensorMasker;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
@@ -129,6 +130,21 @@ class SaliencyStatusTest {
         assertEquals(0, value);
       }
       assertEquals(2, saliency.status().scoredChannels());
+    }
+  }
+
+  @Test
+  void channelsWithNanOrInfinitiesTakeNoPlaceAmongTheStrongest() {
+    String nan = "torch.where(x > 15.0, torch.full_like(x, float('nan')), x)";
+    try (HookedModel model =
+            network(nan + ", x, " + nan + ", 0.5 * x", "torch.nan_to_num(y).mean([2, 3])");
+        Tensor picture = picture();
+        ScoreCam cam =
+            ScoreCam.on(model).layer("maps").channels(ChannelSelection.topMax(2)).build();
+        Saliency saliency = cam.explain(picture, Target.ofClass(0))) {
+      assertEquals(2, saliency.status().scoredChannels());
+      assertTrue(Float.isFinite(saliency.scores()[1]));
+      assertTrue(Float.isFinite(saliency.scores()[3]));
     }
   }
 

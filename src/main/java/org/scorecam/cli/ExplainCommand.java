@@ -62,6 +62,7 @@ final class ExplainCommand implements Runnable {
       throw new ParameterException(
           spec.commandLine(), "--out needs --image: a tensor has no picture to draw over");
     }
+    output.weightsUnlessGiven(model.channelWeights());
     if (method.fuses() && output.weights() != null) {
       throw new ParameterException(
           spec.commandLine(), "--weights needs one --layer: a fused map has no channel weights");

@@ -17,6 +17,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -49,6 +50,9 @@ final class LayersCommand implements Runnable {
 
   @Override
   public void run() {
+    if (model.channelWeights() != null) {
+      throw new ParameterException(spec.commandLine(), "--weights needs --arch");
+    }
     try (HookedModel network = model.load()) {
       if (input != null) {
         showInput(network);

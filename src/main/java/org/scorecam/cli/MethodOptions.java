@@ -9,18 +9,25 @@ import org.scorecam.ScoreCam;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.HookedModel;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** The options that say how it is explained. */
 final class MethodOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
   @Option(
       names = "--layer",
       paramLabel = "PATH",
       split = ",",
-      required = true,
-      description = "Target layer; several separated by commas are fused.")
-  private List<String> layers;
+      description =
+          "Target layer; several separated by commas are fused."
+              + " May be left out with --arch: then the network's customary one.")
+  private List<String> layers = List.of();
 
   @Option(
       names = "--recipe",
@@ -59,6 +66,11 @@ final class MethodOptions {
 
   /** The explainer that the options ask for; owned by the caller. */
   ScoreCam scoreCam(HookedModel model, ProgressListener progress) {
+    if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
+      throw new ParameterException(
+          command.commandLine(),
+          "Missing required option: '--layer=PATH': the network has no customary layer");
+    }
     return ScoreCam.on(model)
         .layers(layers.toArray(String[]::new))
         .recipe(recipe)

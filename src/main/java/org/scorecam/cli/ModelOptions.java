@@ -5,18 +5,42 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.zoo.Zoo;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** The options that say which network runs and where. */
 final class ModelOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @ArgGroup(multiplicity = "1")
+  private Network network;
+
+  /** Where the network comes from. */
+  private static final class Network {
+    @Option(names = "--model", paramLabel = "FILE", description = "TorchScript file.")
+    private Path file;
+
+    @Option(
+        names = "--arch",
+        paramLabel = "NAME",
+        description = "Network of torchvision, such as resnet18, with --weights.")
+    private String architecture;
+  }
+
   @Option(
-      names = "--model",
+      names = "--weights",
       paramLabel = "FILE",
-      required = true,
-      description = "TorchScript file.")
-  private Path model;
+      description =
+          "With --arch: the network's weights, .pth or .safetensors, which are read."
+              + " With --model: the channel weights, written as --channel-weights does.")
+  private Path weights;
 
   @Option(
       names = "--device",
@@ -35,10 +59,20 @@ final class ModelOptions {
 
   /** Loads the network; owned by the caller. */
   HookedModel load() {
+    if (network.architecture != null && weights == null) {
+      throw new ParameterException(command.commandLine(), "--arch needs --weights");
+    }
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
-    return TorchScriptModel.load(model, device);
+    return network.architecture == null
+        ? TorchScriptModel.load(network.file, device)
+        : Zoo.load(network.architecture, weights, device);
+  }
+
+  /** Where the channel weights are to be written by {@code --weights}, or null. */
+  Path channelWeights() {
+    return network.architecture == null ? weights : null;
   }
 
   private static final class DeviceConverter implements ITypeConverter<Device> {

@@ -33,7 +33,7 @@ final class OutputOptions {
   private Path map;
 
   @Option(
-      names = "--weights",
+      names = "--channel-weights",
       paramLabel = "FILE.npy",
       description = "The channel weights as float32 K, or N×K.")
   private Path weights;
@@ -70,6 +70,11 @@ final class OutputOptions {
 
   Path weights() {
     return weights;
+  }
+
+  /** Takes the file that {@code --weights} names, unless there is one already. */
+  void weightsUnlessGiven(Path file) {
+    weights = weights == null ? file : weights;
   }
 
   Path json() {

@@ -3,6 +3,7 @@ package org.scorecam.mask;
 import java.util.Arrays;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.NativeScope;
@@ -52,7 +53,9 @@ public final class ChannelSelection {
     }
     try (NativeScope scope = NativeScope.open()) {
       Tensor maxima = activations.flatten(1, 2).amax(new long[] {1}, false);
-      Tensor strongest = torch.topk(maxima, limit).get1().cpu().contiguous();
+      // A map with NaN or infinity cannot be scored, and would rank highest.
+      Tensor ranked = maxima.where(maxima.isfinite(), new Scalar(Double.NEGATIVE_INFINITY));
+      Tensor strongest = torch.topk(ranked, limit).get1().cpu().contiguous();
       long[] indices = new long[(int) limit];
       new LongPointer(strongest.data_ptr()).get(indices);
       Arrays.sort(indices);

@@ -107,17 +107,20 @@ abstract class CapturingModel implements HookedModel {
   }
 
   /** Runs zeros of the shape seen last: watching every layer of every real pass would cost more. */
-  private Map<String, List<Long>> outputShapes(long[] inputShape) {
+  Map<String, List<Long>> outputShapes(long[] inputShape) {
     List<String> watched = types.keySet().stream().filter(this::isCapturable).toList();
     Map<String, List<Long>> shapes = new HashMap<>();
     try (NativeScope scope = NativeScope.open();
         Capture capture = capture(torch.zeros(inputShape), watched, RepeatedCall.LAST)) {
       for (int i = 0; i < watched.size(); i++) {
-        shapes.put(
-            watched.get(i), LongStream.of(capture.activations().get(i).shape()).boxed().toList());
+        shapes.put(watched.get(i), shapeOf(capture.activations().get(i)));
       }
     }
     return shapes;
+  }
+
+  static List<Long> shapeOf(Tensor tensor) {
+    return LongStream.of(tensor.shape()).boxed().toList();
   }
 
   private boolean isCapturable(String layer) {

@@ -1,6 +1,7 @@
 package org.scorecam.model;
 
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
@@ -62,6 +63,15 @@ public interface HookedModel extends AutoCloseable {
    * @return a path and type each; with output shapes once an input has been seen
    */
   List<Layer> layers();
+
+  /**
+   * The layer that is customarily explained.
+   *
+   * @return its path, if the network is of a kind that has one
+   */
+  default Optional<String> defaultLayer() {
+    return Optional.empty();
+  }
 
   /**
    * Where the network runs.

@@ -1,10 +1,15 @@
 package org.scorecam.model;
 
-import java.util.ArrayList;
+import static java.util.stream.Collectors.toSet;
+
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
@@ -32,7 +37,8 @@ public final class ModuleModel extends CapturingModel {
   /**
    * Takes over a network.
    *
-   * @param network its forward must give one tensor for one; the model owns it from now on
+   * @param network its forward must give one tensor for one; the model owns it from now on, so a
+   *     network made in a scope must have been kept
    * @param device where it shall run
    * @return the model, owned by the caller
    * @throws org.scorecam.runtime.DeviceException if there is no such device
@@ -63,39 +69,62 @@ public final class ModuleModel extends CapturingModel {
 
   @Override
   Capture run(Tensor input, List<String> layers, RepeatedCall counted) {
-    Map<Submodule, Tensor> copies = new LinkedHashMap<>();
-    layers.forEach(layer -> copies.put(submodules.get(layer), null));
-    Tensor output =
-        capturing(copies, counted).during(() -> network.call(input)).<Tensor>retainReference();
-    List<Tensor> activations = new ArrayList<>();
-    for (String layer : layers) {
-      Tensor copy = copies.get(submodules.get(layer));
-      if (copy == null) {
-        output.close();
-        activations.forEach(Tensor::close);
-        throw new LayerException(
-            "layer '%s' was not called by the network's forward".formatted(layer));
+    Map<Submodule, Tensor> copies = new HashMap<>();
+    Set<Submodule> watched = layers.stream().map(submodules::get).collect(toSet());
+    try {
+      Tensor output = capturing(watched, copies, counted).during(() -> network.call(input));
+      for (String layer : layers) {
+        if (!copies.containsKey(submodules.get(layer))) {
+          throw new LayerException(
+              "layer '%s' was not called by the network's forward".formatted(layer));
+        }
       }
-      activations.add(copy);
+      List<Tensor> activations = layers.stream().map(submodules::get).map(copies::get).toList();
+      return new Capture(ModelOutput.of(output.<Tensor>retainReference()), activations);
+    } catch (RuntimeException | Error e) {
+      copies.values().forEach(Tensor::close);
+      throw e;
     }
-    return new Capture(ModelOutput.of(output), activations);
   }
 
-  private static Interceptor capturing(Map<Submodule, Tensor> copies, RepeatedCall counted) {
+  private static Interceptor capturing(
+      Set<Submodule> watched, Map<Submodule, Tensor> copies, RepeatedCall counted) {
     return (module, input, forward) -> {
       Tensor output = forward.apply(input);
-      if (copies.containsKey(module)) {
-        Tensor earlier = copies.get(module);
-        if (earlier == null || counted == RepeatedCall.LAST) {
-          // A copy, since a later in-place operation would show in the output itself.
-          copies.put(module, output.clone().<Tensor>retainReference());
-          if (earlier != null) {
-            earlier.close();
-          }
+      if (watched.contains(module)
+          && (counted == RepeatedCall.LAST || !copies.containsKey(module))) {
+        // A copy, since a later in-place operation would show in the output itself.
+        Tensor earlier = copies.put(module, output.clone().<Tensor>retainReference());
+        if (earlier != null) {
+          earlier.close();
         }
       }
       return output;
     };
+  }
+
+  /** Notes each output's shape as it passes: no copies, and a layer that is not called has none. */
+  @Override
+  Map<String, List<Long>> outputShapes(long[] inputShape) {
+    Map<Submodule, List<Long>> seen = new HashMap<>();
+    Interceptor noting =
+        (module, input, forward) -> {
+          Tensor output = forward.apply(input);
+          seen.put(module, shapeOf(output));
+          return output;
+        };
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor zeros = torch.zeros(inputShape).to(device().toTorch(), torch.ScalarType.Float);
+      noting.during(() -> network.call(zeros));
+    }
+    Map<String, List<Long>> shapes = new HashMap<>();
+    submodules.forEach((path, module) -> shapes.put(path, seen.get(module)));
+    return shapes;
+  }
+
+  @Override
+  public Optional<String> defaultLayer() {
+    return network.defaultLayer();
   }
 
   @Override

@@ -11,7 +11,8 @@ public interface ModulePreHook {
    *
    * @param module about to be called
    * @param input of the module, or what an earlier hook made of it
-   * @return null to leave the input as it is, or a tensor to put in its place
+   * @return null to leave the input as it is, or a tensor to put in its place, which stays its
+   *     owner's
    */
   Tensor beforeForward(Submodule module, Tensor input);
 }

@@ -2,7 +2,9 @@ package org.scorecam.nn;
 
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Module;
@@ -10,6 +12,8 @@ import org.bytedeco.pytorch.SequentialImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.ModelException;
+import org.scorecam.runtime.NativeErrors;
 
 /**
  * The base class of networks written in Java on LibTorch's modules.
@@ -28,6 +32,9 @@ import org.scorecam.runtime.LibTorch;
  * <p>The children are registered with LibTorch under their names, so that {@code named_parameters},
  * {@code to}, {@code eval}, {@code save} and {@code load} see them. A network can be a child of
  * another one. What a child network's forward makes on the way is freed when it returns.
+ *
+ * <p>Owned by whoever makes it; closing it gives up its children as well, which live on only where
+ * someone else holds them. A child may be made in a scope that closes before.
  */
 public abstract class Network extends Module {
   static {
@@ -99,16 +106,18 @@ public abstract class Network extends Module {
    * @param name of the child, without dots
    * @param module the child
    * @return what the child is to be called through
-   * @throws org.scorecam.runtime.ModelException if it is another kind of module
+   * @throws ModelException if it is another kind of module, or there is a child of that name
    */
   protected final Submodule child(String name, Module module) {
     if (module instanceof Network network) {
       return add(name, module, network.self);
     }
     if (module instanceof SequentialImpl sequential) {
-      Map<String, Submodule> modules = SequentialForward.childrenOf(sequential);
-      return add(
-          name, module, new Submodule(module, new SequentialForward(modules.values()), modules));
+      try (PointerScope scope = new PointerScope()) {
+        Map<String, Submodule> modules = SequentialForward.childrenOf(sequential);
+        return add(
+            name, module, new Submodule(module, new SequentialForward(modules.values()), modules));
+      }
     }
     return child(name, module, Forwards.of(name, module));
   }
@@ -118,11 +127,31 @@ public abstract class Network extends Module {
    *
    * @param name of the child, without dots
    * @param module the child
-   * @param forward calls it
+   * @param forward calls it; the network frees what it returns
    * @return what the child is to be called through
    */
   protected final Submodule child(String name, Module module, UnaryOperator<Tensor> forward) {
     return add(name, module, new Submodule(module, forward, Map.of()));
+  }
+
+  /**
+   * Calls one module after the other, and frees what lies between them as it goes.
+   *
+   * @param input of the first module; stays as it is
+   * @param modules at least one
+   * @return what the last one puts out, owned by the scope that is open
+   */
+  protected static Tensor sequence(Tensor input, Submodule... modules) {
+    return SequentialForward.through(input, List.of(modules));
+  }
+
+  /**
+   * The layer that is customarily explained.
+   *
+   * @return its dotted path, if this network knows one
+   */
+  public Optional<String> defaultLayer() {
+    return Optional.empty();
   }
 
   /** Registers a child that can be called already. */
@@ -131,9 +160,25 @@ public abstract class Network extends Module {
   }
 
   private Submodule add(String name, Module module, Submodule child) {
-    register_module(name, module);
+    NativeErrors.translate(
+        () -> register_module(name, module),
+        (words, e) -> new ModelException("child '%s': %s".formatted(name, words), e));
+    child.retain();
     children.put(name, child);
     return child;
+  }
+
+  /**
+   * Gives up a reference to this network; the last one frees it, and gives up its children. {@link
+   * #close()} and scopes do so.
+   */
+  @Override
+  public final boolean releaseReference() {
+    boolean freed = super.releaseReference();
+    if (freed) {
+      children.values().forEach(Submodule::release);
+    }
+    return freed;
   }
 
   /** Frees what forward makes but its result, which goes to the scope outside. */

@@ -21,6 +21,10 @@ final class SequentialForward implements UnaryOperator<Tensor> {
 
   @Override
   public Tensor apply(Tensor input) {
+    return through(input, modules);
+  }
+
+  static Tensor through(Tensor input, Iterable<Submodule> modules) {
     Tensor value = input;
     for (Submodule module : modules) {
       Tensor next = module.forward(value);
@@ -33,23 +37,29 @@ final class SequentialForward implements UnaryOperator<Tensor> {
   }
 
   /**
-   * The children of a C++ {@code Sequential}, whatever their types, by their names.
+   * The children of a C++ {@code Sequential}, whatever their types, by their names; in need of an
+   * open scope and to be retained before it closes.
    *
-   * <p>Each child is called through the type-erased {@code AnyModule} that the container keeps.
+   * <p>Each child is called through the type-erased {@code AnyModule} that the container keeps. Of
+   * that a copy is made by putting it into a vector, since the presets' own constructor and
+   * assignment move it out of the container.
    */
   static Map<String, Submodule> childrenOf(SequentialImpl sequential) {
     Map<String, Submodule> children = new LinkedHashMap<>();
     StringSharedModuleDict named = sequential.named_children();
     AnyModuleVector.Iterator position = sequential.begin();
     for (long i = 0; i < sequential.size(); i++, position.increment()) {
-      AnyModule erased = new AnyModule(position.get());
+      AnyModuleVector copy = new AnyModuleVector(position.get());
+      AnyModule erased = copy.get(0);
       Module module = erased.ptr();
       SequentialImpl nested = module.asSequential();
       Map<String, Submodule> grandchildren =
           nested == null || nested.isNull() ? Map.of() : childrenOf(nested);
       UnaryOperator<Tensor> function =
           grandchildren.isEmpty() ? erased::forward : new SequentialForward(grandchildren.values());
-      children.put(named.get(i).key().getString(), new Submodule(module, function, grandchildren));
+      children.put(
+          named.get(i).key().getString(),
+          new Submodule(module, function, grandchildren, erased, copy));
     }
     return children;
   }

@@ -2,6 +2,7 @@ package org.scorecam.nn;
 
 import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.SequentialImpl;
 import org.bytedeco.pytorch.Tensor;
@@ -11,10 +12,12 @@ import org.scorecam.runtime.ModelException;
  * Modules called one after the other: a C++ {@code Sequential} with hooks, or networks in a row.
  *
  * <p>Of a C++ {@code Sequential} the children are shared, as by a second {@code shared_ptr}: this
- * network may outlive the container, and changes of parameters show on both sides.
+ * network may outlive the container, and changes of parameters show on both sides. Modules that
+ * Java code put into a {@code SequentialImpl} must stay reachable in Java, since the presets'
+ * {@code push_back} does not keep them; {@link #SequentialNetwork(Module...)} does.
  */
 public final class SequentialNetwork extends Network {
-  private final SequentialForward steps;
+  private final SequentialForward steps = new SequentialForward(self().children().values());
 
   /**
    * Hooks into a {@code Sequential}.
@@ -22,9 +25,9 @@ public final class SequentialNetwork extends Network {
    * @param sequential stays the caller's
    */
   public SequentialNetwork(SequentialImpl sequential) {
-    Map<String, Submodule> modules = SequentialForward.childrenOf(sequential);
-    modules.forEach(this::adopt);
-    steps = new SequentialForward(modules.values());
+    try (PointerScope scope = new PointerScope()) {
+      SequentialForward.childrenOf(sequential).forEach(this::adopt);
+    }
   }
 
   /**
@@ -36,7 +39,15 @@ public final class SequentialNetwork extends Network {
     for (int i = 0; i < modules.length; i++) {
       child(Integer.toString(i), modules[i]);
     }
-    steps = new SequentialForward(self().children().values());
+  }
+
+  /**
+   * Puts modules in a row under names of their own.
+   *
+   * @param modules as {@link Network#child} takes them, called in the map's order
+   */
+  public SequentialNetwork(Map<String, ? extends Module> modules) {
+    modules.forEach(this::child);
   }
 
   /**

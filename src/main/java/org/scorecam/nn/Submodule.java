@@ -1,12 +1,14 @@
 package org.scorecam.nn;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
 
@@ -25,6 +27,11 @@ public final class Submodule {
   private final UnaryOperator<Tensor> function;
   private final Map<String, Submodule> children;
 
+  /**
+   * What must live for as long as the parent calls this: the module, and what its forward needs.
+   */
+  private final List<Pointer> handles;
+
   /** Null while there are none, so that a call without hooks costs one look. */
   private volatile Hooks hooks;
 
@@ -35,10 +42,33 @@ public final class Submodule {
   private record Hooks(
       List<Registered<ModulePreHook>> before, List<Registered<ModuleHook>> after) {}
 
-  Submodule(Module module, UnaryOperator<Tensor> function, Map<String, Submodule> children) {
+  Submodule(
+      Module module,
+      UnaryOperator<Tensor> function,
+      Map<String, Submodule> children,
+      Pointer... alsoNeeded) {
     this.module = module;
     this.function = function;
     this.children = Collections.unmodifiableMap(children);
+    this.handles = new ArrayList<>(List.of(alsoNeeded));
+    this.handles.add(module);
+  }
+
+  /** Keeps the module for a parent, whatever becomes of the scope it was made in. */
+  void retain() {
+    handles.forEach(Pointer::retainReference);
+    modulesBetween().forEach(Submodule::retain);
+  }
+
+  /** Undoes one {@link #retain}. */
+  void release() {
+    modulesBetween().forEach(Submodule::release);
+    handles.forEach(Pointer::releaseReference);
+  }
+
+  /** The children, unless they are a network's, which keeps its own. */
+  private Collection<Submodule> modulesBetween() {
+    return module instanceof Network ? List.of() : children.values();
   }
 
   /**
@@ -59,15 +89,18 @@ public final class Submodule {
   private Tensor callHooked(Hooks present, Tensor given) {
     Tensor input = given;
     for (Registered<ModulePreHook> registered : present.before) {
-      Tensor replacement = registered.hook.beforeForward(this, input);
-      input = replacement == null ? input : replacement;
+      input = replaced(input, registered.hook.beforeForward(this, input));
     }
     Tensor output = function.apply(input);
     for (Registered<ModuleHook> registered : present.after) {
-      Tensor replacement = registered.hook.afterForward(this, input, output);
-      output = replacement == null ? output : replacement;
+      output = replaced(output, registered.hook.afterForward(this, input, output));
     }
     return output;
+  }
+
+  /** A handle of our own on a replacement: the network frees its values, but not the hook's. */
+  private static Tensor replaced(Tensor value, Tensor replacement) {
+    return replacement == null || replacement.equals(value) ? value : new Tensor(replacement);
   }
 
   /**

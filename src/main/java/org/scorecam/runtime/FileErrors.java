@@ -1,6 +1,7 @@
 package org.scorecam.runtime;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -22,6 +23,9 @@ public final class FileErrors {
     }
     if (thrown instanceof AccessDeniedException) {
       return "permission denied";
+    }
+    if (thrown instanceof CharacterCodingException) {
+      return "not text in UTF-8";
     }
     if (thrown instanceof NotDirectoryException) {
       return "not a folder";

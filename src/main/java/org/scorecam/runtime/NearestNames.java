@@ -6,13 +6,19 @@ import java.util.Collection;
 import java.util.List;
 
 /** Finds what someone who mistyped a name may have meant. */
-final class NearestNames {
+public final class NearestNames {
   private static final int OFFERED = 3;
 
   private NearestNames() {}
 
-  /** The names at the smallest edit distance from the wrong one, best first. */
-  static List<String> to(String wrong, Collection<String> names) {
+  /**
+   * The names at the smallest edit distance from the wrong one.
+   *
+   * @param wrong what was given
+   * @param names what there is
+   * @return up to three, best first
+   */
+  public static List<String> to(String wrong, Collection<String> names) {
     return names.stream()
         .sorted(comparingInt(name -> distance(wrong, name)))
         .limit(OFFERED)

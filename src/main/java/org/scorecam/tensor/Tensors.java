@@ -22,20 +22,13 @@ public final class Tensors {
    * @throws InputException if the shape does not hold that many values
    */
   public static Tensor of(float[] values, long... shape) {
-    long count = 1;
-    for (long size : shape) {
-      if (size < 0) {
-        throw new InputException("a shape has no negative sizes: " + Arrays.toString(shape));
-      }
-      count = Math.multiplyExact(count, size);
-    }
-    if (count != values.length) {
+    if (countOf(shape) != values.length) {
       throw new InputException(
           "%d values do not fill the shape %s".formatted(values.length, Arrays.toString(shape)));
     }
     try (NativeScope scope = NativeScope.open()) {
       Tensor tensor = torch.empty(shape, new TensorOptions(ScalarType.Float), null);
-      if (count > 0) {
+      if (values.length > 0) {
         new FloatPointer(tensor.data_ptr()).put(values);
       }
       return scope.keep(tensor);
@@ -133,6 +126,19 @@ public final class Tensors {
    */
   public static String shapeOf(Tensor tensor) {
     return Arrays.toString(tensor.shape());
+  }
+
+  /** The number of values that a shape holds; the largest number where that is too small for it. */
+  private static long countOf(long[] shape) {
+    long count = 1;
+    for (long size : shape) {
+      if (size < 0) {
+        throw new InputException("a shape has no negative sizes: " + Arrays.toString(shape));
+      }
+      boolean fits = size == 0 || count <= Long.MAX_VALUE / size;
+      count = fits ? count * size : Long.MAX_VALUE;
+    }
+    return count;
   }
 
   private static void requireSize(int height, int width, int channels) {

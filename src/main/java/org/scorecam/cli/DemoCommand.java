@@ -1,0 +1,106 @@
+package org.scorecam.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.Recipe;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.demo.DemoNetwork;
+import org.scorecam.demo.DemoScenes;
+import org.scorecam.demo.Scene;
+import org.scorecam.demo.SceneObject;
+import org.scorecam.image.Colormap;
+import org.scorecam.image.Heatmap;
+import org.scorecam.image.Interpolation;
+import org.scorecam.image.Overlay;
+import org.scorecam.image.Picture;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.TorchScriptModel;
+import org.scorecam.runtime.AtomicFile;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.OutputException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "demo",
+    description = {
+      "Explains two scenes with the network that the program carries.",
+      "For each object it says how much of the map's energy lies inside the object's box.",
+    },
+    mixinStandardHelpOptions = true)
+final class DemoCommand implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FOLDER",
+      defaultValue = "scorecam-demo",
+      description = "Where the pictures and index.html go; ${DEFAULT-VALUE} unless given.")
+  private Path folder;
+
+  @Override
+  public void run() {
+    Path file = DemoNetwork.extract();
+    try (HookedModel network = TorchScriptModel.load(file, Device.cpu());
+        ScoreCam cam = ScoreCam.on(network).layer(DemoNetwork.LAYER).recipe(Recipe.TISKW).build()) {
+      Files.createDirectories(folder);
+      DemoPage page = new DemoPage();
+      List<Scene> scenes = DemoScenes.load();
+      for (int s = 0; s < scenes.size(); s++) {
+        explain(cam, scenes.get(s), "scene-" + (s + 1), page);
+      }
+      Path index = folder.resolve("index.html");
+      byte[] html = page.html().getBytes(StandardCharsets.UTF_8);
+      AtomicFile.write(index, out -> out.write(html));
+      spec.commandLine().getOut().println("See " + index);
+    } catch (IOException e) {
+      throw new OutputException("cannot make the folder %s: %s".formatted(folder, e), e);
+    } finally {
+      file.toFile().delete();
+    }
+  }
+
+  private void explain(ScoreCam cam, Scene scene, String name, DemoPage page) {
+    Picture picture = Picture.of(scene.image());
+    picture.write(folder.resolve(name + ".png"));
+    PrintWriter out = spec.commandLine().getOut();
+    List<DemoPage.Row> rows = new ArrayList<>();
+    try (Tensor input = scene.toTensor()) {
+      for (SceneObject object : scene.objects()) {
+        String kind = object.kind().name().toLowerCase(Locale.ROOT);
+        try (Saliency saliency = cam.explain(input, Target.ofClass(object.kind().classIndex()))) {
+          float[][] map = saliency.toArray();
+          Heatmap heatmap = Heatmap.of(map);
+          String stem = name + "-" + kind;
+          heatmap
+              .resize(picture.width(), picture.height(), Interpolation.BILINEAR)
+              .toPicture(Colormap.JET)
+              .write(folder.resolve(stem + "-heatmap.png"));
+          Overlay.jet().draw(heatmap, picture).write(folder.resolve(stem + "-overlay.png"));
+          double energy = object.box().share(map);
+          double area = (double) object.box().area() / ((long) picture.width() * picture.height());
+          rows.add(new DemoPage.Row(kind, stem, energy, area));
+          out.printf(
+              Locale.ROOT,
+              "%s %-8s %.0f %% of the energy inside its box, which is %.0f %% of the picture%n",
+              name,
+              kind,
+              100 * energy,
+              100 * area);
+        }
+      }
+    }
+    page.add(name, rows);
+  }
+}

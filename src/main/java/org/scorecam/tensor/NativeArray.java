@@ -1,0 +1,132 @@
+package org.scorecam.tensor;
+
+import java.util.List;
+import java.util.stream.LongStream;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.NativeErrors;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Memory with a shape, as native code of this process hands it over: what to give to scorecam and
+ * what to take from it without a copy.
+ *
+ * <p>It owns nothing. Whoever allocated the memory frees it, after the last tensor that {@link
+ * #asTensor} made of it is closed; memory that {@link #of} shows is the tensor's, and may be read
+ * until that is closed. On a CUDA device, work on it runs in LibTorch's current stream: native code
+ * with a stream of its own waits for the other first.
+ *
+ * @param address of the first element, on the device
+ * @param shape sizes, outermost first; empty for a single number
+ * @param strides elements, not bytes, from one index to the next, for each size; not negative
+ * @param dtype of the elements
+ * @param device where the memory is
+ */
+public record NativeArray(
+    long address, List<Long> shape, List<Long> strides, ScalarType dtype, Device device) {
+  /**
+   * Checks and copies the lists.
+   *
+   * @param address see the record
+   * @param shape see the record
+   * @param strides see the record
+   * @param dtype see the record
+   * @param device see the record
+   * @throws InputException if the address is null though there are elements, if sizes and strides
+   *     differ in number, or if one of them is negative
+   */
+  public NativeArray {
+    shape = List.copyOf(shape);
+    strides = List.copyOf(strides);
+    // LibTorch's own come as new objects, which equal no constant.
+    dtype = dtype.intern();
+    if (shape.size() != strides.size()
+        || shape.stream().anyMatch(size -> size < 0)
+        || strides.stream().anyMatch(stride -> stride < 0)) {
+      throw new InputException(
+          "the shape %s and the strides %s do not describe an array".formatted(shape, strides));
+    }
+    if (address == 0 && !shape.contains(0L)) {
+      throw new InputException("the address of an array of shape %s is null".formatted(shape));
+    }
+  }
+
+  /**
+   * Elements in row-major order without gaps.
+   *
+   * @param address of the first element, on the device
+   * @param dtype of the elements
+   * @param device where the memory is
+   * @param shape sizes, outermost first
+   * @return a description of that memory
+   * @throws InputException as the constructor throws it
+   */
+  public static NativeArray contiguous(
+      long address, ScalarType dtype, Device device, long... shape) {
+    long[] strides = new long[shape.length];
+    long stride = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      strides[i] = stride;
+      stride = Math.multiplyExact(stride, Math.max(1, shape[i]));
+    }
+    return new NativeArray(address, listOf(shape), listOf(strides), dtype, device);
+  }
+
+  /**
+   * A tensor's memory.
+   *
+   * @param tensor any dense tensor on the CPU or a CUDA device; stays the caller's
+   * @return a description of its memory, valid until the tensor is closed
+   */
+  public static NativeArray of(Tensor tensor) {
+    try (NativeScope scope = NativeScope.open()) {
+      return new NativeArray(
+          tensor.data_ptr().address(),
+          listOf(tensor.shape()),
+          listOf(tensor.strides().vec().get()),
+          tensor.scalar_type(),
+          Device.parse(tensor.device().str().getString()));
+    }
+  }
+
+  /**
+   * The memory as a tensor, without a copy.
+   *
+   * @return a tensor, owned by the caller; closing it leaves the memory alone
+   * @throws InputException if LibTorch refuses it, for example for an address of another device
+   * @throws org.scorecam.runtime.DeviceException if there is no such device
+   */
+  public Tensor asTensor() {
+    device.require();
+    try (NativeScope scope = NativeScope.open()) {
+      TensorOptions options = new TensorOptions(dtype).device(new DeviceOptional(device.toTorch()));
+      return NativeErrors.translate(
+          () ->
+              scope.keep(
+                  torch.from_blob(new Address(address), arrayOf(shape), arrayOf(strides), options)),
+          (words, e) -> new InputException("%s cannot be used: %s".formatted(this, words), e));
+    }
+  }
+
+  private static List<Long> listOf(long[] values) {
+    return LongStream.of(values).boxed().toList();
+  }
+
+  private static long[] arrayOf(List<Long> values) {
+    return values.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  /** A pointer to memory that is someone else's. */
+  private static final class Address extends Pointer {
+    Address(long address) {
+      super((Pointer) null);
+      this.address = address;
+    }
+  }
+}

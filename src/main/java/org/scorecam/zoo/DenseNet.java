@@ -1,0 +1,138 @@
+package org.scorecam.zoo;
+
+import static org.scorecam.zoo.Layers.averagePool;
+import static org.scorecam.zoo.Layers.batchNorm;
+import static org.scorecam.zoo.Layers.concatenate;
+import static org.scorecam.zoo.Layers.convBeforeNorm;
+import static org.scorecam.zoo.Layers.maxPool;
+import static org.scorecam.zoo.Layers.relu;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.nn.Network;
+import org.scorecam.nn.SequentialNetwork;
+import org.scorecam.nn.Submodule;
+
+/**
+ * DenseNet-BC, of Huang et al., "Densely Connected Convolutional Networks" (arXiv 1608.06993).
+ *
+ * <p>Its customary layer, {@code features}, is the last batch norm: the ReLU after it is no module.
+ */
+final class DenseNet extends Network {
+  /** Channels that each layer adds: the paper's k. */
+  private static final long GROWTH = 32;
+
+  /** Channels of a bottleneck for each that it adds. */
+  private static final long BOTTLENECK = 4;
+
+  private static final long FIRST = 2 * GROWTH;
+
+  private final Submodule features;
+  private final Submodule classifier;
+
+  /**
+   * Builds.
+   *
+   * @param depths how many layers each dense block has
+   */
+  DenseNet(ZooOptions options, long... depths) {
+    Map<String, Module> steps = new LinkedHashMap<>();
+    steps.put("conv0", convBeforeNorm(options.inputChannels(), FIRST, 7, 2, 3));
+    steps.put("norm0", batchNorm(FIRST));
+    steps.put("relu0", relu());
+    steps.put("pool0", maxPool(3, 2, 1));
+    long channels = FIRST;
+    for (int i = 1; i <= depths.length; i++) {
+      steps.put("denseblock" + i, new DenseBlock(channels, depths[i - 1]));
+      channels += depths[i - 1] * GROWTH;
+      if (i < depths.length) {
+        steps.put("transition" + i, transition(channels));
+        channels /= 2;
+      }
+    }
+    steps.put("norm5", batchNorm(channels));
+    features = child("features", new SequentialNetwork(steps));
+    classifier = child("classifier", new LinearImpl(channels, options.classes()));
+  }
+
+  /** Halves the channels and both sides. */
+  private static Network transition(long channels) {
+    Map<String, Module> steps = new LinkedHashMap<>();
+    steps.put("norm", batchNorm(channels));
+    steps.put("relu", relu());
+    steps.put("conv", convBeforeNorm(channels, channels / 2, 1, 1, 0));
+    steps.put("pool", averagePool(2));
+    return new SequentialNetwork(steps);
+  }
+
+  /**
+   * The network.
+   *
+   * @param x [N, C, H, W]
+   * @return [N, classes]
+   */
+  @Override
+  public Tensor forward(Tensor x) {
+    Tensor pooled = torch.adaptive_avg_pool2d(features.forward(x).relu_(), 1, 1);
+    return classifier.forward(pooled.flatten(1, -1));
+  }
+
+  @Override
+  public Optional<String> defaultLayer() {
+    return Optional.of("features");
+  }
+
+  /** Each layer sees what came in and what all layers before it added. */
+  private static final class DenseBlock extends Network {
+    DenseBlock(long in, long depth) {
+      for (long i = 0; i < depth; i++) {
+        child("denselayer" + (i + 1), new DenseLayer(in + i * GROWTH));
+      }
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor features = x;
+      for (Submodule layer : self().children().values()) {
+        Tensor added = layer.forward(features);
+        Tensor grown = concatenate(features, added);
+        // By and by, since all of them together are much larger than the last.
+        added.close();
+        if (!features.equals(x)) {
+          features.close();
+        }
+        features = grown;
+      }
+      return features;
+    }
+  }
+
+  /** Puts out what it adds. */
+  private static final class DenseLayer extends Network {
+    private final Submodule norm1;
+    private final Submodule relu1;
+    private final Submodule conv1;
+    private final Submodule norm2;
+    private final Submodule relu2;
+    private final Submodule conv2;
+
+    DenseLayer(long in) {
+      norm1 = child("norm1", batchNorm(in));
+      relu1 = child("relu1", relu());
+      conv1 = child("conv1", convBeforeNorm(in, BOTTLENECK * GROWTH, 1, 1, 0));
+      norm2 = child("norm2", batchNorm(BOTTLENECK * GROWTH));
+      relu2 = child("relu2", relu());
+      conv2 = child("conv2", convBeforeNorm(BOTTLENECK * GROWTH, GROWTH, 3, 1, 1));
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return sequence(x, norm1, relu1, conv1, norm2, relu2, conv2);
+    }
+  }
+}

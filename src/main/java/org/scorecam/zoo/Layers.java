@@ -1,0 +1,115 @@
+package org.scorecam.zoo;
+
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.AdaptiveAvgPool2dImpl;
+import org.bytedeco.pytorch.AvgPool2dImpl;
+import org.bytedeco.pytorch.BatchNorm2dImpl;
+import org.bytedeco.pytorch.BatchNormOptions;
+import org.bytedeco.pytorch.Conv2dImpl;
+import org.bytedeco.pytorch.Conv2dOptions;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.LongOptionalVector;
+import org.bytedeco.pytorch.MaxPool2dImpl;
+import org.bytedeco.pytorch.MaxPool2dOptions;
+import org.bytedeco.pytorch.ReLU6Impl;
+import org.bytedeco.pytorch.ReLU6Options;
+import org.bytedeco.pytorch.ReLUImpl;
+import org.bytedeco.pytorch.ReLUOptions;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * LibTorch's modules in the forms that the networks use, all of them square; made in a scope, which
+ * frees their options.
+ */
+final class Layers {
+  private Layers() {}
+
+  static Conv2dImpl conv(long in, long out, long kernel, long stride, long padding) {
+    return new Conv2dImpl(options(in, out, kernel, stride, padding));
+  }
+
+  /** A convolution without bias, since the batch norm after it has one. */
+  static Conv2dImpl convBeforeNorm(
+      long in, long out, long kernel, long stride, long padding, long groups) {
+    Conv2dOptions options = options(in, out, kernel, stride, padding);
+    options.groups().put(groups);
+    options.bias().put(false);
+    return new Conv2dImpl(options);
+  }
+
+  static Conv2dImpl convBeforeNorm(long in, long out, long kernel, long stride, long padding) {
+    return convBeforeNorm(in, out, kernel, stride, padding, 1);
+  }
+
+  private static Conv2dOptions options(long in, long out, long kernel, long stride, long padding) {
+    Conv2dOptions options = new Conv2dOptions(in, out, square(kernel));
+    options.stride().put(pair(stride));
+    options.padding().put(square(padding));
+    return options;
+  }
+
+  static BatchNorm2dImpl batchNorm(long channels) {
+    return new BatchNorm2dImpl(new BatchNormOptions(channels));
+  }
+
+  /** In place, as in torchvision. */
+  static ReLUImpl relu() {
+    return new ReLUImpl(new ReLUOptions(true));
+  }
+
+  /** In place, as in torchvision. */
+  static ReLU6Impl relu6() {
+    return new ReLU6Impl(new ReLU6Options(true));
+  }
+
+  static MaxPool2dImpl maxPool(long kernel, long stride, long padding) {
+    return new MaxPool2dImpl(poolOptions(kernel, stride, padding));
+  }
+
+  /** Rounds the output's size up. */
+  static MaxPool2dImpl maxPoolCeil(long kernel, long stride) {
+    MaxPool2dOptions options = poolOptions(kernel, stride, 0);
+    options.ceil_mode().put(true);
+    return new MaxPool2dImpl(options);
+  }
+
+  private static MaxPool2dOptions poolOptions(long kernel, long stride, long padding) {
+    MaxPool2dOptions options = new MaxPool2dOptions(square(kernel));
+    options.stride().put(pair(stride));
+    options.padding().put(pair(padding));
+    return options;
+  }
+
+  /** Of squares of that size, side by side. */
+  static AvgPool2dImpl averagePool(long size) {
+    return new AvgPool2dImpl(square(size));
+  }
+
+  /** To size × size means, whatever the input's size. */
+  static AdaptiveAvgPool2dImpl averagePoolTo(long size) {
+    LongOptional side = new LongOptional(size);
+    // The presets take the address of two optional numbers, side by side.
+    try (LongOptionalVector sides = new LongOptionalVector(side, side)) {
+      return new AdaptiveAvgPool2dImpl(sides.front());
+    }
+  }
+
+  /** [N, Ca, H, W] and [N, Cb, H, W] to [N, Ca + Cb, H, W]. */
+  static Tensor concatenate(Tensor a, Tensor b) {
+    // Closed at once: the list holds both tensors' memory.
+    try (TensorVector both = new TensorVector(a, b)) {
+      return torch.cat(both, 1);
+    }
+  }
+
+  private static LongPointer square(long side) {
+    return new LongPointer(pair(side));
+  }
+
+  /** Not two arguments: {@code LongPointer.put(i, value)} takes the first for a position. */
+  private static long[] pair(long side) {
+    return new long[] {side, side};
+  }
+}

@@ -1,0 +1,51 @@
+package org.scorecam.runtime;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Names of devices, and devices that are not there. */
+class DeviceTest {
+  @ParameterizedTest
+  @CsvSource({"cpu,cpu", "CPU,cpu", "' cpu ',cpu", "cuda,cuda:0", "cuda:0,cuda:0", "CUDA:7,cuda:7"})
+  void namesAreRead(String name, String device) {
+    assertEquals(device, Device.parse(name).toString());
+    assertEquals(Device.parse(device), Device.parse(name));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"", "gpu", "cpu:0", "cuda:", "cuda:-1", "cuda:1:2", "cuda:x", "cuda:1000", "mps"})
+  void otherNamesAreRefused(String name) {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> Device.parse(name)).getMessage();
+    assertTrue(message.startsWith("'" + name + "' names no device; give cpu, cuda or "), message);
+  }
+
+  @Test
+  void impossibleDevicesAreRefused() {
+    assertThrows(IllegalArgumentException.class, () -> Device.cuda(-1));
+    assertThrows(IllegalArgumentException.class, () -> new Device(Device.Type.CPU, 1));
+  }
+
+  @Test
+  void theProcessorIsThere() {
+    assertEquals(Device.cpu(), Device.cpu().require());
+    try (org.bytedeco.pytorch.Device device = Device.cpu().toTorch()) {
+      assertTrue(device.is_cpu());
+    }
+  }
+
+  @Test
+  void aDeviceBeyondTheLastOneIsRefusedWithWhatThereIs() {
+    int count = Device.cudaCount();
+    String message =
+        assertThrows(DeviceException.class, () -> Device.cuda(count).require()).getMessage();
+    assertTrue(message.startsWith("there is no device cuda:" + count + ": "), message);
+  }
+}

@@ -1,0 +1,116 @@
+package org.scorecam.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.List;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceException;
+import org.scorecam.runtime.InputException;
+
+class NativeArrayTest {
+  private static final Device CPU = Device.cpu();
+
+  @Test
+  void foreignMemoryIsSharedBothWays() {
+    try (FloatPointer memory = new FloatPointer(1, 2, 3, 4, 5, 6)) {
+      NativeArray array = NativeArray.contiguous(memory.address(), ScalarType.Float, CPU, 2, 3);
+      assertEquals(List.of(3L, 1L), array.strides());
+      try (Tensor tensor = array.asTensor()) {
+        assertEquals(memory.address(), tensor.data_ptr().address());
+        assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6}, Tensors.toArray(tensor));
+        memory.put(4, 50);
+        assertArrayEquals(new float[] {1, 2, 3, 4, 50, 6}, Tensors.toArray(tensor));
+        tensor.zero_();
+        assertEquals(0f, memory.get(5));
+      }
+      memory.put(0, 7);
+      assertEquals(7f, memory.get(0), "the memory outlives the tensor");
+    }
+  }
+
+  @Test
+  void stridesMakeChannelsLastAnInput() {
+    // Two pixels of three channels, H = 1, W = 2: C has the stride 1.
+    try (FloatPointer memory = new FloatPointer(1, 2, 3, 10, 20, 30);
+        Tensor tensor =
+            new NativeArray(
+                    memory.address(),
+                    List.of(1L, 3L, 1L, 2L),
+                    List.of(6L, 1L, 6L, 3L),
+                    ScalarType.Float,
+                    CPU)
+                .asTensor()) {
+      assertArrayEquals(new float[] {1, 10, 2, 20, 3, 30}, Tensors.toArray(tensor));
+    }
+  }
+
+  @Test
+  void tensorShowsItsMemory() {
+    try (Tensor tensor = Tensors.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
+        Tensor transposed = tensor.t()) {
+      NativeArray array = NativeArray.of(transposed);
+      assertEquals(
+          new NativeArray(
+              tensor.data_ptr().address(), List.of(3L, 2L), List.of(1L, 3L), ScalarType.Float, CPU),
+          array);
+      try (Tensor again = array.asTensor()) {
+        assertArrayEquals(new float[] {1, 4, 2, 5, 3, 6}, Tensors.toArray(again));
+      }
+    }
+  }
+
+  @Test
+  void otherDtypesKeepTheirElements() {
+    try (Tensor floats = Tensors.of(new float[] {1, -2}, 2);
+        Tensor halves = floats.to(ScalarType.Half)) {
+      NativeArray array = NativeArray.of(halves);
+      assertEquals(ScalarType.Half, array.dtype());
+      try (Tensor again = array.asTensor()) {
+        assertArrayEquals(new float[] {1, -2}, Tensors.toArray(again));
+      }
+    }
+  }
+
+  @Test
+  void refusesWhatIsNoArray() {
+    InputException noAddress =
+        assertThrows(
+            InputException.class, () -> NativeArray.contiguous(0, ScalarType.Float, CPU, 2, 3));
+    assertEquals("the address of an array of shape [2, 3] is null", noAddress.getMessage());
+    InputException fewStrides =
+        assertThrows(
+            InputException.class,
+            () -> new NativeArray(64, List.of(2L, 3L), List.of(3L), ScalarType.Float, CPU));
+    assertEquals(
+        "the shape [2, 3] and the strides [3] do not describe an array", fewStrides.getMessage());
+    assertThrows(
+        InputException.class,
+        () -> new NativeArray(64, List.of(2L), List.of(-1L), ScalarType.Float, CPU));
+  }
+
+  @Test
+  void refusesADeviceThatIsNotThere() {
+    NativeArray array = NativeArray.contiguous(64, ScalarType.Float, Device.cuda(99), 1);
+    assertThrows(DeviceException.class, array::asTensor);
+  }
+
+  @Test
+  void leaksNothing() {
+    try (FloatPointer memory = new FloatPointer(1, 2)) {
+      NativeArray array = NativeArray.contiguous(memory.address(), ScalarType.Float, CPU, 2);
+      array.asTensor().close();
+      long before = Pointer.totalCount();
+      try (Tensor tensor = array.asTensor()) {
+        assertEquals(array, NativeArray.of(tensor));
+      }
+      assertEquals(before, Pointer.totalCount());
+    }
+  }
+}

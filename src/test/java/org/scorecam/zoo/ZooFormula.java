@@ -1,0 +1,92 @@
+package org.scorecam.zoo;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.util.zip.CRC32;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.StringTensorDict;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/** The values of {@code zoo_reference.py}, to the last bit. */
+final class ZooFormula {
+  private static final int BLOCK = 1 << 16;
+
+  private ZooFormula() {}
+
+  /** Fills every parameter and buffer but the counts of batches. */
+  static void fill(Module network) {
+    try (NativeScope scope = NativeScope.open()) {
+      fill(network.named_parameters());
+      fill(network.named_buffers());
+    }
+  }
+
+  private static void fill(StringTensorDict tensors) {
+    for (long i = 0; i < tensors.size(); i++) {
+      Tensor tensor = tensors.get(i).value();
+      if (tensor.is_floating_point()) {
+        fill(tensors.get(i).key().getString(), tensor);
+      }
+    }
+  }
+
+  private static void fill(String name, Tensor tensor) {
+    float low = -0.05f;
+    float high = 0.05f;
+    long count = tensor.numel();
+    if (tensor.dim() > 1) {
+      high = (float) Math.sqrt(6.0 / ((double) count / tensor.size(0)));
+      low = -high;
+    } else if (name.endsWith("running_var")) {
+      low = 0.75f;
+      high = 1.25f;
+    } else if (name.endsWith("weight")) {
+      low = 0.6f;
+      high = 1.1f;
+    }
+    int seed = seed(name);
+    FloatPointer target = new FloatPointer(tensor.data_ptr());
+    float[] block = new float[(int) Math.min(count, BLOCK)];
+    for (long start = 0; start < count; start += BLOCK) {
+      int size = (int) Math.min(BLOCK, count - start);
+      for (int i = 0; i < size; i++) {
+        block[i] = hashed(seed, (int) start + i) * (high - low) + low;
+      }
+      target.position(start).put(block, 0, size);
+    }
+  }
+
+  /** Two pictures [2, 3, 64, 64], owned by the caller. */
+  static Tensor images() {
+    int seed = seed("input.bias");
+    float[] values = new float[2 * 3 * 64 * 64];
+    for (int i = 0; i < values.length; i++) {
+      float contrast = i < values.length / 2 ? 20 : 40;
+      values[i] = (hashed(seed, i) * (0.05f - -0.05f) + -0.05f) * contrast;
+    }
+    return Tensors.of(values, 2, 3, 64, 64);
+  }
+
+  static long crc32(String text) {
+    CRC32 crc = new CRC32();
+    crc.update(text.getBytes(UTF_8));
+    return crc.getValue();
+  }
+
+  private static int seed(String name) {
+    return (int) crc32(name);
+  }
+
+  private static float hashed(int seed, int index) {
+    int x = index * 0x9E3779B1 + seed;
+    x ^= x >>> 16;
+    x *= 0x7FEB352D;
+    x ^= x >>> 15;
+    x *= 0x846CA68B;
+    x ^= x >>> 16;
+    return (x >>> 8) * 0x1p-24f;
+  }
+}
