@@ -148,8 +148,7 @@ public class MaskBenchmark {
           try (NativeScope scope = NativeScope.open()) {
             Tensor selected = activations.narrow(0, channels[0], channels.length).unsqueeze(1);
             Tensor masks = rule.upsampling().apply(selected, image.size(1), image.size(2));
-            T_TensorTensor_T range =
-                torch.aminmax(masks.flatten(1, -1), new LongOptional(1), true);
+            T_TensorTensor_T range = torch.aminmax(masks.flatten(1, -1), new LongOptional(1), true);
             Tensor minima = range.get0().view(-1, 1, 1, 1);
             Tensor span = range.get1().view(-1, 1, 1, 1).sub(minima);
             Tensor factor = span.add_(new Scalar(rule.epsilon())).reciprocal_();
