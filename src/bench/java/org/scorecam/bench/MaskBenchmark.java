@@ -127,7 +127,9 @@ public class MaskBenchmark {
       return new Composition() {
         @Override
         public void write(long[] channels, Tensor rows) {
-          rows.fill_(new Scalar(1.0f)).close();
+          try (NativeScope scope = NativeScope.open()) {
+            rows.fill_(new Scalar(1.0f));
+          }
         }
       };
     }
