@@ -39,6 +39,6 @@ set_target_properties(scorecam_cuda PROPERTIES
   CUDA_STANDARD 17
   CUDA_RUNTIME_LIBRARY Static
   CUDA_VISIBILITY_PRESET hidden
-  LIBRARY_OUTPUT_DIRECTORY "${SCORECAM_LIBRARY_DIR}")
+  LIBRARY_OUTPUT_DIRECTORY "${SCORECAM_CUDA_LIBRARY_DIR}")
 # The runtime's own symbols stay inside, apart from those of a LibTorch for CUDA in the same process.
 target_link_options(scorecam_cuda PRIVATE $<$<PLATFORM_ID:Linux>:LINKER:--exclude-libs,ALL>)

@@ -2,7 +2,9 @@ package org.scorecam;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -24,6 +26,9 @@ import org.scorecam.tensor.Tensors;
  */
 final class Explanation implements AutoCloseable {
   private static final int NOT_SCORED = -1;
+
+  /** In place of a channel: the mask of all constant channels, which is 0 everywhere. */
+  private static final long ZERO_MASK = -1;
 
   private final String layer;
   private final Recipe recipe;
@@ -82,18 +87,21 @@ final class Explanation implements AutoCloseable {
 
   private long[] planPasses() {
     List<Long> channels = new ArrayList<>();
-    int constantPass = NOT_SCORED;
+    Map<Long, Integer> passOfMask = new HashMap<>();
     boolean skipConstant = recipe.constantChannels() == Recipe.ConstantChannels.SKIPPED;
     for (int i = 0; i < selected.length; i++) {
       boolean constant = facts.isConstant(selected[i]);
       if (facts.isNonFinite(selected[i]) || (constant && skipConstant)) {
         passOf[i] = NOT_SCORED;
-      } else if (constant && constantPass != NOT_SCORED) {
-        passOf[i] = constantPass;
-      } else {
+        continue;
+      }
+      long mask = constant ? ZERO_MASK : facts.firstEqual(selected[i]);
+      Integer pass = passOfMask.putIfAbsent(mask, channels.size());
+      if (pass == null) {
         passOf[i] = channels.size();
-        constantPass = constant ? passOf[i] : constantPass;
         channels.add(selected[i]);
+      } else {
+        passOf[i] = pass;
       }
     }
     return channels.stream().mapToLong(Long::longValue).toArray();

@@ -5,9 +5,10 @@ import java.util.Collections;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.kernel.Allocator;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
-import org.scorecam.mask.TensorMasker;
+import org.scorecam.mask.Maskers;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
@@ -57,7 +58,7 @@ public final class ScoreCam implements AutoCloseable {
     this.recipe = builder.recipe;
     this.channels = builder.channels;
     this.batch = builder.batch;
-    this.masker = builder.masker;
+    this.masker = builder.masker == null ? Maskers.preferred() : builder.masker;
     this.progress = builder.progress;
   }
 
@@ -78,7 +79,7 @@ public final class ScoreCam implements AutoCloseable {
     private Recipe recipe = Recipe.TISKW;
     private ChannelSelection channels = ChannelSelection.all();
     private int batch = DEFAULT_BATCH;
-    private Masker masker = new TensorMasker();
+    private Masker masker;
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
@@ -147,7 +148,7 @@ public final class ScoreCam implements AutoCloseable {
     /**
      * Chooses what computes the masked inputs.
      *
-     * @param chosen LibTorch's operations unless set
+     * @param chosen {@link Maskers#preferred} unless set
      * @return this builder
      */
     public Builder masker(Masker chosen) {
@@ -173,6 +174,7 @@ public final class ScoreCam implements AutoCloseable {
      * @throws IllegalArgumentException if no layer was named and the network has no customary one,
      *     or if one was named twice
      * @throws LayerException if the network has no such layer or it cannot be captured
+     * @throws org.scorecam.runtime.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
       if (layers.isEmpty()) {
@@ -186,6 +188,7 @@ public final class ScoreCam implements AutoCloseable {
         throw new IllegalArgumentException("a target layer is named twice: " + layers);
       }
       layers.forEach(model::requireCapturable);
+      Allocator.tune();
       return new ScoreCam(this);
     }
   }

@@ -1,7 +1,8 @@
 package org.scorecam.cli;
 
 import java.io.PrintWriter;
-import org.scorecam.mask.TensorMasker;
+import org.scorecam.kernel.Allocator;
+import org.scorecam.mask.Maskers;
 import org.scorecam.runtime.Diagnostics;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -19,7 +20,8 @@ final class DiagnosticsCommand implements Runnable {
     PrintWriter out = spec.commandLine().getOut();
     Diagnostics found = Diagnostics.collect();
     found.facts().forEach((name, value) -> out.printf("%-18s%s%n", name, value));
-    out.printf("%-18s%s%n", "masker", new TensorMasker().description());
+    out.printf("%-18s%s%n", "masker", Maskers.preferred().description());
+    out.printf("%-18s%s%n", "allocator", Allocator.tune());
     found.advice().forEach(sentence -> out.printf("%-18s%s%n", "advice", sentence));
   }
 }

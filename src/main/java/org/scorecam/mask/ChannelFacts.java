@@ -6,20 +6,17 @@ import java.util.BitSet;
 public final class ChannelFacts {
   private final BitSet constant;
   private final BitSet nonFinite;
+  private final int[] firstEqual;
 
   /**
-   * Takes each channel's range.
+   * Takes what was found.
    *
-   * @param minima of the maps, NaN where a map has one
-   * @param maxima likewise
+   * @param firstEqual for each channel the first with the same map
    */
-  ChannelFacts(float[] minima, float[] maxima) {
-    constant = new BitSet(minima.length);
-    nonFinite = new BitSet(minima.length);
-    for (int k = 0; k < minima.length; k++) {
-      nonFinite.set(k, !Float.isFinite(minima[k]) || !Float.isFinite(maxima[k]));
-      constant.set(k, minima[k] == maxima[k] && !nonFinite.get(k));
-    }
+  ChannelFacts(BitSet constant, BitSet nonFinite, int[] firstEqual) {
+    this.constant = constant;
+    this.nonFinite = nonFinite;
+    this.firstEqual = firstEqual;
   }
 
   /**
@@ -40,5 +37,16 @@ public final class ChannelFacts {
    */
   public boolean isNonFinite(long channel) {
     return nonFinite.get((int) channel);
+  }
+
+  /**
+   * The first channel with the same map, whose masked input is therefore the same. Of constant and
+   * of non-finite channels it is not asked whether there is one.
+   *
+   * @param channel its index
+   * @return that channel; the given one if there is none before it, or the masker does not look
+   */
+  public long firstEqual(long channel) {
+    return firstEqual[(int) channel];
   }
 }

@@ -1,5 +1,7 @@
 package org.scorecam.mask;
 
+import java.util.BitSet;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
@@ -8,7 +10,10 @@ import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
-/** Makes masked inputs with LibTorch's own operations, on any device that it supports. */
+/**
+ * Makes masked inputs with LibTorch's own operations, on any device that it supports. It does not
+ * look for equal channels, which would take it longer than is usually saved.
+ */
 public final class TensorMasker implements Masker {
   /** A masker without state. */
   public TensorMasker() {}
@@ -17,8 +22,7 @@ public final class TensorMasker implements Masker {
   public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
     try (NativeScope scope = NativeScope.open()) {
       T_TensorTensor_T range = rangeOf(activations.flatten(1, 2), 1, false);
-      ChannelFacts facts =
-          new ChannelFacts(Tensors.toArray(range.get0()), Tensors.toArray(range.get1()));
+      ChannelFacts facts = factsOf(Tensors.toArray(range.get0()), Tensors.toArray(range.get1()));
       // A constant map must stay exactly so: upsampling's rounding would be normalised to noise.
       Tensor varying = range.get0().ne(range.get1()).view(-1, 1, 1);
       Tensor maps = activations.where(varying, new Scalar(0.0f));
@@ -29,6 +33,16 @@ public final class TensorMasker implements Masker {
   @Override
   public String description() {
     return "LibTorch operations";
+  }
+
+  private static ChannelFacts factsOf(float[] minima, float[] maxima) {
+    BitSet constant = new BitSet(minima.length);
+    BitSet nonFinite = new BitSet(minima.length);
+    for (int k = 0; k < minima.length; k++) {
+      nonFinite.set(k, !Float.isFinite(minima[k]) || !Float.isFinite(maxima[k]));
+      constant.set(k, minima[k] == maxima[k] && !nonFinite.get(k));
+    }
+    return new ChannelFacts(constant, nonFinite, IntStream.range(0, minima.length).toArray());
   }
 
   private static T_TensorTensor_T rangeOf(Tensor maps, long dimension, boolean keep) {

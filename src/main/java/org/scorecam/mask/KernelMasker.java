@@ -1,0 +1,90 @@
+package org.scorecam.mask;
+
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.kernel.CpuBinding;
+import org.scorecam.kernel.Kernels;
+import org.scorecam.kernel.Masking;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Makes masked inputs with our own kernels: one pass that reads the small map and the image and
+ * writes the chunk in the scorer's dtype and layout, on the CPU and on CUDA devices.
+ */
+public final class KernelMasker implements Masker {
+  private final Kernels cpu;
+
+  /**
+   * Loads the kernels for the CPU; those for CUDA are loaded for the first image on such a device.
+   *
+   * @throws org.scorecam.runtime.NativeLibraryException if they cannot be loaded or do not fit this
+   *     jar, or if {@code SCORECAM_MAX_ISA} names no instruction set of this machine's architecture
+   */
+  public KernelMasker() {
+    cpu = Kernels.cpu();
+    // A cap that does not exist must not wait for the first image to be found.
+    cpu.description();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws org.scorecam.runtime.NativeLibraryException if the maps are on a CUDA device and this
+   *     build has no kernels for it
+   */
+  @Override
+  public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
+    Kernels kernels = image.is_cuda() ? Kernels.cuda() : cpu;
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor ranges = kernels.ranges(activations, image.size(1), image.size(2), maskingFor(rule));
+      ChannelFacts facts = KernelFacts.read(ranges, activations);
+      return new KernelMasks(kernels, activations, image, scope.keep(ranges), rule, facts);
+    }
+  }
+
+  @Override
+  public String description() {
+    return "own kernels (" + cpu.description() + ")";
+  }
+
+  /** A new native object, of the scope that is open. */
+  private static Masking maskingFor(MaskRule rule) {
+    int upsampling =
+        switch (rule.upsampling()) {
+          case NEAREST -> CpuBinding.SCORECAM_UPSAMPLING_NEAREST;
+          case BILINEAR -> CpuBinding.SCORECAM_UPSAMPLING_BILINEAR;
+          case BILINEAR_ALIGNED -> CpuBinding.SCORECAM_UPSAMPLING_BILINEAR_ALIGNED;
+          case BICUBIC -> CpuBinding.SCORECAM_UPSAMPLING_BICUBIC;
+        };
+    int normalisation =
+        switch (rule.order()) {
+          case BEFORE_UPSAMPLING -> CpuBinding.SCORECAM_NORMALISE_BEFORE;
+          case AFTER_UPSAMPLING -> CpuBinding.SCORECAM_NORMALISE_AFTER;
+        };
+    return new Masking()
+        .upsampling(upsampling)
+        .normalisation(normalisation)
+        .epsilon((float) rule.epsilon())
+        .reserved(0);
+  }
+
+  private record KernelMasks(
+      Kernels kernels,
+      Tensor activations,
+      Tensor image,
+      Tensor ranges,
+      MaskRule rule,
+      ChannelFacts facts)
+      implements Masks {
+    @Override
+    public void write(long[] channels, Tensor rows) {
+      try (NativeScope scope = NativeScope.open()) {
+        kernels.mask(activations, image, ranges, channels, maskingFor(rule), rows);
+      }
+    }
+
+    @Override
+    public void close() {
+      ranges.close();
+    }
+  }
+}
