@@ -36,8 +36,13 @@ public final class KernelMasker implements Masker {
     Kernels kernels = image.is_cuda() ? Kernels.cuda() : cpu;
     try (NativeScope scope = NativeScope.open()) {
       Tensor ranges = kernels.ranges(activations, image.size(1), image.size(2), maskingFor(rule));
-      ChannelFacts facts = KernelFacts.read(ranges, activations);
-      return new KernelMasks(kernels, activations, image, scope.keep(ranges), rule, facts);
+      try {
+        ChannelFacts facts = KernelFacts.read(ranges, activations);
+        return new KernelMasks(kernels, activations, image, ranges, rule, facts);
+      } catch (RuntimeException | Error e) {
+        ranges.close();
+        throw e;
+      }
     }
   }
 
