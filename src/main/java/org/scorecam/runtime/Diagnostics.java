@@ -101,8 +101,9 @@ public final class Diagnostics {
   }
 
   private static String versionOf(String group, String artifact) {
-    String path = "/META-INF/maven/%s/%s/pom.properties".formatted(group, artifact);
-    try (InputStream in = Diagnostics.class.getResourceAsStream(path)) {
+    String path = "META-INF/maven/%s/%s/pom.properties".formatted(group, artifact);
+    // The loader, since a class sees only its own module's resources.
+    try (InputStream in = Diagnostics.class.getClassLoader().getResourceAsStream(path)) {
       if (in == null) {
         return "of unknown version";
       }
