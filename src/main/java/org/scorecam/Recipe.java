@@ -45,7 +45,7 @@ public record Recipe(
   }
 
   /**
-   * The seed's: tiskw/scorecam-pytorch.
+   * That of tiskw/scorecam-pytorch, the project that this one follows.
    *
    * <p>Bicubic upsampling, then min-max with ε = 1e-10; wₖ = softmax of the scores; ReLU(Σ
    * wₖ·U(Aₖ)).

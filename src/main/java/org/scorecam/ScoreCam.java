@@ -66,7 +66,7 @@ public final class ScoreCam implements AutoCloseable {
    * Starts to build.
    *
    * @param model the network; stays the caller's, and must stay open while the result is used
-   * @return a builder with the seed's recipe and all channels
+   * @return a builder with {@link Recipe#TISKW} and all channels
    */
   public static Builder on(HookedModel model) {
     return new Builder(model);

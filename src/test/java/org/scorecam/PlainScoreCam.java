@@ -11,8 +11,8 @@ import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * The seed's algorithm as its paper writes it, for networks that have no golden map: every map at
- * the input's size, every masked input at once, the network as it was loaded.
+ * Score-CAM as the paper writes it, for networks that have no golden map: every map at the input's
+ * size, every masked input at once, the network as it was loaded.
  */
 final class PlainScoreCam {
   private static final double EPSILON = 1e-10;

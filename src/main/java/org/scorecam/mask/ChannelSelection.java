@@ -26,8 +26,8 @@ public final class ChannelSelection {
   }
 
   /**
-   * The channels with the largest maxima: the seed's channel skipping (CSKIP). A channel that is
-   * nowhere strongly active masks the input almost away and says little of the class.
+   * The channels with the largest maxima: channel skipping (CSKIP). A channel that is nowhere
+   * strongly active masks the input almost away and says little of the class.
    *
    * @param count how many; more than there are means all
    * @return the selection
