@@ -120,25 +120,24 @@ final class Explanation implements AutoCloseable {
   /** Reads the scores of some passes from the network's output for a chunk. */
   void readScores(ModelOutput output, int firstPass, int count, int firstRow) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor rows = scored(target, recipe, output).narrow(0, firstRow, count);
-      passScores.narrow(0, firstPass, count).copy_(target.scores(rows));
+      Tensor rows = target.partOf(output).narrow(0, firstRow, count);
+      passScores.narrow(0, firstPass, count).copy_(target.scores(scored(recipe, rows)));
     }
   }
 
-  /** The part of an output that the target sees, as the recipe scores it; needs an open scope. */
-  static Tensor scored(Target target, Recipe recipe, ModelOutput output) {
-    Tensor part = target.partOf(output);
+  /** Rows of the network's output as the recipe has the target see them; needs an open scope. */
+  static Tensor scored(Recipe recipe, Tensor rows) {
     if (recipe.score() == Recipe.Score.OUTPUT) {
-      return part;
+      return rows;
     }
-    if (part.dim() < 2 || !part.is_floating_point()) {
+    if (rows.dim() < 2 || !rows.is_floating_point()) {
       throw new TargetException(
           "recipe %s scores probabilities of classes, which needs a floating-point output of shape"
                   .formatted(recipe.name())
               + " [N, classes, …]; the network's has the shape "
-              + Tensors.shapeOf(part));
+              + Tensors.shapeOf(rows));
     }
-    return torch.softmax(part, 1);
+    return torch.softmax(rows, 1);
   }
 
   /** Turns the scores into weights and sums the maps with them. */

@@ -342,13 +342,13 @@ public final class ScoreCam implements AutoCloseable {
 
   private void addExplanations(
       List<Explanation> explanations, Capture capture, Tensor images, int i, Target target) {
-    Tensor output = Explanation.scored(target, recipe, capture.output());
+    Tensor output = target.partOf(capture.output());
     if (output.dim() < 1 || output.size(0) != images.size(0)) {
       throw new TargetException(
           "the network's output must have one row for each of the %d inputs; its shape is %s"
               .formatted(images.size(0), Tensors.shapeOf(output)));
     }
-    Tensor row = output.narrow(0, i, 1);
+    Tensor row = Explanation.scored(recipe, output.narrow(0, i, 1));
     Target resolved = target.resolve(row);
     float referenceScore = resolved.scores(row).item_float();
     for (int l = 0; l < layers.size(); l++) {

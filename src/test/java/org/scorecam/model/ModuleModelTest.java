@@ -327,8 +327,10 @@ class ModuleModelTest {
   @Test
   void closedModelSaysSo() {
     ModuleModel model = model(new Small());
+    Scorer scorer = model.scorer();
     model.close();
     model.close();
+    assertThrows(IllegalStateException.class, () -> scorer.score(input));
     assertThrows(IllegalStateException.class, () -> model.forward(input));
     assertThrows(IllegalStateException.class, model::network);
     assertFalse(model.device().toString().isEmpty());
