@@ -3,8 +3,6 @@ package org.scorecam.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bytedeco.pytorch.OutputArchive;
@@ -25,8 +23,7 @@ class ArchitectureOptionTest {
 
   @TempDir Path folder;
   private Path weights;
-  private String out;
-  private String err;
+  private CommandLineRun run;
 
   @BeforeEach
   void writeWeights() {
@@ -39,14 +36,9 @@ class ArchitectureOptionTest {
     }
   }
 
-  private int run(String... arguments) {
-    StringWriter outWriter = new StringWriter();
-    StringWriter errWriter = new StringWriter();
-    int code =
-        Main.run(new PrintWriter(outWriter, true), new PrintWriter(errWriter, true), arguments);
-    out = outWriter.toString();
-    err = errWriter.toString();
-    return code;
+  private int run(Object... arguments) {
+    run = CommandLineRun.of(arguments);
+    return run.exitCode();
   }
 
   @Test
@@ -68,8 +60,8 @@ class ArchitectureOptionTest {
       "--channel-weights",
       channelWeights.toString()
     };
-    assertEquals(0, run(arguments), () -> err);
-    assertTrue(out.contains("features, 3 of 512 channels"), out);
+    assertEquals(0, run((Object[]) arguments), () -> run.err());
+    assertTrue(run.out().contains("features, 3 of 512 channels"), run.out());
     try (Tensor written = NpyFile.read(channelWeights)) {
       assertEquals("[512]", Tensors.shapeOf(written).replace("[1, ", "["));
     }
@@ -88,17 +80,17 @@ class ArchitectureOptionTest {
             weights.toString(),
             "--size",
             "64x64"),
-        () -> err);
-    assertTrue(out.contains("features.3.expand3x3"), out);
-    assertTrue(out.contains("1×4×3×3"), out);
+        () -> run.err());
+    assertTrue(run.out().contains("features.3.expand3x3"), run.out());
+    assertTrue(run.out().contains("1×4×3×3"), run.out());
   }
 
   @Test
   void saysWhatIsMissingOrWrong() {
     assertEquals(2, run("layers", "--arch", "squeezenet1_1"));
-    assertTrue(err.contains("--arch needs --weights"), err);
+    assertTrue(run.err().contains("--arch needs --weights"), run.err());
     assertEquals(2, run("layers", "--model", "net.pt", "--weights", weights.toString()));
-    assertTrue(err.contains("--weights needs --arch"), err);
+    assertTrue(run.err().contains("--weights needs --arch"), run.err());
     long size = weights.toFile().length();
     String model = "src/test/resources/goldens/tinyresnet_script.pt";
     String[] forgotArch = {
@@ -112,14 +104,14 @@ class ArchitectureOptionTest {
       "--weights",
       weights.toString()
     };
-    assertEquals(2, run(forgotArch));
-    assertTrue(err.contains("--weights needs --arch"), err);
+    assertEquals(2, run((Object[]) forgotArch));
+    assertTrue(run.err().contains("--weights needs --arch"), run.err());
     assertEquals(size, weights.toFile().length(), "the weight file is written over");
     assertEquals(2, run("layers", "--model", "net.pt", "--arch", "resnet18"));
-    assertTrue(err.contains("mutually exclusive"), err);
+    assertTrue(run.err().contains("mutually exclusive"), run.err());
     assertEquals(3, run("layers", "--arch", "resnet19", "--weights", weights.toString()));
-    assertTrue(err.contains("resnet18"), err);
+    assertTrue(run.err().contains("resnet18"), run.err());
     assertEquals(3, run("layers", "--arch", "alexnet", "--weights", weights.toString()));
-    assertTrue(err.contains("does not fit the network"), err);
+    assertTrue(run.err().contains("does not fit the network"), run.err());
   }
 }
