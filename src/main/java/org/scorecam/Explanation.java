@@ -127,8 +127,10 @@ final class Explanation implements AutoCloseable {
 
   /** Rows of the network's output as the recipe has the target see them; needs an open scope. */
   static Tensor scored(Recipe recipe, Tensor rows) {
+    // A reduced precision ends where the network does.
+    Tensor exact = rows.is_floating_point() ? rows.to(ScalarType.Float) : rows;
     if (recipe.score() == Recipe.Score.OUTPUT) {
-      return rows;
+      return exact;
     }
     if (rows.dim() < 2 || !rows.is_floating_point()) {
       throw new TargetException(
@@ -137,7 +139,7 @@ final class Explanation implements AutoCloseable {
               + " [N, classes, …]; the network's has the shape "
               + Tensors.shapeOf(rows));
     }
-    return torch.softmax(rows, 1);
+    return torch.softmax(exact, 1);
   }
 
   /** Turns the scores into weights and sums the maps with them. */

@@ -11,6 +11,7 @@ import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
@@ -48,6 +49,7 @@ public final class ScoreCam implements AutoCloseable {
   private final ChannelSelection channels;
   private final int batch;
   private final Masker masker;
+  private final Precision precision;
   private final ProgressListener progress;
   private final ChunkPool chunks = new ChunkPool();
   private volatile boolean closed;
@@ -59,6 +61,7 @@ public final class ScoreCam implements AutoCloseable {
     this.channels = builder.channels;
     this.batch = builder.batch;
     this.masker = builder.masker == null ? Maskers.preferred() : builder.masker;
+    this.precision = builder.precision;
     this.progress = builder.progress;
   }
 
@@ -80,6 +83,7 @@ public final class ScoreCam implements AutoCloseable {
     private ChannelSelection channels = ChannelSelection.all();
     private int batch = DEFAULT_BATCH;
     private Masker masker;
+    private Precision precision = Precision.FLOAT32;
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
@@ -153,6 +157,17 @@ public final class ScoreCam implements AutoCloseable {
      */
     public Builder masker(Masker chosen) {
       this.masker = chosen;
+      return this;
+    }
+
+    /**
+     * Chooses what the network computes with when it scores masked inputs.
+     *
+     * @param chosen {@link Precision#FLOAT32} unless set
+     * @return this builder
+     */
+    public Builder precision(Precision chosen) {
+      this.precision = chosen;
       return this;
     }
 
@@ -372,8 +387,8 @@ public final class ScoreCam implements AutoCloseable {
     if (passes == 0) {
       return;
     }
-    Scorer scorer = model.scorer();
     long[] shape = images.shape();
+    Scorer scorer = model.scorer(precision, shape[1], shape[2], shape[3]);
     shape[0] = ChunkedScoring.rowsPerChunk(passes, batch);
     Tensor chunk = chunks.take(shape, scorer, model.device());
     try {

@@ -144,7 +144,7 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
     };
   }
 
-  private TensorView viewOf(Tensor tensor, String name) {
+  final TensorView viewOf(Tensor tensor, String name) {
     if (!serves(tensor)) {
       throw new DeviceException(
           "%s are on %s, which %s does not serve"

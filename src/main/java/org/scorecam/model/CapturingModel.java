@@ -1,20 +1,25 @@
 package org.scorecam.model;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.PrecisionException;
 
 /**
  * What all models share: hooks that are shown what was captured, and the list of layers.
@@ -31,6 +36,8 @@ abstract class CapturingModel implements HookedModel {
   private final Map<Long, Hook> hooks = new ConcurrentSkipListMap<>();
 
   private final AtomicLong registrations = new AtomicLong();
+  private final Map<Precision, NetworkScorer> scorers = new EnumMap<>(Precision.class);
+  private NetworkScorer plainScorer;
   private volatile long[] lastShape;
   private volatile boolean closed;
 
@@ -47,8 +54,60 @@ abstract class CapturingModel implements HookedModel {
   /** Runs the network on an input that is on its device; needs an open scope, which it outlives. */
   abstract Capture run(Tensor input, List<String> layers, RepeatedCall counted);
 
+  /** Prepares the network for scoring; owned by the caller. */
+  abstract NetworkScorer scorerOf(NetworkScorer.Kind kind);
+
   /** Frees the network, once. */
   abstract void free();
+
+  @Override
+  public final synchronized Scorer scorer() {
+    requireOpen();
+    if (plainScorer == null) {
+      plainScorer = scorerOf(NetworkScorer.Kind.plain(Precision.FLOAT32, device));
+    }
+    return plainScorer;
+  }
+
+  @Override
+  public final synchronized Scorer scorer(Precision precision, long... inputShape) {
+    requireOpen();
+    NetworkScorer scorer = scorers.get(precision);
+    if (scorer == null) {
+      scorer = fastestScorer(precision, inputShape);
+      scorers.put(precision, scorer);
+    }
+    return scorer;
+  }
+
+  private NetworkScorer fastestScorer(Precision precision, long... inputShape) {
+    boolean cpu = device.type() == Device.Type.CPU;
+    if (precision == Precision.TF32 && cpu) {
+      throw new PrecisionException("tf32 is a precision of CUDA devices; the network is on cpu");
+    }
+    NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
+    List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
+    kinds.add(
+        plain.with(
+            plain.memoryFormat() == MemoryFormat.ChannelsLast
+                ? MemoryFormat.Contiguous
+                : MemoryFormat.ChannelsLast));
+    if (cpu) {
+      kinds.add(plain.withPackedWeights());
+    }
+    try {
+      return FastestScorer.of(
+          kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
+          inputShape,
+          device);
+    } catch (InputException e) {
+      if (precision == Precision.FLOAT32) {
+        throw e;
+      }
+      throw new PrecisionException(
+          "the network cannot be run in %s: %s".formatted(precision, e.getMessage()), e);
+    }
+  }
 
   @Override
   public final void requireCapturable(String layer) {
@@ -148,6 +207,10 @@ abstract class CapturingModel implements HookedModel {
   public final synchronized void close() {
     if (!closed) {
       closed = true;
+      scorers.values().forEach(NetworkScorer::close);
+      if (plainScorer != null) {
+        plainScorer.close();
+      }
       free();
     }
   }

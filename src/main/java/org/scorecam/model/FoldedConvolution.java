@@ -6,9 +6,7 @@ import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.DetailConv2dOptions;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.scorecam.model.PackedConvolution.Activation;
 
 /**
  * A convolution and the batch norm after it as one convolution.
@@ -16,23 +14,11 @@ import org.bytedeco.pytorch.global.torch.MemoryFormat;
  * <p>In evaluation mode batch norm is y = (x − μ) / √(σ² + ε) · γ + β, and x = W ∗ a + b; so that y
  * = W′ ∗ a + b′ with s = γ / √(σ² + ε), W′ = s·W and b′ = (b − μ)·s + β.
  */
-final class FoldedConvolution implements AutoCloseable {
-  private final Tensor weight;
-  private final Tensor bias;
-  private final TensorOptional optionalBias;
-  private final long[] stride;
-  private final long[] padding;
-  private final long[] dilation;
-  private final long groups;
+final class FoldedConvolution implements StandIn {
+  private final OperatorCall operator;
 
-  private FoldedConvolution(Tensor weight, Tensor bias, DetailConv2dOptions options) {
-    this.weight = weight;
-    this.bias = bias;
-    this.optionalBias = new TensorOptional(bias).<TensorOptional>retainReference();
-    this.stride = pair(options.stride());
-    this.padding = pair(options.padding().get0());
-    this.dilation = pair(options.dilation());
-    this.groups = options.groups().get();
+  private FoldedConvolution(OperatorCall operator) {
+    this.operator = operator;
   }
 
   /** Whether the padding is numbers, and of zeros; needs an open scope. */
@@ -47,35 +33,70 @@ final class FoldedConvolution implements AutoCloseable {
     }
   }
 
-  /** Folds; needs an open scope, which the result outlives. */
+  /**
+   * Folds; needs an open scope, which the result outlives.
+   *
+   * @param batchNorm null if none follows
+   * @param rectified whether a ReLU is taken in as well, which packed weights can
+   */
   static FoldedConvolution of(
-      Conv2dImpl convolution, BatchNorm2dImpl batchNorm, MemoryFormat memoryFormat) {
-    Tensor mean = batchNorm.running_mean();
-    Tensor deviation =
-        batchNorm.running_var().add(new Scalar(batchNorm.options().eps().get())).sqrt();
-    boolean affine = batchNorm.weight().defined();
-    Tensor scale = affine ? batchNorm.weight().div(deviation) : deviation.reciprocal();
-    Tensor weight = convolution.weight().mul(scale.view(-1, 1, 1, 1)).contiguous(memoryFormat);
-    Tensor centred = convolution.bias().defined() ? convolution.bias().sub(mean) : mean.neg();
-    Tensor scaled = centred.mul(scale);
-    Tensor bias = affine ? scaled.add(batchNorm.bias()) : scaled;
-    return new FoldedConvolution(
-        weight.<Tensor>retainReference(), bias.<Tensor>retainReference(), convolution.options());
+      Conv2dImpl convolution,
+      BatchNorm2dImpl batchNorm,
+      boolean rectified,
+      NetworkScorer.Kind kind) {
+    Tensor weight = convolution.weight();
+    Tensor bias = convolution.bias();
+    if (batchNorm != null) {
+      Tensor deviation =
+          batchNorm.running_var().add(new Scalar(batchNorm.options().eps().get())).sqrt();
+      boolean affine = batchNorm.weight().defined();
+      Tensor scale = affine ? batchNorm.weight().div(deviation) : deviation.reciprocal();
+      Tensor mean = batchNorm.running_mean();
+      Tensor centred = bias.defined() ? bias.sub(mean) : mean.neg();
+      Tensor scaled = centred.mul(scale);
+      weight = weight.mul(scale.view(-1, 1, 1, 1));
+      bias = affine ? scaled.add(batchNorm.bias()) : scaled;
+    }
+    weight = weight.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
+    bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;
+    ConvolutionGeometry geometry = geometryOf(convolution.options());
+    if (kind.packed()) {
+      return new FoldedConvolution(
+          new PackedConvolution(weight, bias, geometry)
+              .operator(false, rectified ? Activation.RELU : Activation.NONE));
+    }
+    return new FoldedConvolution(plain(weight, bias, geometry));
   }
 
-  /** W′ ∗ input + b′, owned by the scope that is open. */
-  Tensor forward(Tensor input) {
-    return torch.conv2d(input, weight, optionalBias, stride, padding, dilation, groups);
+  private static OperatorCall plain(Tensor weight, Tensor bias, ConvolutionGeometry geometry) {
+    OperatorCall call = new OperatorCall("aten::conv2d", "").open().with(weight);
+    return (bias.defined() ? call.with(bias) : call.withNone())
+        .withList(geometry.stride())
+        .withList(geometry.padding())
+        .withList(geometry.dilation())
+        .with(geometry.groups());
   }
 
-  @Override
-  public void close() {
-    optionalBias.close();
-    bias.close();
-    weight.close();
+  private static ConvolutionGeometry geometryOf(DetailConv2dOptions options) {
+    return new ConvolutionGeometry(
+        pair(options.stride()),
+        pair(options.padding().get0()),
+        pair(options.dilation()),
+        options.groups().get());
   }
 
   private static long[] pair(LongPointer values) {
     return new long[] {values.get(0), values.get(1)};
+  }
+
+  /** W′ ∗ input + b′, rectified or not. */
+  @Override
+  public Tensor forward(Tensor input) {
+    return operator.call(input);
+  }
+
+  @Override
+  public void close() {
+    operator.close();
   }
 }

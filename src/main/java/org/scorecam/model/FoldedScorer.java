@@ -1,36 +1,36 @@
 package org.scorecam.model;
 
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
-import org.scorecam.runtime.Device;
 
 /**
- * Runs a network of modules with each batch norm folded into the convolution before it.
+ * Runs a network of modules with convolutions, batch norms and activations folded together.
  *
- * <p>Which batch norm follows which convolution is seen in the first chunk's pass; see {@link
- * BatchNormFolding}. The network itself is not changed.
+ * <p>What follows what is seen in the first chunk's pass; see {@link ModuleFolding}. The network
+ * itself is not changed.
  */
 final class FoldedScorer extends NetworkScorer {
   private final Network network;
-  private volatile BatchNormFolding folding;
+  private final Kind kind;
+  private volatile ModuleFolding folding;
 
-  FoldedScorer(Network network, Device device) {
-    super(device);
+  FoldedScorer(Network network, Kind kind) {
+    super(kind);
     this.network = network;
+    this.kind = kind;
   }
 
   @Override
   ModelOutput run(Tensor chunk) {
-    Tensor output = foldingFor(chunk).during(() -> network.call(chunk));
+    Tensor output = foldingFor(chunk).forOneRun().during(() -> network.call(chunk));
     return ModelOutput.of(output.<Tensor>retainReference());
   }
 
-  private Interceptor foldingFor(Tensor chunk) {
+  private ModuleFolding foldingFor(Tensor chunk) {
     if (folding == null) {
       synchronized (this) {
         if (folding == null) {
-          folding = BatchNormFolding.of(network, chunk.narrow(0, 0, 1), memoryFormat());
+          folding = ModuleFolding.of(network, chunk.narrow(0, 0, 1), kind);
         }
       }
     }

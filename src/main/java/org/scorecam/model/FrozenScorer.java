@@ -3,9 +3,11 @@ package org.scorecam.model;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.ModelException;
 import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
@@ -14,20 +16,50 @@ import org.scorecam.runtime.NativeScope;
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
 
-  private FrozenScorer(JitModule frozen, Device device) {
-    super(device);
+  private FrozenScorer(JitModule frozen, Kind kind) {
+    super(kind);
     this.frozen = frozen;
   }
 
   /** Freezes a copy; the module itself stays as it is. */
-  static FrozenScorer of(JitModule module, Device device) {
+  static FrozenScorer of(JitModule module, Kind kind) {
     try (NativeScope scope = NativeScope.open()) {
       JitModule frozen =
           NativeErrors.translate(
-              () -> torch.freeze(module),
+              () -> prepared(module, kind),
               (words, e) -> new ModelException("the network cannot be frozen: " + words, e));
-      return new FrozenScorer(scope.keep(frozen), device);
+      return new FrozenScorer(scope.keep(frozen), kind);
     }
+  }
+
+  private static JitModule prepared(JitModule module, Kind kind) {
+    JitModule frozen = torch.freeze(module);
+    // After freezing, so that batch norms are folded in float32.
+    if (kind.precision().dtype() != ScalarType.Float) {
+      convertConstants(frozen, kind.precision().dtype());
+    }
+    if (kind.packed()) {
+      ConvolutionFusion.in(frozen);
+    }
+    return frozen;
+  }
+
+  private static void convertConstants(JitModule frozen, ScalarType dtype) {
+    Symbol value = Symbol.fromQualString("attr::value");
+    for (JitNode node : GraphNodes.deepOf(frozen.get_method("forward").graph().block())) {
+      if (GraphNodes.kindOf(node).equals("prim::Constant") && isFloat32(node)) {
+        Tensor converted = node.t(value).to(dtype);
+        node.t_(value, converted);
+        node.output().inferTypeFrom(converted);
+      }
+    }
+  }
+
+  private static boolean isFloat32(JitNode constant) {
+    return GraphNodes.constantOf(constant.output())
+        .filter(IValue::isTensor)
+        .filter(tensor -> tensor.toTensor().scalar_type().intern() == ScalarType.Float)
+        .isPresent();
   }
 
   @Override

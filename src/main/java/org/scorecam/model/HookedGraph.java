@@ -17,8 +17,6 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.graph_node_list;
-import org.bytedeco.pytorch.graph_node_list_iterator;
 import org.scorecam.runtime.LayerException;
 
 /**
@@ -182,8 +180,8 @@ final class HookedGraph {
       Map<String, String> paths,
       boolean conditional,
       List<Call> calls) {
-    for (JitNode node : nodesOf(block)) {
-      String kind = node.kind().toQualString().getString();
+    for (JitNode node : GraphNodes.of(block)) {
+      String kind = GraphNodes.kindOf(node);
       if (kind.equals("prim::GetAttr") || kind.equals("prim::CallMethod")) {
         String owner = paths.get(nameOf(node.input(0)));
         String name = names.get(nameOf(node.output()));
@@ -198,16 +196,6 @@ final class HookedGraph {
         collectCalls(blocks.get(i), names, paths, true, calls);
       }
     }
-  }
-
-  private static List<JitNode> nodesOf(Block block) {
-    List<JitNode> nodes = new ArrayList<>();
-    graph_node_list list = block.nodes();
-    JitNode end = block.return_node();
-    for (graph_node_list_iterator it = list.begin(); !it.access().equals(end); it.increment()) {
-      nodes.add(it.access());
-    }
-    return nodes;
   }
 
   private static String nameOf(Value value) {

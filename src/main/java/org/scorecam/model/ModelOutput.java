@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.GenericDict;
 import org.bytedeco.pytorch.GenericDictIterator;
 import org.bytedeco.pytorch.GenericList;
@@ -128,6 +129,14 @@ public final class ModelOutput implements AutoCloseable {
         + parts.entrySet().stream()
             .map(part -> part.getKey() + ": " + part.getValue().describe())
             .collect(joining(", "));
+  }
+
+  /** Shows every tensor in this output, at any depth, in the network's order. */
+  void forEachTensor(Consumer<Tensor> visitor) {
+    if (tensor != null) {
+      visitor.accept(tensor);
+    }
+    parts.values().forEach(part -> part.forEachTensor(visitor));
   }
 
   /** Frees every tensor in this output. Closing again does nothing. */

@@ -26,7 +26,6 @@ import org.scorecam.runtime.NativeScope;
 public final class ModuleModel extends CapturingModel {
   private final Network network;
   private final Map<String, Submodule> submodules;
-  private FoldedScorer scorer;
 
   private ModuleModel(Network network, Device device) {
     super(device, typesOf(network));
@@ -128,19 +127,12 @@ public final class ModuleModel extends CapturingModel {
   }
 
   @Override
-  public synchronized Scorer scorer() {
-    requireOpen();
-    if (scorer == null) {
-      scorer = new FoldedScorer(network, device());
-    }
-    return scorer;
+  NetworkScorer scorerOf(NetworkScorer.Kind kind) {
+    return new FoldedScorer(network, kind);
   }
 
   @Override
   void free() {
-    if (scorer != null) {
-      scorer.close();
-    }
     network.close();
   }
 

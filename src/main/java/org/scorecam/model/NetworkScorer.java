@@ -6,16 +6,39 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.TensorFloat32;
 
-/** What all scorers share: float32, the layout of the device, and what is said of a failure. */
+/** What all scorers share: precision and layout, and what is said of a failure. */
 abstract class NetworkScorer implements Scorer, AutoCloseable {
-  private final MemoryFormat memoryFormat;
+  private final Kind kind;
   private volatile boolean closed;
 
-  NetworkScorer(Device device) {
-    // oneDNN's convolutions are fastest on channels-last; on CUDA that needs half precision.
-    this.memoryFormat =
-        device.type() == Device.Type.CPU ? MemoryFormat.ChannelsLast : MemoryFormat.Contiguous;
+  /**
+   * How a network is prepared.
+   *
+   * @param packed whether convolutions run on packed weights, with what follows them
+   */
+  record Kind(Precision precision, MemoryFormat memoryFormat, boolean packed) {
+    /** As a network runs without any preparation but for its layout. */
+    static Kind plain(Precision precision, Device device) {
+      // oneDNN's convolutions are fastest on channels-last; on CUDA that needs half precision.
+      boolean channelsLast =
+          device.type() == Device.Type.CPU || precision.dtype() != ScalarType.Float;
+      return new Kind(
+          precision, channelsLast ? MemoryFormat.ChannelsLast : MemoryFormat.Contiguous, false);
+    }
+
+    Kind with(MemoryFormat other) {
+      return new Kind(precision, other, packed);
+    }
+
+    Kind withPackedWeights() {
+      return new Kind(precision, MemoryFormat.ChannelsLast, true);
+    }
+  }
+
+  NetworkScorer(Kind kind) {
+    this.kind = kind;
   }
 
   /** Runs the network; needs an open scope, which the output outlives. */
@@ -29,7 +52,8 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the model is closed");
     }
-    try (NativeScope scope = NativeScope.open()) {
+    try (NativeScope scope = NativeScope.open();
+        TensorFloat32 rounding = TensorFloat32.allowed(kind.precision == Precision.TF32)) {
       return NativeErrors.translate(
           () -> run(chunk), (words, e) -> InputRefusal.of(chunk, words, e));
     }
@@ -37,12 +61,21 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
 
   @Override
   public final ScalarType dtype() {
-    return ScalarType.Float;
+    return kind.precision.dtype();
   }
 
   @Override
   public final MemoryFormat memoryFormat() {
-    return memoryFormat;
+    return kind.memoryFormat;
+  }
+
+  @Override
+  public final String description() {
+    return "%s, %s, %s"
+        .formatted(
+            kind.precision,
+            kind.memoryFormat == MemoryFormat.ChannelsLast ? "channels-last" : "contiguous",
+            kind.packed ? "packed weights and fused activations" : "plain");
   }
 
   @Override

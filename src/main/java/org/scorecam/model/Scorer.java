@@ -29,4 +29,11 @@ public interface Scorer {
    * @return contiguous or channels-last
    */
   MemoryFormat memoryFormat();
+
+  /**
+   * How the network runs.
+   *
+   * @return one line with precision and layout
+   */
+  String description();
 }

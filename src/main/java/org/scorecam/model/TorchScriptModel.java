@@ -26,7 +26,6 @@ import org.scorecam.runtime.NativeScope;
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
   private final Map<Watched, HookedFunction> functions = new ConcurrentHashMap<>();
-  private FrozenScorer scorer;
 
   private record Watched(List<String> layers, RepeatedCall counted) {}
 
@@ -99,20 +98,13 @@ public final class TorchScriptModel extends CapturingModel {
   }
 
   @Override
-  public synchronized Scorer scorer() {
-    requireOpen();
-    if (scorer == null) {
-      scorer = FrozenScorer.of(module, device());
-    }
-    return scorer;
+  NetworkScorer scorerOf(NetworkScorer.Kind kind) {
+    return FrozenScorer.of(module, kind);
   }
 
   @Override
   void free() {
     functions.values().forEach(HookedFunction::close);
-    if (scorer != null) {
-      scorer.close();
-    }
     module.close();
   }
 }

@@ -1,0 +1,193 @@
+// Our convolutions as operators of LibTorch's dispatcher, so that a TorchScript graph can call them.
+#include "torch/operators.h"
+
+#include <mutex>
+#include <string>
+
+#include "common/failure.h"
+#include "scorecam.h"
+#include "torch/stable_abi.h"
+
+namespace scorecam {
+namespace {
+
+constexpr const char *kNamespace = "scorecam";
+constexpr int64_t kRank = 4;
+
+// Set before the operators are registered, and never again.
+Torch torch;
+
+void require(bool condition, const std::string &message) {
+  if (!condition) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%.400s", message.c_str());
+}
+
+void succeeded(int32_t status, const char *function) {
+  if (status != 0) fail(SCORECAM_STATUS_INTERNAL, "LibTorch's %s failed", function);
+}
+#define CALL(name, ...) succeeded(torch.name(__VA_ARGS__), #name)
+
+// A handle that is deleted with the object.
+class Handle {
+ public:
+  explicit Handle(TorchTensor *tensor) : tensor_(tensor) {}
+  explicit Handle(StableValue value) : tensor_(reinterpret_cast<TorchTensor *>(value)) {}
+  ~Handle() {
+    if (tensor_ != nullptr) torch.aoti_torch_delete_tensor_object(tensor_);
+  }
+  Handle(const Handle &) = delete;
+  Handle &operator=(const Handle &) = delete;
+
+  TorchTensor *get() const { return tensor_; }
+  StableValue release() {
+    TorchTensor *tensor = tensor_;
+    tensor_ = nullptr;
+    return reinterpret_cast<StableValue>(tensor);
+  }
+
+  float *floats() const {
+    void *data = nullptr;
+    CALL(aoti_torch_get_data_ptr, tensor_, &data);
+    return static_cast<float *>(data);
+  }
+
+ private:
+  TorchTensor *tensor_;
+};
+
+struct Shape {
+  int64_t sizes[kRank];
+
+  // Of dense channels-last tensors [N, C, H, W].
+  void strides(int64_t *out) const {
+    out[1] = 1;
+    out[3] = sizes[1];
+    out[2] = out[3] * sizes[3];
+    out[0] = out[2] * sizes[2];
+  }
+};
+
+std::string list(const int64_t *values, int64_t count) {
+  std::string text = "[";
+  for (int64_t i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(values[i]);
+  return text + "]";
+}
+
+// The shape of a dense channels-last float32 tensor; fails if it is something else.
+Shape shape_of(const Handle &tensor, const char *name) {
+  int32_t dtype = 0;
+  int64_t rank = 0, *sizes = nullptr, *strides = nullptr;
+  CALL(aoti_torch_get_dtype, tensor.get(), &dtype);
+  require(dtype == torch.aoti_torch_dtype_float32(), std::string(name) + " is not float32");
+  CALL(aoti_torch_get_dim, tensor.get(), &rank);
+  require(rank == kRank, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 4");
+  CALL(aoti_torch_get_sizes, tensor.get(), &sizes);
+  CALL(aoti_torch_get_strides, tensor.get(), &strides);
+  Shape shape;
+  int64_t dense[kRank];
+  for (int i = 0; i < kRank; ++i) shape.sizes[i] = sizes[i];
+  shape.strides(dense);
+  for (int i = 0; i < kRank; ++i)
+    require(sizes[i] == 1 || strides[i] == dense[i],
+            std::string(name) + " of shape " + list(sizes, kRank) + " and strides " + list(strides, kRank) +
+                " is not dense and channels-last");
+  return shape;
+}
+
+int64_t length_of(const Handle &tensor) {
+  int64_t rank = 0, *sizes = nullptr;
+  CALL(aoti_torch_get_dim, tensor.get(), &rank);
+  CALL(aoti_torch_get_sizes, tensor.get(), &sizes);
+  require(rank == 1, "the bias has " + std::to_string(rank) + " dimensions, not 1");
+  return sizes[0];
+}
+
+StableValue convolve(const Handle &input, const Handle *residual, const Handle &weight, const Handle &bias,
+                     int64_t padding, bool relu) {
+  const Shape in = shape_of(input, "the input");
+  const Shape out = {{in.sizes[0], length_of(bias), in.sizes[2] + 2 * padding - 2, in.sizes[3] + 2 * padding - 2}};
+  require(out.sizes[2] > 0 && out.sizes[3] > 0, "an input of shape " + list(in.sizes, kRank) + " is too small");
+  if (residual != nullptr) {
+    const Shape added = shape_of(*residual, "the residual");
+    for (int i = 0; i < kRank; ++i)
+      require(added.sizes[i] == out.sizes[i], "the residual of shape " + list(added.sizes, kRank) +
+                                                  " does not fit the output's " + list(out.sizes, kRank));
+  }
+  int64_t strides[kRank];
+  out.strides(strides);
+  TorchTensor *made = nullptr;
+  CALL(aoti_torch_empty_strided, kRank, out.sizes, strides, torch.aoti_torch_dtype_float32(),
+       torch.aoti_torch_device_type_cpu(), 0, &made);
+  Handle output(made);
+  scorecam_convolution convolution = {};
+  convolution.images = in.sizes[0];
+  convolution.height = in.sizes[2];
+  convolution.width = in.sizes[3];
+  convolution.inputs = in.sizes[1];
+  convolution.outputs = out.sizes[1];
+  convolution.padding = static_cast<int32_t>(padding);
+  convolution.relu = relu;
+  convolution.input = input.floats();
+  convolution.weight = weight.floats();
+  convolution.bias = bias.floats();
+  convolution.residual = residual == nullptr ? nullptr : residual->floats();
+  convolution.output = output.floats();
+  const scorecam_status status = scorecam_winograd_convolution(&convolution);
+  if (status != SCORECAM_STATUS_OK) fail(status, "%s", scorecam_last_message());
+  return output.release();
+}
+
+// Runs an operator's body. LibTorch has its own way to be told of a failure, which unwinds to its caller: no object
+// of ours is alive any more by then.
+template <class Body>
+void reporting(const char *name, Body &&body) {
+  if (guarded(body) != SCORECAM_STATUS_OK)
+    torch.aoti_torch_check(false, name, __FILE__, __LINE__, scorecam_last_message());
+}
+
+bool truth(StableValue value) { return (value & 0xff) != 0; }
+
+// (Tensor input, Tensor weight, Tensor bias, int padding, bool relu)
+void winograd(StableValue *stack, uint64_t, uint64_t) {
+  reporting("scorecam::winograd", [&] {
+    const Handle input(stack[0]), weight(stack[1]), bias(stack[2]);
+    stack[0] = convolve(input, nullptr, weight, bias, static_cast<int64_t>(stack[3]), truth(stack[4]));
+  });
+}
+
+// (Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu)
+void winograd_add(StableValue *stack, uint64_t, uint64_t) {
+  reporting("scorecam::winograd_add", [&] {
+    const Handle input(stack[0]), residual(stack[1]), weight(stack[2]), bias(stack[3]);
+    stack[0] = convolve(input, &residual, weight, bias, static_cast<int64_t>(stack[4]), truth(stack[5]));
+  });
+}
+
+struct Operator {
+  const char *schema, *name;
+  StableKernel kernel;
+};
+
+const Operator kOperators[] = {
+    {"winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor", "winograd", winograd},
+    {"winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor",
+     "winograd_add", winograd_add}};
+
+}  // namespace
+
+void register_operators(const char *library) {
+  static std::mutex mutex;
+  static bool registered = false;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (registered) return;
+  if (library == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "library is null");
+  torch = find_torch(library);
+  // Kept for ever: deleting them would take the operators back.
+  void *definitions = nullptr, *implementations = nullptr;
+  CALL(aoti_torch_library_init_def, kNamespace, __FILE__, __LINE__, &definitions);
+  for (const Operator &each : kOperators) CALL(aoti_torch_library_def, definitions, each.schema);
+  CALL(aoti_torch_library_init_impl, kNamespace, "CPU", __FILE__, __LINE__, &implementations);
+  for (const Operator &each : kOperators) CALL(aoti_torch_library_impl, implementations, each.name, each.kernel);
+  registered = true;
+}
+
+}  // namespace scorecam

@@ -1,0 +1,98 @@
+package org.scorecam.kernel;
+
+import java.nio.file.Path;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.runtime.NativeLibraryException;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Convolutions of 3×3 with stride 1 that need a quarter of the multiplications, as operators of
+ * LibTorch's dispatcher: Winograd's minimal filtering F(4×4, 3×3), after Lavin and Gray, "Fast
+ * Algorithms for Convolutional Neural Networks", CVPR 2016.
+ *
+ * <p>On the CPU, in float32, channels-last.
+ */
+public final class Winograd {
+  /**
+   * The operator {@code (Tensor input, Tensor weight, Tensor bias, int padding, bool relu) ->
+   * Tensor}, with a weight that {@link #pack} made.
+   */
+  public static final String OPERATOR = "scorecam::winograd";
+
+  /** The same with a second argument {@code Tensor residual}, which is added before the ReLU. */
+  public static final String RESIDUAL_OPERATOR = "scorecam::winograd_add";
+
+  /** System property: {@code off} leaves all convolutions to LibTorch. */
+  public static final String SETTING = "scorecam.winograd";
+
+  private static final System.Logger LOG = System.getLogger(Winograd.class.getName());
+
+  private Winograd() {}
+
+  /**
+   * Whether the operators are there: not without the native library, on a platform where LibTorch's
+   * stable C interface cannot be found, or if they are switched off.
+   *
+   * @return always the same
+   */
+  public static boolean isAvailable() {
+    return Registered.REASON == null;
+  }
+
+  /**
+   * Says whether the operators are there, and why not.
+   *
+   * @return one line
+   */
+  public static String description() {
+    return isAvailable() ? "on" : "off (" + Registered.REASON + ")";
+  }
+
+  /**
+   * Transforms the weights of a convolution.
+   *
+   * @param weight float32 [O, I, 3, 3] on the CPU
+   * @return float32 [n], owned by the caller's scope
+   */
+  public static Tensor pack(Tensor weight) {
+    Kernels kernels = Kernels.cpu();
+    try (NativeScope scope = NativeScope.open();
+        LongPointer size = new LongPointer(1)) {
+      kernels.check(
+          CpuBinding.scorecam_winograd_weight_size(weight.size(1), weight.size(0), size));
+      Tensor packed = torch.empty(size.get());
+      TensorView view = kernels.viewOf(weight, "weights");
+      kernels.check(CpuBinding.scorecam_winograd_pack(view, packed.data_ptr_float()));
+      return scope.keep(packed);
+    }
+  }
+
+  /** Registered once, when first asked for. */
+  private static final class Registered {
+    static final String REASON = register();
+
+    private static String register() {
+      String setting = System.getProperty(SETTING, "on");
+      if (setting.equals("off")) {
+        return "-D" + SETTING + "=off";
+      }
+      if (!setting.equals("on")) {
+        throw new IllegalArgumentException(
+            "-D%s is on or off, not '%s'".formatted(SETTING, setting));
+      }
+      try {
+        Kernels kernels = Kernels.cpu();
+        Path binding = Path.of(Loader.load(torch.class));
+        Path library = binding.resolveSibling(System.mapLibraryName("torch_cpu"));
+        kernels.check(CpuBinding.scorecam_register_operators(library.toString()));
+        return null;
+      } catch (NativeLibraryException e) {
+        LOG.log(System.Logger.Level.DEBUG, "no Winograd convolutions", e);
+        return e.getMessage();
+      }
+    }
+  }
+}

@@ -1,0 +1,183 @@
+package org.scorecam.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.LongVector;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Value;
+import org.scorecam.model.PackedConvolution.Activation;
+
+/**
+ * Rewrites a frozen network so that each convolution runs on packed weights, and takes the sum and
+ * the activation that follow it with it, which saves passes over memory:
+ *
+ * <pre>
+ * conv2d → add_ → relu_     becomes one operator
+ * </pre>
+ *
+ * <p>Only what is certain to be the sole use of a convolution's output is taken. Whether the
+ * network computes the same is for a probe to see: an alias can write to a tensor unnoticed.
+ */
+final class ConvolutionFusion {
+  /** The convolution, then what is done with its output, up to the value that takes its place. */
+  private final List<JitNode> chain = new ArrayList<>();
+
+  private final Value input;
+  private Value residual;
+  private Activation activation = Activation.NONE;
+
+  private ConvolutionFusion(JitNode convolution) {
+    this.input = convolution.input(0);
+    chain.add(convolution);
+  }
+
+  /**
+   * Rewrites {@code forward} in place; it must not have run yet. Needs an open scope.
+   *
+   * @param frozen a network whose weights are constants, on the CPU
+   * @return how many convolutions were packed
+   */
+  static int in(JitModule frozen) {
+    int packed = 0;
+    List<JitNode> convolutions =
+        GraphNodes.deepOf(frozen.get_method("forward").graph().block()).stream()
+            .filter(node -> GraphNodes.kindOf(node).matches("aten::(conv2d|_convolution)"))
+            .toList();
+    for (JitNode node : convolutions) {
+      Optional<PackedConvolution> convolution = read(node);
+      if (convolution.isPresent()) {
+        ConvolutionFusion fusion = new ConvolutionFusion(node);
+        fusion.follow();
+        fusion.replaceBy(convolution.get());
+        packed++;
+      }
+    }
+    return packed;
+  }
+
+  /** The convolution of a node, if it is one that packing knows. */
+  private static Optional<PackedConvolution> read(JitNode node) {
+    boolean traced = GraphNodes.kindOf(node).equals("aten::_convolution");
+    Optional<Tensor> weight =
+        GraphNodes.constantOf(node.input(1)).filter(IValue::isTensor).map(IValue::toTensor);
+    Optional<IValue> bias = GraphNodes.constantOf(node.input(2));
+    Optional<long[]> stride = longsOf(node.input(3));
+    Optional<long[]> padding = longsOf(node.input(4));
+    Optional<long[]> dilation = longsOf(node.input(5));
+    Optional<IValue> groups = GraphNodes.constantOf(node.input(traced ? 8 : 6));
+    if (weight.isEmpty()
+        || weight.get().dim() != 4
+        || bias.isEmpty()
+        || stride.isEmpty()
+        || padding.isEmpty()
+        || dilation.isEmpty()
+        || groups.isEmpty()) {
+      return Optional.empty();
+    }
+    if (traced && !GraphNodes.constantOf(node.input(6)).map(v -> !v.toBool()).orElse(false)) {
+      return Optional.empty(); // A transposed one.
+    }
+    return Optional.of(
+        new PackedConvolution(
+            weight.get(),
+            bias.get().isNone() ? new Tensor() : new Tensor(bias.get().toTensor()),
+            new ConvolutionGeometry(
+                stride.get(), padding.get(), dilation.get(), groups.get().toInt())));
+  }
+
+  private static Optional<long[]> longsOf(Value value) {
+    return GraphNodes.constantOf(value)
+        .filter(IValue::isIntList)
+        .map(IValue::toIntVector)
+        .map(LongVector::get)
+        .filter(longs -> longs.length == 2);
+  }
+
+  /** Extends the chain by a sum and an activation, where they follow. */
+  private void follow() {
+    next().filter(this::isSum).ifPresent(this::takeSum);
+    next()
+        .ifPresent(
+            node -> {
+              Activation found = activationOf(node);
+              if (found == Activation.RELU || (found != Activation.NONE && residual == null)) {
+                chain.add(node);
+                activation = found;
+              }
+            });
+  }
+
+  private JitNode last() {
+    return chain.get(chain.size() - 1);
+  }
+
+  /** What alone uses the output so far, unless the input is overwritten before. */
+  private Optional<JitNode> next() {
+    return GraphNodes.onlyUserOf(last().output()).filter(user -> !overwritesInput(user));
+  }
+
+  /** Whether anything from the convolution up to a node works in place on the input. */
+  private boolean overwritesInput(JitNode user) {
+    for (JitNode node = chain.get(0).next(); !node.equals(user); node = node.next()) {
+      if (GraphNodes.kindOf(node).endsWith("_") && node.input(0).equals(input)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean isSum(JitNode node) {
+    String kind = GraphNodes.kindOf(node);
+    boolean sum = kind.equals("aten::add") || kind.equals("aten::add_");
+    if (!sum || !GraphNodes.constantOf(node.input(2)).filter(v -> isOne(v)).isPresent()) {
+      return false;
+    }
+    Value other = otherThan(last().output(), node);
+    boolean inPlaceOnOther = kind.equals("aten::add_") && node.input(0).equals(other);
+    boolean tensor = other.type().get().str().getString().equals("Tensor");
+    return tensor && !inPlaceOnOther && !other.equals(last().output());
+  }
+
+  private static boolean isOne(IValue value) {
+    return value.isInt() && value.toInt() == 1;
+  }
+
+  private void takeSum(JitNode sum) {
+    residual = otherThan(last().output(), sum);
+    chain.add(sum);
+  }
+
+  private static Value otherThan(Value output, JitNode sum) {
+    return sum.input(0).equals(output) ? sum.input(1) : sum.input(0);
+  }
+
+  private static Activation activationOf(JitNode node) {
+    return switch (GraphNodes.kindOf(node)) {
+      case "aten::relu", "aten::relu_" -> Activation.RELU;
+      case "aten::relu6", "aten::relu6_" -> Activation.RELU6;
+      case "aten::hardtanh", "aten::hardtanh_" ->
+          isNumber(node.input(1), 0) && isNumber(node.input(2), 6)
+              ? Activation.RELU6
+              : Activation.NONE;
+      default -> Activation.NONE;
+    };
+  }
+
+  private static boolean isNumber(Value value, double number) {
+    return GraphNodes.constantOf(value)
+        .filter(v -> v.isDouble() ? v.toDouble() == number : v.isInt() && v.toInt() == number)
+        .isPresent();
+  }
+
+  private void replaceBy(PackedConvolution convolution) {
+    Value result = convolution.insertBefore(last(), input, residual, activation);
+    last().output().replaceAllUsesWith(result);
+    for (int i = chain.size() - 1; i >= 0; i--) {
+      chain.get(i).destroy();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package org.scorecam.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.Block;
+import org.bytedeco.pytorch.BlockArrayRef;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueOptional;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Use;
+import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.graph_node_list;
+import org.bytedeco.pytorch.graph_node_list_iterator;
+
+/** Reading the graph of a TorchScript program. */
+final class GraphNodes {
+  private GraphNodes() {}
+
+  /** The nodes of a block in the order of the program, without those of the blocks in them. */
+  static List<JitNode> of(Block block) {
+    List<JitNode> nodes = new ArrayList<>();
+    graph_node_list list = block.nodes();
+    JitNode end = block.return_node();
+    for (graph_node_list_iterator it = list.begin(); !it.access().equals(end); it.increment()) {
+      nodes.add(it.access());
+    }
+    return nodes;
+  }
+
+  /** All nodes, those of conditions and loops included. */
+  static List<JitNode> deepOf(Block block) {
+    List<JitNode> all = new ArrayList<>();
+    for (JitNode node : of(block)) {
+      all.add(node);
+      BlockArrayRef blocks = node.blocks();
+      for (long i = 0; i < blocks.size(); i++) {
+        all.addAll(deepOf(blocks.get(i)));
+      }
+    }
+    return all;
+  }
+
+  /** The operator of a node, such as {@code aten::conv2d}. */
+  static String kindOf(JitNode node) {
+    return node.kind().toQualString().getString();
+  }
+
+  /** What uses a value, if exactly one node does, and at one place, in the value's own block. */
+  static Optional<JitNode> onlyUserOf(Value value) {
+    Use uses = value.uses();
+    if (uses.limit() - uses.position() != 1) {
+      return Optional.empty();
+    }
+    JitNode user = uses.user();
+    return user.owningBlock().equals(value.node().owningBlock())
+        ? Optional.of(user)
+        : Optional.empty();
+  }
+
+  /** The value of a constant. */
+  static Optional<IValue> constantOf(Value value) {
+    IValueOptional constant = torch.toIValue(value);
+    return constant.has_value() ? Optional.of(constant.get()) : Optional.empty();
+  }
+}

@@ -1,0 +1,187 @@
+package org.scorecam.model;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.BatchNorm2dImpl;
+import org.bytedeco.pytorch.Conv2dImpl;
+import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.nn.Interceptor;
+import org.scorecam.nn.Network;
+import org.scorecam.nn.Submodule;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * A network's modules as a scorer wants them: each convolution with the batch norm and, where
+ * weights are packed, the ReLU that follow it; and all in the scorer's precision.
+ *
+ * <p>The network itself is not changed: others stand in for its modules while the scorer runs.
+ */
+final class ModuleFolding implements AutoCloseable {
+  private static final double TOLERANCE = 1e-4;
+  private static final double REDUCED_TOLERANCE = 0.1;
+
+  private final Map<Submodule, StandIn> standIns = new HashMap<>();
+
+  /** Batch norms that are part of a convolution. */
+  private final Set<Submodule> foldedAway = new HashSet<>();
+
+  /** Convolutions whose output is rectified already. */
+  private final Set<Submodule> rectified = new HashSet<>();
+
+  private ModuleFolding() {}
+
+  /**
+   * Sees in one pass what follows what, and folds. Where a second pass gives another output, as it
+   * does if something else reads a convolution's output, nothing is folded.
+   *
+   * @param sample an input [1, C, H, W]
+   */
+  static ModuleFolding of(Network network, Tensor sample, NetworkScorer.Kind kind) {
+    try (NativeScope scope = NativeScope.open()) {
+      Sequence sequence = new Sequence();
+      Tensor input = sample.to(ScalarType.Float);
+      Tensor plain = sequence.during(() -> network.call(input));
+      ModuleFolding folding = new ModuleFolding();
+      try {
+        folding.fold(sequence, kind);
+        Tensor folded = folding.forOneRun().during(() -> network.call(sample));
+        boolean reduced = kind.precision().dtype() != ScalarType.Float;
+        Tensor error = folded.to(ScalarType.Float).sub(plain).abs().max();
+        Tensor range = plain.max().sub(plain.min());
+        double tolerance = reduced ? REDUCED_TOLERANCE : TOLERANCE;
+        if (!(error.item_double() <= tolerance * range.item_double())) {
+          folding.close();
+        }
+        return folding;
+      } catch (RuntimeException | Error e) {
+        folding.close();
+        throw e;
+      }
+    }
+  }
+
+  private void fold(Sequence sequence, NetworkScorer.Kind kind) {
+    foldedAway.addAll(sequence.convolutionOf.keySet());
+    Map<Submodule, Submodule> batchNormOf = new HashMap<>();
+    sequence.convolutionOf.forEach((norm, convolution) -> batchNormOf.put(convolution, norm));
+    for (Submodule module : sequence.seen) {
+      Module plain = module.module();
+      Submodule norm = batchNormOf.get(module);
+      boolean rectify = kind.packed() && sequence.rectified.contains(module);
+      if (isConvolution(module)) {
+        standIns.put(
+            module,
+            FoldedConvolution.of(
+                plain.asConv2d(),
+                norm == null ? null : norm.module().asBatchNorm2d(),
+                rectify,
+                kind));
+        if (rectify) {
+          rectified.add(module);
+        }
+      } else if (kind.precision().dtype() != ScalarType.Float) {
+        if (isBatchNorm(module) && !foldedAway.contains(module)) {
+          standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
+        } else if (isLinear(module)) {
+          standIns.put(module, ReducedModule.of(plain.asLinear(), kind.precision().dtype()));
+        }
+      }
+    }
+  }
+
+  /** What calls the stand-ins; for one run by one thread. */
+  Interceptor forOneRun() {
+    return new Interceptor() {
+      private Tensor rectifiedOutput;
+
+      @Override
+      public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
+        StandIn standIn = standIns.get(module);
+        if (standIn != null) {
+          Tensor output = standIn.forward(input);
+          rectifiedOutput = rectified.contains(module) ? output : null;
+          return output;
+        }
+        boolean done = foldedAway.contains(module) || (input == rectifiedOutput && isRelu(module));
+        return done ? input : forward.apply(input);
+      }
+    };
+  }
+
+  /**
+   * Notes each batch norm and ReLU whose input is the very tensor that a convolution just put out.
+   */
+  private static final class Sequence implements Interceptor {
+    final Set<Submodule> seen = new HashSet<>();
+    final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
+    final Set<Submodule> rectified = new HashSet<>();
+
+    /** By identity: the very object that one module returned and the next was given. */
+    private final IdentityHashMap<Tensor, Submodule> producers = new IdentityHashMap<>();
+
+    private final Map<Submodule, Integer> calls = new HashMap<>();
+
+    @Override
+    public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
+      seen.add(module);
+      Submodule producer = producers.get(input);
+      Tensor output = forward.apply(input);
+      boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
+      if (isConvolution(module)) {
+        producers.put(output, module);
+      }
+      if (isRelu(module)) {
+        if (producer != null && calls.get(producer) == 1) {
+          rectified.add(producer);
+        }
+      } else if (producer != null
+          && isBatchNorm(module)
+          && onlyCall
+          && calls.get(producer) == 1
+          && !convolutionOf.containsValue(producer)) {
+        convolutionOf.put(module, producer);
+        producers.put(output, producer);
+      } else {
+        convolutionOf.remove(module);
+        convolutionOf.values().removeIf(module::equals);
+        rectified.remove(module);
+      }
+      return output;
+    }
+  }
+
+  private static boolean isConvolution(Submodule module) {
+    Conv2dImpl convolution = module.module().asConv2d();
+    return convolution != null && !convolution.isNull() && FoldedConvolution.fits(convolution);
+  }
+
+  private static boolean isBatchNorm(Submodule module) {
+    BatchNorm2dImpl batchNorm = module.module().asBatchNorm2d();
+    return batchNorm != null && !batchNorm.isNull();
+  }
+
+  private static boolean isLinear(Submodule module) {
+    LinearImpl linear = module.module().asLinear();
+    return linear != null && !linear.isNull();
+  }
+
+  private static boolean isRelu(Submodule module) {
+    Module relu = module.module().asReLU();
+    return relu != null && !relu.isNull();
+  }
+
+  @Override
+  public void close() {
+    standIns.values().forEach(StandIn::close);
+    standIns.clear();
+    foldedAway.clear();
+    rectified.clear();
+  }
+}

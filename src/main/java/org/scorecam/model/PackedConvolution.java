@@ -1,0 +1,137 @@
+package org.scorecam.model;
+
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.kernel.Winograd;
+
+/**
+ * A convolution whose weights are laid out in advance for the code that runs it, on the CPU: our
+ * Winograd kernel where it is faster, else oneDNN. What follows it may be part of it:
+ *
+ * <p>y = activation(W ∗ x + b + r)
+ *
+ * <p>with a residual r of the shape of y, or none.
+ */
+final class PackedConvolution {
+  /** Below this the transforms cost more than the multiplications that they save. */
+  private static final long WINOGRAD_CHANNELS = 32;
+
+  private final Tensor weight;
+  private final Tensor bias;
+  private final ConvolutionGeometry geometry;
+
+  /** What is done with each element of the sum. */
+  enum Activation {
+    NONE,
+    RELU,
+    /** min(max(y, 0), 6). */
+    RELU6
+  }
+
+  /**
+   * A convolution that is still to be packed.
+   *
+   * @param weight [O, I / groups, kh, kw] on the CPU
+   * @param bias [O]; undefined if there is none
+   */
+  PackedConvolution(Tensor weight, Tensor bias, ConvolutionGeometry geometry) {
+    this.weight = weight;
+    this.bias = bias;
+    this.geometry = geometry;
+  }
+
+  /**
+   * The operator, ready to be called with x, or with x and r; needs an open scope. Owned by the
+   * caller.
+   */
+  OperatorCall operator(boolean residual, Activation activation) {
+    return isForWinograd(activation)
+        ? winograd(residual, activation)
+        : oneDnn(residual, activation);
+  }
+
+  /** As {@link #operator}, in a graph. */
+  Value insertBefore(JitNode place, Value input, Value residual, Activation activation) {
+    try (OperatorCall call = operator(residual != null, activation)) {
+      return residual == null
+          ? call.insertBefore(place, input)
+          : call.insertBefore(place, input, residual);
+    }
+  }
+
+  private boolean isForWinograd(Activation activation) {
+    return weight.scalar_type().intern() == ScalarType.Float
+        && weight.size(2) == 3
+        && weight.size(3) == 3
+        && Math.min(weight.size(0), weight.size(1)) >= WINOGRAD_CHANNELS
+        && geometry.isDense()
+        && geometry.isEvenlyPadded()
+        && geometry.padding()[0] <= 1
+        && activation != Activation.RELU6
+        && Winograd.isAvailable();
+  }
+
+  private OperatorCall winograd(boolean residual, Activation activation) {
+    Tensor packed = Winograd.pack(weight);
+    OperatorCall call =
+        new OperatorCall(residual ? Winograd.RESIDUAL_OPERATOR : Winograd.OPERATOR, "").open();
+    if (residual) {
+      call.open();
+    }
+    return call.with(packed)
+        .with(bias.defined() ? bias.contiguous() : torch.zeros(weight.size(0)))
+        .with(geometry.padding()[0])
+        .with(activation == Activation.RELU);
+  }
+
+  private OperatorCall oneDnn(boolean residual, Activation activation) {
+    Tensor packed;
+    try (OperatorCall reorder = new OperatorCall("mkldnn::_reorder_convolution_weight", "")) {
+      packed =
+          reorder
+              .with(weight.contiguous(MemoryFormat.ChannelsLast))
+              .withList(geometry.padding())
+              .withList(geometry.stride())
+              .withList(geometry.dilation())
+              .with(geometry.groups())
+              .withNone()
+              .call();
+    }
+    OperatorCall call =
+        new OperatorCall("mkldnn::_convolution_pointwise", residual ? "binary" : "").open();
+    if (residual) {
+      call.open();
+    }
+    call.with(packed)
+        .with(bias.defined() ? new IValue(bias) : new IValue())
+        .withList(geometry.padding())
+        .withList(geometry.stride())
+        .withList(geometry.dilation())
+        .with(geometry.groups());
+    if (residual) {
+      return (activation == Activation.NONE
+              ? call.with("add").withNone().withNone()
+              : call.with("add").withNone().with(nameOf(activation)))
+          .withList(boundsOf(activation))
+          .withNone();
+    }
+    return call.with(nameOf(activation)).withList(boundsOf(activation)).withNone();
+  }
+
+  private static String nameOf(Activation activation) {
+    return switch (activation) {
+      case NONE -> "none";
+      case RELU -> "relu";
+      case RELU6 -> "hardtanh";
+    };
+  }
+
+  private static double[] boundsOf(Activation activation) {
+    return activation == Activation.RELU6 ? new double[] {0, 6} : new double[0];
+  }
+}
