@@ -61,8 +61,7 @@ public final class Winograd {
     Kernels kernels = Kernels.cpu();
     try (NativeScope scope = NativeScope.open();
         LongPointer size = new LongPointer(1)) {
-      kernels.check(
-          CpuBinding.scorecam_winograd_weight_size(weight.size(1), weight.size(0), size));
+      kernels.check(CpuBinding.scorecam_winograd_weight_size(weight.size(1), weight.size(0), size));
       Tensor packed = torch.empty(size.get());
       TensorView view = kernels.viewOf(weight, "weights");
       kernels.check(CpuBinding.scorecam_winograd_pack(view, packed.data_ptr_float()));

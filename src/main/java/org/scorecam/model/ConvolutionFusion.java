@@ -3,10 +3,10 @@ package org.scorecam.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
-import org.bytedeco.pytorch.LongVector;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
 import org.scorecam.model.PackedConvolution.Activation;
@@ -65,9 +65,9 @@ final class ConvolutionFusion {
     Optional<Tensor> weight =
         GraphNodes.constantOf(node.input(1)).filter(IValue::isTensor).map(IValue::toTensor);
     Optional<IValue> bias = GraphNodes.constantOf(node.input(2));
-    Optional<long[]> stride = longsOf(node.input(3));
-    Optional<long[]> padding = longsOf(node.input(4));
-    Optional<long[]> dilation = longsOf(node.input(5));
+    Optional<List<Long>> stride = longsOf(node.input(3));
+    Optional<List<Long>> padding = longsOf(node.input(4));
+    Optional<List<Long>> dilation = longsOf(node.input(5));
     Optional<IValue> groups = GraphNodes.constantOf(node.input(traced ? 8 : 6));
     if (weight.isEmpty()
         || weight.get().dim() != 4
@@ -89,12 +89,12 @@ final class ConvolutionFusion {
                 stride.get(), padding.get(), dilation.get(), groups.get().toInt())));
   }
 
-  private static Optional<long[]> longsOf(Value value) {
+  private static Optional<List<Long>> longsOf(Value value) {
     return GraphNodes.constantOf(value)
         .filter(IValue::isIntList)
         .map(IValue::toIntVector)
-        .map(LongVector::get)
-        .filter(longs -> longs.length == 2);
+        .map(longs -> LongStream.of(longs.get()).boxed().toList())
+        .filter(longs -> longs.size() == 2);
   }
 
   /** Extends the chain by a sum and an activation, where they follow. */

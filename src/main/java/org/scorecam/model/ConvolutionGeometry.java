@@ -1,9 +1,10 @@
 package org.scorecam.model;
 
-import java.util.Arrays;
+import java.util.List;
 
 /** Where a convolution's filter goes: [vertical, horizontal] each, and the groups of channels. */
-record ConvolutionGeometry(long[] stride, long[] padding, long[] dilation, long groups) {
+record ConvolutionGeometry(
+    List<Long> stride, List<Long> padding, List<Long> dilation, long groups) {
   /** Whether the filter visits every place, close together, and sees every channel. */
   boolean isDense() {
     return isAll(stride, 1) && isAll(dilation, 1) && groups == 1;
@@ -11,10 +12,10 @@ record ConvolutionGeometry(long[] stride, long[] padding, long[] dilation, long 
 
   /** Whether as much is added on all sides. */
   boolean isEvenlyPadded() {
-    return isAll(padding, padding[0]);
+    return isAll(padding, padding.get(0));
   }
 
-  private static boolean isAll(long[] values, long value) {
-    return Arrays.stream(values).allMatch(each -> each == value);
+  private static boolean isAll(List<Long> values, long value) {
+    return values.stream().allMatch(each -> each == value);
   }
 }

@@ -41,13 +41,13 @@ final class FastestScorer {
    * @throws InputException if the network cannot run inputs of this size
    */
   static NetworkScorer of(
-      List<Supplier<? extends NetworkScorer>> candidates, long[] inputShape, Device device) {
+      List<Supplier<NetworkScorer>> candidates, long[] inputShape, Device device) {
     NetworkScorer best = candidates.get(0).get();
     try (NativeScope scope = NativeScope.open()) {
       Tensor sample = sample(inputShape, device);
       Trial plain = tryOut(best, sample);
       long fastest = plain.nanoseconds;
-      for (Supplier<? extends NetworkScorer> candidate : candidates.subList(1, candidates.size())) {
+      for (Supplier<NetworkScorer> candidate : candidates.subList(1, candidates.size())) {
         NetworkScorer other = null;
         try {
           other = candidate.get();

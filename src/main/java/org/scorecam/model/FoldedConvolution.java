@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.List;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.BatchNorm2dImpl;
 import org.bytedeco.pytorch.Conv2dImpl;
@@ -85,8 +86,8 @@ final class FoldedConvolution implements StandIn {
         options.groups().get());
   }
 
-  private static long[] pair(LongPointer values) {
-    return new long[] {values.get(0), values.get(1)};
+  private static List<Long> pair(LongPointer values) {
+    return List.of(values.get(0), values.get(1));
   }
 
   /** W′ ∗ input + b′, rectified or not. */

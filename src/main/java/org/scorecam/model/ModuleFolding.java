@@ -109,7 +109,8 @@ final class ModuleFolding implements AutoCloseable {
           rectifiedOutput = rectified.contains(module) ? output : null;
           return output;
         }
-        boolean done = foldedAway.contains(module) || (input == rectifiedOutput && isRelu(module));
+        boolean done =
+            foldedAway.contains(module) || (input.equals(rectifiedOutput) && isRelu(module));
         return done ? input : forward.apply(input);
       }
     };

@@ -73,18 +73,11 @@ final class OperatorCall implements AutoCloseable {
     return with(new IValue());
   }
 
-  OperatorCall withList(long... values) {
+  OperatorCall withList(List<? extends Number> values) {
     GenericList list = emptyList();
-    for (long value : values) {
-      list.push_back(new IValue(value));
-    }
-    return with(new IValue(list));
-  }
-
-  OperatorCall withList(double... values) {
-    GenericList list = emptyList();
-    for (double value : values) {
-      list.push_back(new IValue(value));
+    for (Number value : values) {
+      list.push_back(
+          value instanceof Long ? new IValue(value.longValue()) : new IValue(value.doubleValue()));
     }
     return with(new IValue(list));
   }

@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
@@ -71,7 +72,7 @@ final class PackedConvolution {
         && Math.min(weight.size(0), weight.size(1)) >= WINOGRAD_CHANNELS
         && geometry.isDense()
         && geometry.isEvenlyPadded()
-        && geometry.padding()[0] <= 1
+        && geometry.padding().get(0) <= 1
         && activation != Activation.RELU6
         && Winograd.isAvailable();
   }
@@ -85,7 +86,7 @@ final class PackedConvolution {
     }
     return call.with(packed)
         .with(bias.defined() ? bias.contiguous() : torch.zeros(weight.size(0)))
-        .with(geometry.padding()[0])
+        .with(geometry.padding().get(0))
         .with(activation == Activation.RELU);
   }
 
@@ -131,7 +132,7 @@ final class PackedConvolution {
     };
   }
 
-  private static double[] boundsOf(Activation activation) {
-    return activation == Activation.RELU6 ? new double[] {0, 6} : new double[0];
+  private static List<Double> boundsOf(Activation activation) {
+    return activation == Activation.RELU6 ? List.of(0.0, 6.0) : List.of();
   }
 }
