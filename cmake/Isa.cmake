@@ -1,4 +1,4 @@
-# Which files of row kernels this architecture has, and what each is compiled with.
+# Which files of kernels this architecture has, and what each is compiled with.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(SCORECAM_ISA_NAMES baseline avx2 avx512 avx512bf16)
   set(SCORECAM_FLAGS_baseline "")
@@ -14,12 +14,11 @@ else()
   set(SCORECAM_FLAGS_baseline "")
 endif()
 
-# Adds the row kernels of every instruction set to a target.
-function(scorecam_add_row_kernels target directory)
+# Adds the kernels of every instruction set to a target.
+function(scorecam_add_kernels target directory)
   foreach(isa IN LISTS SCORECAM_ISA_NAMES)
-    set(file ${directory}/row_kernels_${isa}.cpp)
+    set(file ${directory}/kernels_${isa}.cpp)
     target_sources(${target} PRIVATE ${file})
-    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${SCORECAM_FLAGS_${isa}}"
-      OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/row_kernels.inl)
+    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${SCORECAM_FLAGS_${isa}}")
   endforeach()
 endfunction()

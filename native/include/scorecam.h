@@ -174,6 +174,49 @@ SCORECAM_API scorecam_status scorecam_combine(const scorecam_tensor *activations
                                               const scorecam_tensor *out, scorecam_range *range);
 
 /*
+ * A convolution with weights of 3 x 3 and a stride of 1, and what follows it in a network:
+ *
+ *     out[n, y, x, o] = sum over i, r, s of weight[o, i, r, s] * input[n, y + r - padding, x + s - padding, i]
+ *     output          = relu(out + bias + residual)       what is not given is left out
+ *
+ * where the input is 0 outside of the image. Tensors are dense float32, channels last: input [N, H, W, I], output and
+ * residual [N, H + 2 * padding - 2, W + 2 * padding - 2, O].
+ *
+ * Computed by Winograd's minimal filtering F(4x4, 3x3), with 4 times fewer multiplications than the definition and
+ * somewhat more rounding: the mean error is less than twice that of the definition summed up in float32 (relative to
+ * the root of the mean square of outputs, 7e-7 with 64 and 2e-6 with 512 normally distributed inputs). An infinity or
+ * a NaN makes NaNs of up to 4 x 4 tiles of outputs around it.
+ */
+typedef struct scorecam_convolution {
+  int64_t images;  /* N; with 0 nothing happens */
+  int64_t height;  /* H >= 1 */
+  int64_t width;   /* W >= 1 */
+  int64_t inputs;  /* I >= 1; fastest in multiples of 16 */
+  int64_t outputs; /* O >= 1; fastest in multiples of 32 */
+  int32_t padding; /* 0, 1 or 2 */
+  int32_t relu;    /* 1: negative outputs become 0; 0: they do not */
+  const float *input;
+  const float *weight;   /* from scorecam_winograd_pack */
+  const float *bias;     /* [O] or null */
+  const float *residual; /* null, or what is added; may be output itself, but overlap it in no other way */
+  float *output;
+} scorecam_convolution;
+
+/* How many floats scorecam_winograd_pack writes: about 4 times as many as the weight has. */
+SCORECAM_API scorecam_status scorecam_winograd_weight_size(int64_t inputs, int64_t outputs, int64_t *floats);
+
+/*
+ * Transforms weights for scorecam_winograd_convolution, once for any number of convolutions.
+ *
+ *   weight       [O, I, 3, 3], any dtype and strides
+ *   packed       written; fastest if aligned to 64 bytes. The same for all instruction sets, but for this version
+ *                of the library only
+ */
+SCORECAM_API scorecam_status scorecam_winograd_pack(const scorecam_tensor *weight, float *packed);
+
+SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convolution);
+
+/*
  * Settings of glibc's malloc, for the whole process, in bytes; 0 leaves a setting alone. A network run on
  * chunk after chunk frees and takes the same large blocks; with glibc's own settings each goes back to the
  * system and is faulted in page by page again. SCORECAM_STATUS_NOT_APPLICABLE where malloc is not glibc's.

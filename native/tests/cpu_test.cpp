@@ -9,31 +9,15 @@
 
 #include "arrays.h"
 #include "check.h"
+#include "variants.h"
 
 using namespace arrays;
+using variants::ok;
+using variants::use;
 
 namespace {
 
 constexpr float kTolerance = 2e-6f;  // of the range
-
-bool ok(scorecam_status status) {
-  return CHECK(status == SCORECAM_STATUS_OK, "%s: %s", scorecam_status_name(status), scorecam_last_message());
-}
-
-std::vector<std::string> variants() {
-  std::vector<std::string> names;
-  for (const char *name : {"baseline", "avx2", "avx512", "avx512bf16", "neon"}) {
-    const bool known = scorecam_set_max_isa(name) == SCORECAM_STATUS_OK;
-    if (known && std::strcmp(scorecam_active_isa(), name) == 0)
-      names.push_back(name);
-    else
-      std::printf("%s: %s\n", name, known ? "not on this machine" : "not of this architecture");
-  }
-  CHECK(!names.empty(), "no instruction set but the oracle's");
-  return names;
-}
-
-void use(const std::string &isa) { ok(scorecam_set_max_isa(isa.c_str())); }
 
 struct Shape {
   int64_t h, w, height, width, channels;
@@ -91,7 +75,7 @@ float finite_range(const std::vector<float> &values) {
 }
 
 void masked_batch() {
-  const std::vector<std::string> isas = variants();
+  const std::vector<std::string> isas = variants::all();
   std::mt19937 random(7);
   std::size_t turn = 0;
   for (const Shape &shape : shapes())
@@ -179,7 +163,7 @@ void masked_batch() {
 }
 
 void channel_range() {
-  const std::vector<std::string> isas = variants();
+  const std::vector<std::string> isas = variants::all();
   std::mt19937 random(8);
   std::size_t turn = 0;
   for (const Shape &shape : shapes())
@@ -228,7 +212,7 @@ void channel_range() {
 }
 
 void combine() {
-  const std::vector<std::string> isas = variants();
+  const std::vector<std::string> isas = variants::all();
   std::mt19937 random(9);
   std::uniform_real_distribution<float> uniform(-1, 1);
   std::size_t turn = 0;
@@ -302,7 +286,7 @@ void by_hand() {
       // -9/256; at t = 0.75 they are reversed. Taps clamped to the two values leave the sums below.
       {SCORECAM_UPSAMPLING_BICUBIC, {-27 / 256.0f, 58 / 256.0f, 198 / 256.0f, 283 / 256.0f}},
   };
-  std::vector<std::string> isas = variants();
+  std::vector<std::string> isas = variants::all();
   isas.push_back("scalar");
   for (const std::string &isa : isas) {
     use(isa);

@@ -4,9 +4,13 @@
 #include <string>
 
 #include "common/failure.h"
+#include "cpu/winograd.h"
 
 namespace scorecam {
 namespace {
+
+// So that byte offsets, and sums of a few, fit.
+constexpr int64_t kMostFloats = INT64_MAX / 64;
 
 std::string shape(const scorecam_tensor &tensor) {
   std::string text = "[";
@@ -174,6 +178,72 @@ CombineRequest check_combine(const scorecam_tensor *activations, const float *we
   if (out->sizes[0] < 1 || out->sizes[1] < 1)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out has shape %s", shape(*out).c_str());
   return {*activations, weights, upsampling, options, epsilon, *out, range};
+}
+
+int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs) {
+  if (inputs < 1 || outputs < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the convolution has %" PRId64 " inputs and %" PRId64 " outputs", inputs,
+         outputs);
+  int64_t floats;
+  constexpr int64_t most = int64_t{1} << 40;
+  if (inputs > most || outputs > most ||
+      __builtin_mul_overflow(winograd::panel_floats(inputs), winograd::panels(outputs), &floats) ||
+      floats > kMostFloats)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weights of %" PRId64 " inputs and %" PRId64
+         " outputs exceed the address space", inputs, outputs);
+  return floats;
+}
+
+WinogradPackRequest check_winograd_pack(const scorecam_tensor *weight, float *packed) {
+  check_tensor(weight, "weight", 4);
+  if (weight->sizes[2] != 3 || weight->sizes[3] != 3)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weight has shape %s, not [O, I, 3, 3]", shape(*weight).c_str());
+  check_winograd_weight_size(weight->sizes[1], weight->sizes[0]);
+  check_not_null(packed, "packed");
+  return {*weight, packed};
+}
+
+ConvolutionRequest check_convolution(const scorecam_convolution *convolution) {
+  check_not_null(convolution, "convolution");
+  const scorecam_convolution &c = *convolution;
+  if (c.images < 0 || c.height < 0 || c.width < 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " images of %" PRId64 " x %" PRId64, c.images, c.height,
+         c.width);
+  if (!(c.padding >= 0 && c.padding <= 2))
+    fail(SCORECAM_STATUS_UNSUPPORTED, "padding is %" PRId32 ", not 0, 1 or 2", c.padding);
+  if (c.relu != 0 && c.relu != 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "relu is %" PRId32 ", not 0 or 1", c.relu);
+  check_winograd_weight_size(c.inputs, c.outputs);
+  // Whatever is rounded up, sizes with a margin fit as well.
+  int64_t pixels, input, output;
+  if (c.images > kMostFloats || c.height > kMostFloats || c.width > kMostFloats ||
+      __builtin_mul_overflow(c.height + 8, c.width + 8, &pixels) ||
+      __builtin_mul_overflow(pixels, c.images + 16, &pixels) || __builtin_mul_overflow(pixels, c.inputs, &input) ||
+      __builtin_mul_overflow(pixels, c.outputs, &output) || input > kMostFloats || output > kMostFloats)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
+         " inputs and %" PRId64 " outputs exceed the address space", c.images, c.height, c.width, c.inputs, c.outputs);
+  ConvolutionRequest request{};
+  request.images = c.images;
+  request.height = c.height;
+  request.width = c.width;
+  request.inputs = c.inputs;
+  request.outputs = c.outputs;
+  request.padding = c.padding;
+  request.out_height = c.height + 2 * c.padding - 2;
+  request.out_width = c.width + 2 * c.padding - 2;
+  request.relu = c.relu == 1;
+  request.input = c.input;
+  request.weight = c.weight;
+  request.bias = c.bias;
+  request.residual = c.residual;
+  request.output = c.output;
+  if (request.images == 0) return request;
+  if (c.height < 1 || c.width < 1 || request.out_height < 1 || request.out_width < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "images of %" PRId64 " x %" PRId64 " with padding %" PRId32
+         " have no outputs", c.height, c.width, c.padding);
+  check_not_null(c.input, "input");
+  check_not_null(c.weight, "weight");
+  check_not_null(c.output, "output");
+  return request;
 }
 
 }  // namespace scorecam

@@ -39,6 +39,24 @@ struct CombineRequest {
   scorecam_range *range;  // or null
 };
 
+struct WinogradPackRequest {
+  scorecam_tensor weight;  // [O, I, 3, 3]
+  float *packed;
+};
+
+struct ConvolutionRequest {
+  int64_t images, height, width;  // N, H, W
+  int64_t inputs, outputs;        // I, O
+  int64_t padding;
+  int64_t out_height, out_width;
+  bool relu;
+  const float *input;     // [N, H, W, I]
+  const float *weight;    // packed
+  const float *bias;      // [O] or null
+  const float *residual;  // as output, or null
+  float *output;          // [N, out_height, out_width, O]
+};
+
 // Each throws Failure. The ranges, weights and elements that pointers lead to are not looked at: they may lie on
 // a device.
 RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
@@ -48,6 +66,10 @@ MaskedBatchRequest check_masked_batch(const scorecam_source *sources, int64_t so
                                       const scorecam_masking *masking, const scorecam_tensor *out);
 CombineRequest check_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
                              int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range);
+
+int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs);  // how many floats
+WinogradPackRequest check_winograd_pack(const scorecam_tensor *weight, float *packed);
+ConvolutionRequest check_convolution(const scorecam_convolution *convolution);
 
 inline int64_t element_size(int32_t dtype) { return dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2; }
 

@@ -10,12 +10,12 @@ using namespace scorecam;
 
 namespace {
 
-template <class Request>
-void run(const Request &request, void (*operation)(const Request &, const RowKernels &),
+// `kernels` are the member of Isa that the operation runs on.
+template <class Request, class Kernels>
+void run(const Request &request, const Kernels *Isa::*kernels, void (*operation)(const Request &, const Kernels &),
          void (*definition)(const Request &)) {
-  const Isa &isa = active_isa();
-  if (isa.kernels != nullptr)
-    operation(request, *isa.kernels);
+  if (const Kernels *chosen = active_isa().*kernels)
+    operation(request, *chosen);
   else
     definition(request);
 }
@@ -26,7 +26,7 @@ scorecam_status scorecam_channel_range(const scorecam_tensor *activations, int64
                                        const scorecam_masking *masking, scorecam_range *ranges) {
   return guarded([&] {
     const RangeRequest request = check_channel_range(activations, height, width, masking, ranges);
-    run(request, channel_range, oracle::channel_range);
+    run(request, &Isa::row_kernels, channel_range, oracle::channel_range);
   });
 }
 
@@ -36,7 +36,7 @@ scorecam_status scorecam_masked_batch(const scorecam_source *sources, int64_t so
   return guarded([&] {
     const MaskedBatchRequest request =
         check_masked_batch(sources, source_count, row_sources, row_channels, masking, out);
-    if (request.rows > 0) run(request, masked_batch, oracle::masked_batch);
+    if (request.rows > 0) run(request, &Isa::row_kernels, masked_batch, oracle::masked_batch);
   });
 }
 
@@ -44,7 +44,26 @@ scorecam_status scorecam_combine(const scorecam_tensor *activations, const float
                                  int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range) {
   return guarded([&] {
     const CombineRequest request = check_combine(activations, weights, upsampling, options, epsilon, out, range);
-    run(request, combine, oracle::combine);
+    run(request, &Isa::row_kernels, combine, oracle::combine);
+  });
+}
+
+scorecam_status scorecam_winograd_weight_size(int64_t inputs, int64_t outputs, int64_t *floats) {
+  return guarded([&] {
+    if (floats == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "floats is null");
+    *floats = check_winograd_weight_size(inputs, outputs);
+  });
+}
+
+scorecam_status scorecam_winograd_pack(const scorecam_tensor *weight, float *packed) {
+  return guarded([&] { winograd_pack(check_winograd_pack(weight, packed)); });
+}
+
+scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convolution) {
+  return guarded([&] {
+    const ConvolutionRequest request = check_convolution(convolution);
+    if (request.images > 0)
+      run(request, &Isa::winograd_kernels, winograd_convolution, oracle::winograd_convolution);
   });
 }
 

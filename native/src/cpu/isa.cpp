@@ -30,8 +30,8 @@ bool baseline() { return true; }
 }  // namespace available
 
 // From the slowest to the fastest.
-#define ENTRY(isa) {#isa, available::isa, &isa::kernels},
-const Isa kIsas[] = {{"scalar", available::scalar, nullptr}, SCORECAM_ISAS(ENTRY)};
+#define ENTRY(isa) {#isa, available::isa, &isa::row_kernels, &isa::winograd_kernels},
+const Isa kIsas[] = {{"scalar", available::scalar, nullptr, nullptr}, SCORECAM_ISAS(ENTRY)};
 #undef ENTRY
 
 const Isa *best_up_to(const char *cap, const char *origin) {

@@ -2,13 +2,16 @@
 #pragma once
 
 #include "cpu/row_kernels.h"
+#include "cpu/winograd_kernels.h"
 
 namespace scorecam {
 
 struct Isa {
   const char *name;
   bool (*available)();
-  const RowKernels *kernels;  // null for the scalar oracle
+  // Null for the scalar oracle.
+  const RowKernels *row_kernels;
+  const WinogradKernels *winograd_kernels;
 };
 
 // The best that the machine has and the cap allows; throws Failure if SCORECAM_MAX_ISA is unknown.

@@ -3,18 +3,22 @@
 
 #include "common/request.h"
 #include "cpu/row_kernels.h"
+#include "cpu/winograd_kernels.h"
 
 namespace scorecam {
 
 void channel_range(const RangeRequest &request, const RowKernels &kernels);
 void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels);
 void combine(const CombineRequest &request, const RowKernels &kernels);
+void winograd_pack(const WinogradPackRequest &request);
+void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels);
 
 // The plain definitions: one pixel at a time, nothing shared between pixels, no threads.
 namespace oracle {
 void channel_range(const RangeRequest &request);
 void masked_batch(const MaskedBatchRequest &request);
 void combine(const CombineRequest &request);
+void winograd_convolution(const ConvolutionRequest &request);
 }  // namespace oracle
 
 }  // namespace scorecam

@@ -1,10 +1,12 @@
 // The inner loops: kernels over one row of pixels, compiled once per instruction set.
 //
 // To add a kernel, add its line here and its body to row_kernels.inl; declaration, dispatch slot and initialiser
-// follow from the line. To add an instruction set, add its line and a file like row_kernels_avx2.cpp.
+// follow from the line. To add an instruction set, add its line to isas.h and a file like kernels_avx2.cpp.
 #pragma once
 
 #include <cstdint>
+
+#include "cpu/isas.h"
 
 namespace scorecam {
 
@@ -35,14 +37,6 @@ inline int64_t padded(int64_t size) { return (size + kRowPad - 1) / kRowPad * kR
   KERNEL(multiply_bfloat16, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out)) \
   KERNEL(multiply_float16, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out))
 
-#if defined(__x86_64__)
-#define SCORECAM_ISAS(ISA) ISA(baseline) ISA(avx2) ISA(avx512) ISA(avx512bf16)
-#elif defined(__aarch64__)
-#define SCORECAM_ISAS(ISA) ISA(neon)
-#else
-#define SCORECAM_ISAS(ISA) ISA(baseline)
-#endif
-
 struct RowKernels {
 #define SLOT(name, parameters) void(*name) parameters;
   SCORECAM_ROW_KERNELS(SLOT)
@@ -53,7 +47,7 @@ struct RowKernels {
 #define DECLARE_ISA(isa)          \
   namespace isa {                 \
   SCORECAM_ROW_KERNELS(DECLARE)   \
-  extern const RowKernels kernels; \
+  extern const RowKernels row_kernels; \
   }
 SCORECAM_ISAS(DECLARE_ISA)
 #undef DECLARE_ISA

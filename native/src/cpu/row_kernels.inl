@@ -1,9 +1,4 @@
-// The bodies of the row kernels, written once over vectors of SCORECAM_LANES floats (GCC's and Clang's vector
-// extensions) and included by one file per instruction set, which defines
-//   SCORECAM_ISA     the name of the instruction set, a namespace
-//   SCORECAM_LANES   floats per vector register
-// Apart from the kernels themselves everything here has internal linkage: the linker must not take an inline
-// function compiled for AVX-512 as the program's one copy.
+// The bodies of the row kernels, written once over vectors of floats and included by one file per instruction set.
 
 #include <cstdint>
 #include <cstring>
@@ -11,6 +6,7 @@
 
 #include "common/half.h"
 #include "cpu/row_kernels.h"
+#include "cpu/vectors.inl"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -22,21 +18,17 @@ namespace scorecam {
 namespace SCORECAM_ISA {
 namespace {
 
-constexpr int kLanes = SCORECAM_LANES;
 static_assert(kRowPad % kLanes == 0, "scratch rows hold whole vectors");
 
-typedef float Floats __attribute__((vector_size(kLanes * 4)));
 typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
 typedef int32_t Indices __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kLanes * 2)));
 typedef uint16_t HalfPairs __attribute__((vector_size(kLanes * 4)));
 // The same where memory is not aligned.
-typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef int32_t LooseIndices __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef uint16_t LooseHalves __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
 typedef uint16_t LooseHalfPairs __attribute__((vector_size(kLanes * 4), aligned(2), may_alias));
 
-inline Floats load(const float *from) { return *reinterpret_cast<const LooseFloats *>(from); }
 inline Indices load(const int32_t *from) { return *reinterpret_cast<const LooseIndices *>(from); }
 
 // Each type stores one vector of floats, or two next to each other, which is cheaper for the half types: narrowing
@@ -297,7 +289,7 @@ void multiply_float16(const float *mask, const float *image, int64_t channels, i
 #undef FOR_TAPS
 
 #define INITIALISE(name, parameters) name,
-const RowKernels kernels = {SCORECAM_ROW_KERNELS(INITIALISE)};
+const RowKernels row_kernels = {SCORECAM_ROW_KERNELS(INITIALISE)};
 #undef INITIALISE
 
 }  // namespace SCORECAM_ISA

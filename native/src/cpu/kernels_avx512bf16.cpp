@@ -3,3 +3,4 @@
 #define SCORECAM_ISA avx512bf16
 #define SCORECAM_LANES 16
 #include "cpu/row_kernels.inl"
+#include "cpu/winograd_kernels.inl"

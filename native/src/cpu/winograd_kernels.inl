@@ -1,0 +1,193 @@
+// The bodies of the Winograd kernels, written once over vectors of floats and included by one file per instruction
+// set.
+
+#include <cstdint>
+#include <cstring>
+
+#include "cpu/vectors.inl"
+#include "cpu/winograd.h"
+#include "cpu/winograd_kernels.h"
+
+// Loops over registers, which must be unrolled to be that.
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 64")
+#endif
+
+namespace scorecam {
+namespace SCORECAM_ISA {
+namespace {
+
+using namespace winograd;
+
+static_assert(kBlock % kLanes == 0 && kPanel % kLanes == 0, "blocks and panels hold whole vectors");
+
+inline void store(float *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
+
+// The first of `count` floats, then zeros.
+inline Floats load_some(const float *from, int64_t count) {
+  if (count >= kLanes) return load(from);
+  Floats value = {};
+  if (count > 0) memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(float));
+  return value;
+}
+
+inline void store_some(float *to, Floats value, int64_t count) {
+  if (count >= kLanes)
+    store(to, value);
+  else if (count > 0)
+    memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+constexpr float kA = kPointA, kB = kPointB, kA2 = kA * kA, kB2 = kB * kB;
+
+// B' d: row p holds the coefficients of the product of x - q over the finite points q other than p, and the last row
+// those of the product over all. Points of opposite signs share their even and odd parts.
+inline void transform_input(const Floats (&d)[kSide], Floats (&out)[kSide]) {
+  const Floats even_a = d[4] - kB2 * d[2], odd_a = d[3] - kB2 * d[1];
+  const Floats even_b = d[4] - kA2 * d[2], odd_b = d[3] - kA2 * d[1];
+  out[0] = (d[4] - (kA2 + kB2) * d[2]) + kA2 * kB2 * d[0];
+  out[1] = even_a + kA * odd_a;
+  out[2] = even_a - kA * odd_a;
+  out[3] = even_b + kB * odd_b;
+  out[4] = even_b - kB * odd_b;
+  out[5] = (d[5] - (kA2 + kB2) * d[3]) + kA2 * kB2 * d[1];
+}
+
+// A' m: row y holds the powers y of the points.
+inline void transform_output(const Floats (&m)[kSide], Floats (&out)[kTile]) {
+  const Floats even_a = m[1] + m[2], odd_a = m[1] - m[2];
+  const Floats even_b = m[3] + m[4], odd_b = m[3] - m[4];
+  out[0] = m[0] + even_a + even_b;
+  out[1] = kA * odd_a + kB * odd_b;
+  out[2] = kA2 * even_a + kB2 * even_b;
+  out[3] = m[5] + kA2 * kA * odd_a + kB2 * kB * odd_b;
+}
+
+// Registers hold kTiles x kColumns sums, kColumns vectors of weights and a value.
+#if defined(__AVX512F__)
+constexpr int kTiles = 14, kColumns = 2;
+#elif defined(__aarch64__)
+constexpr int kTiles = 6, kColumns = 4;
+#else
+constexpr int kTiles = 6, kColumns = 2;
+#endif
+
+template <int Tiles>
+inline void product_of(const float *values, int64_t block_stride, int64_t blocks, const float *matrix,
+                       float *products) {
+  for (int64_t o = 0; o < kPanel; o += kColumns * kLanes) {
+    Floats sums[Tiles][kColumns] = {};
+    const float *weights = matrix + o;
+    for (int64_t b = 0; b < blocks; ++b)
+#pragma GCC unroll 2
+      for (int64_t i = 0; i < kBlock; ++i, weights += kPanel) {
+        const float *value = values + b * block_stride + i;
+        Floats columns[kColumns];
+        UNROLLED
+        for (int c = 0; c < kColumns; ++c) columns[c] = load(weights + c * kLanes);
+        UNROLLED
+        for (int t = 0; t < Tiles; ++t) {
+          UNROLLED
+          for (int c = 0; c < kColumns; ++c) sums[t][c] += value[t * kBlock] * columns[c];
+        }
+      }
+    UNROLLED
+    for (int t = 0; t < Tiles; ++t) {
+      UNROLLED
+      for (int c = 0; c < kColumns; ++c) store(products + t * kTileProducts + o + c * kLanes, sums[t][c]);
+    }
+  }
+}
+
+// As many tiles as there are at run time, up to Tiles.
+template <int Tiles>
+inline void product_up_to(int64_t tiles, const float *values, int64_t block_stride, int64_t blocks,
+                          const float *matrix, float *products) {
+  if constexpr (Tiles > 0) {
+    if (tiles == Tiles)
+      product_of<Tiles>(values, block_stride, blocks, matrix, products);
+    else
+      product_up_to<Tiles - 1>(tiles, values, block_stride, blocks, matrix, products);
+  }
+}
+
+}  // namespace
+
+void winograd_input(const float *const *pixels, int64_t channels, int64_t block_stride, int64_t frequency_stride,
+                    float *out) {
+  for (int64_t channel = 0; channel < padded(channels); channel += kLanes) {
+    const int64_t rest = channels - channel;
+    Floats half[kSide][kSide];  // of columns
+    for (int x = 0; x < kSide; ++x) {
+      Floats column[kSide], transformed[kSide];
+      UNROLLED
+      for (int y = 0; y < kSide; ++y)
+        column[y] = rest >= kLanes ? load(pixels[kSide * y + x] + channel)
+                                   : load_some(pixels[kSide * y + x] + channel, rest);
+      transform_input(column, transformed);
+      UNROLLED
+      for (int y = 0; y < kSide; ++y) half[y][x] = transformed[y];
+    }
+    float *to = out + channel / kBlock * block_stride + channel % kBlock;
+    for (int y = 0; y < kSide; ++y) {
+      Floats transformed[kSide];
+      transform_input(half[y], transformed);
+      UNROLLED
+      for (int x = 0; x < kSide; ++x) store(to + (kSide * y + x) * frequency_stride, transformed[x]);
+    }
+  }
+}
+
+void winograd_product(const float *values, int64_t block_stride, int64_t blocks, const float *matrix, int64_t tiles,
+                      float *products) {
+  // Groups of equal size rather than full ones and a rest, which would leave multipliers idle.
+  const int64_t groups = (tiles + kTiles - 1) / kTiles;
+  for (int64_t group = 0; group < groups; ++group) {
+    const int64_t begin = group * tiles / groups, end = (group + 1) * tiles / groups;
+    product_up_to<kTiles>(end - begin, values + begin * kBlock, block_stride, blocks, matrix,
+                          products + begin * kTileProducts);
+  }
+}
+
+void winograd_output(const float *products, const float *bias, const float *residual, bool relu,
+                     const int64_t *offsets, int64_t channels, float *output) {
+  const float lowest = relu ? 0 : -__builtin_inff();
+  for (int64_t channel = 0; channel < channels; channel += kLanes) {
+    const int64_t rest = channels - channel;
+    Floats half[kTile][kSide];  // of columns
+    for (int x = 0; x < kSide; ++x) {
+      Floats column[kSide], transformed[kTile];
+      UNROLLED
+      for (int y = 0; y < kSide; ++y) column[y] = load(products + (kSide * y + x) * kPanel + channel);
+      transform_output(column, transformed);
+      UNROLLED
+      for (int y = 0; y < kTile; ++y) half[y][x] = transformed[y];
+    }
+    const Floats shift = bias ? load_some(bias + channel, rest) : Floats{};
+    for (int y = 0; y < kTile; ++y) {
+      Floats transformed[kTile];
+      transform_output(half[y], transformed);
+      UNROLLED
+      for (int x = 0; x < kTile; ++x) {
+        const int64_t offset = offsets[kTile * y + x];
+        if (offset < 0) continue;
+        Floats value = transformed[x] + shift;
+        if (residual) value += load_some(residual + offset + channel, rest);
+        // This way round a NaN stays one.
+        value = value < lowest ? Floats{} : value;
+        store_some(output + offset + channel, value, rest);
+      }
+    }
+  }
+}
+
+#undef UNROLLED
+
+#define INITIALISE(name, parameters) name,
+const WinogradKernels winograd_kernels = {SCORECAM_WINOGRAD_KERNELS(INITIALISE)};
+#undef INITIALISE
+
+}  // namespace SCORECAM_ISA
+}  // namespace scorecam
