@@ -217,6 +217,21 @@ SCORECAM_API scorecam_status scorecam_winograd_pack(const scorecam_tensor *weigh
 SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convolution);
 
 /*
+ * Registers the convolution with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
+ * does nothing. Channels-last float32 tensors go in and come out:
+ *
+ *     scorecam::winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
+ *     scorecam::winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
+ *
+ * with a weight from scorecam_winograd_pack and a bias of O floats.
+ *
+ *   libtorch_cpu the path of the library, which this process has loaded; it is found by its stable C interface
+ *
+ * NOT_APPLICABLE if it is not loaded, or has no such interface.
+ */
+SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cpu);
+
+/*
  * Settings of glibc's malloc, for the whole process, in bytes; 0 leaves a setting alone. A network run on
  * chunk after chunk frees and takes the same large blocks; with glibc's own settings each goes back to the
  * system and is faulted in page by page again. SCORECAM_STATUS_NOT_APPLICABLE where malloc is not glibc's.

@@ -5,6 +5,7 @@
 #include "cpu/isa.h"
 #include "cpu/operations.h"
 #include "scorecam.h"
+#include "torch/operators.h"
 
 using namespace scorecam;
 
@@ -65,6 +66,10 @@ scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convol
     if (request.images > 0)
       run(request, &Isa::winograd_kernels, winograd_convolution, oracle::winograd_convolution);
   });
+}
+
+scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
+  return guarded([&] { register_operators(libtorch_cpu); });
 }
 
 scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad) {
