@@ -232,6 +232,13 @@ SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convol
 SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cpu);
 
 /*
+ * Has LibTorch take huge pages for large tensors, on Linux, by a variable of the process's environment; to be called
+ * before it allocates for the first time. A choice that the environment has made already is left.
+ * SCORECAM_STATUS_NOT_APPLICABLE where the system gives none.
+ */
+SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
+
+/*
  * Settings of glibc's malloc, for the whole process, in bytes; 0 leaves a setting alone. A network run on
  * chunk after chunk frees and takes the same large blocks; with glibc's own settings each goes back to the
  * system and is faulted in page by page again. SCORECAM_STATUS_NOT_APPLICABLE where malloc is not glibc's.

@@ -2,6 +2,7 @@
 #include "common/failure.h"
 #include "common/request.h"
 #include "cpu/allocator.h"
+#include "cpu/huge_pages.h"
 #include "cpu/isa.h"
 #include "cpu/operations.h"
 #include "scorecam.h"
@@ -70,6 +71,10 @@ scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convol
 
 scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
   return guarded([&] { register_operators(libtorch_cpu); });
+}
+
+scorecam_status scorecam_use_huge_pages(void) {
+  return guarded([&] { use_huge_pages(); });
 }
 
 scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad) {

@@ -27,4 +27,10 @@ module org.scorecam {
       com.google.gson;
   opens org.scorecam.cli to
       info.picocli;
+
+  uses org.scorecam.runtime.SetUpStep;
+
+  provides org.scorecam.runtime.SetUpStep with
+      org.scorecam.kernel.Allocator,
+      org.scorecam.kernel.HugePages;
 }

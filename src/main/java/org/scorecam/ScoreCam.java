@@ -5,7 +5,6 @@ import java.util.Collections;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.kernel.Allocator;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
@@ -203,7 +202,6 @@ public final class ScoreCam implements AutoCloseable {
         throw new IllegalArgumentException("a target layer is named twice: " + layers);
       }
       layers.forEach(model::requireCapturable);
-      Allocator.tune();
       return new ScoreCam(this);
     }
   }

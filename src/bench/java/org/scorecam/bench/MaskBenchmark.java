@@ -24,7 +24,6 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.scorecam.kernel.Allocator;
 import org.scorecam.mask.ChannelFacts;
 import org.scorecam.mask.KernelMasker;
 import org.scorecam.mask.MaskRule;
@@ -32,6 +31,7 @@ import org.scorecam.mask.Masker;
 import org.scorecam.mask.Masks;
 import org.scorecam.mask.TensorMasker;
 import org.scorecam.mask.Upsampling;
+import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -81,7 +81,7 @@ public class MaskBenchmark {
   /** Makes maps, image and chunk. */
   @Setup(Level.Trial)
   public void setUp() {
-    Allocator.tune();
+    LibTorch.load();
     masker =
         switch (maker) {
           case "kernel" -> new KernelMasker();

@@ -1,10 +1,9 @@
 package org.scorecam.kernel;
 
-import static org.scorecam.kernel.CpuBinding.SCORECAM_STATUS_NOT_APPLICABLE;
-import static org.scorecam.kernel.CpuBinding.SCORECAM_STATUS_OK;
 import static org.scorecam.kernel.CpuBinding.SCORECAM_STATUS_UNSUPPORTED;
 
-import org.scorecam.runtime.NativeLibraryException;
+import org.scorecam.runtime.SetUpStep;
+import org.scorecam.runtime.Switch;
 
 /**
  * The C library's allocator, set up for a network that runs on chunk after chunk.
@@ -13,7 +12,7 @@ import org.scorecam.runtime.NativeLibraryException;
  * faulting them in again, page by page. Told to keep them, it does not. Elsewhere there is nothing
  * to set.
  */
-public final class Allocator {
+public final class Allocator implements SetUpStep {
   /** System property: {@code off} leaves the allocator as it is. */
   public static final String SETTING = "scorecam.allocator";
 
@@ -25,49 +24,35 @@ public final class Allocator {
   private static final long TRIM_THRESHOLD = 2047 * MEBIBYTE;
   private static final long TOP_PAD = 64 * MEBIBYTE;
 
-  private static String applied;
+  /** For the service loader. */
+  public Allocator() {}
 
-  private Allocator() {}
-
-  /**
-   * Sets the allocator up for the whole process; from the second call on does nothing. Without the
-   * native library it stays as it is.
-   *
-   * @return what was done, in words
-   */
-  public static synchronized String tune() {
-    if (applied == null) {
-      applied = apply();
-    }
-    return applied;
+  @Override
+  public String name() {
+    return "allocator";
   }
 
-  private static String apply() {
-    String setting = System.getProperty(SETTING, "on");
-    if (setting.equals("off")) {
-      return "as it was (-D" + SETTING + "=off)";
+  @Override
+  public Moment moment() {
+    return Moment.AFTER_LIBTORCH;
+  }
+
+  @Override
+  public String apply() {
+    if (!Switch.isOn(SETTING)) {
+      return Switch.leftAlone(SETTING);
     }
-    if (!setting.equals("on")) {
-      throw new IllegalArgumentException("-D%s is on or off, not '%s'".formatted(SETTING, setting));
-    }
-    Kernels kernels;
-    try {
-      kernels = Kernels.cpu();
-    } catch (NativeLibraryException e) {
-      return "as it was (no native library)";
-    }
-    for (long threshold : MMAP_THRESHOLDS) {
-      int status = CpuBinding.scorecam_tune_allocator(threshold, TRIM_THRESHOLD, TOP_PAD);
-      if (status == SCORECAM_STATUS_OK) {
-        return "keeps blocks of up to %d MiB".formatted(threshold / MEBIBYTE);
-      }
-      if (status == SCORECAM_STATUS_NOT_APPLICABLE) {
-        return "as it was (not glibc's)";
-      }
-      if (status != SCORECAM_STATUS_UNSUPPORTED) {
-        kernels.check(status);
-      }
-    }
-    return "as it was (glibc refused)";
+    return NativeSetting.apply(
+        () -> {
+          int status = SCORECAM_STATUS_UNSUPPORTED;
+          for (long threshold : MMAP_THRESHOLDS) {
+            status = CpuBinding.scorecam_tune_allocator(threshold, TRIM_THRESHOLD, TOP_PAD);
+            if (status != SCORECAM_STATUS_UNSUPPORTED) {
+              return new NativeSetting.Outcome(
+                  status, "keeps blocks of up to %d MiB".formatted(threshold / MEBIBYTE));
+            }
+          }
+          return new NativeSetting.Outcome(status, "");
+        });
   }
 }

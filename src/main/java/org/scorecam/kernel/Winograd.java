@@ -5,8 +5,9 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.NativeLibraryException;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.ScoreCamException;
+import org.scorecam.runtime.Switch;
 
 /**
  * Convolutions of 3×3 with stride 1 that need a quarter of the multiplications, as operators of
@@ -74,13 +75,8 @@ public final class Winograd {
     static final String REASON = register();
 
     private static String register() {
-      String setting = System.getProperty(SETTING, "on");
-      if (setting.equals("off")) {
+      if (!Switch.isOn(SETTING)) {
         return "-D" + SETTING + "=off";
-      }
-      if (!setting.equals("on")) {
-        throw new IllegalArgumentException(
-            "-D%s is on or off, not '%s'".formatted(SETTING, setting));
       }
       try {
         Kernels kernels = Kernels.cpu();
@@ -88,7 +84,7 @@ public final class Winograd {
         Path library = binding.resolveSibling(System.mapLibraryName("torch_cpu"));
         kernels.check(CpuBinding.scorecam_register_operators(library.toString()));
         return null;
-      } catch (NativeLibraryException e) {
+      } catch (ScoreCamException e) {
         LOG.log(System.Logger.Level.DEBUG, "no Winograd convolutions", e);
         return e.getMessage();
       }

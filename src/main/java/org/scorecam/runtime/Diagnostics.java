@@ -44,11 +44,9 @@ public final class Diagnostics {
     facts.put("LibTorch", versionOf("org.bytedeco", "pytorch"));
     facts.put("JavaCPP", versionOf("org.bytedeco", "javacpp"));
     facts.put("instruction set", isa);
+    facts.put("BLAS", "OpenBLAS " + versionOf("org.bytedeco", "openblas"));
+    facts.putAll(LibTorch.setUp());
     facts.put("intra-op threads", Integer.toString(LibTorch.threads()));
-    facts.put(
-        "BLAS",
-        "OpenBLAS %s, %d thread(s)"
-            .formatted(versionOf("org.bytedeco", "openblas"), openblas.blas_get_num_threads()));
     facts.put("CUDA", cudaFacts());
     return new Diagnostics(facts, adviceFor(cores, isa));
   }

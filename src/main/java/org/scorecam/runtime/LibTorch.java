@@ -1,5 +1,11 @@
 package org.scorecam.runtime;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
@@ -8,7 +14,7 @@ import org.bytedeco.pytorch.global.torch;
  * Loads LibTorch once per process and sets it up for scoring many masked inputs.
  *
  * <p>Everything that touches LibTorch goes through {@link #load()} first, mostly by way of {@link
- * NativeScope#open()}. What is set, and why:
+ * NativeScope#open()}. What is set, and why; {@link #setUp()} says what came of it:
  *
  * <ul>
  *   <li><b>OpenBLAS to one thread.</b> Its worker threads spin after each matrix product and take
@@ -16,6 +22,11 @@ import org.bytedeco.pytorch.global.torch;
  *       -Dscorecam.openblas.threads=N} sets another number, 0 leaves OpenBLAS alone.
  *   <li><b>Intra-op threads</b> stay at LibTorch's own choice, one per physical core, unless {@code
  *       -Dscorecam.threads=N} says otherwise.
+ *   <li><b>NNPACK off.</b> oneDNN's convolutions are faster. {@code -Dscorecam.nnpack.off=off}
+ *       leaves it to LibTorch.
+ *   <li><b>TF32 off</b> on CUDA, where cuDNN's convolutions round to it unasked.
+ *   <li><b>The allocator</b> keeps large blocks, and takes <b>huge pages</b> for them: see {@code
+ *       org.scorecam.kernel}, whose native library sets both.
  *   <li><b>JavaCPP's limit on resident memory off.</b> It is derived from the Java heap, so that a
  *       small heap would refuse tensors that the machine has room for. {@code
  *       -Dorg.bytedeco.javacpp.maxPhysicalBytes=…} brings it back.
@@ -28,9 +39,16 @@ public final class LibTorch {
   /** System property: threads that one LibTorch operator may use. */
   public static final String THREADS = "scorecam.threads";
 
+  /** System property: {@code off} leaves the choice of NNPACK to LibTorch. */
+  public static final String NNPACK_OFF = "scorecam.nnpack.off";
+
   private static final String MAX_PHYSICAL_BYTES = "org.bytedeco.javacpp.maxPhysicalBytes";
 
   private static volatile boolean loaded;
+
+  /** What each step came to, by its name. */
+  private static final Map<String, String> APPLIED =
+      Collections.synchronizedMap(new LinkedHashMap<>());
 
   private LibTorch() {}
 
@@ -69,6 +87,16 @@ public final class LibTorch {
     return torch.get_num_threads();
   }
 
+  /**
+   * What was set when LibTorch was loaded, and what could not be.
+   *
+   * @return the settings' names, and what was done, in words
+   */
+  public static Map<String, String> setUp() {
+    load();
+    return Collections.unmodifiableMap(new LinkedHashMap<>(APPLIED));
+  }
+
   private static synchronized void loadOnce() {
     if (loaded) {
       return;
@@ -77,9 +105,15 @@ public final class LibTorch {
     if (System.getProperty(MAX_PHYSICAL_BYTES) == null) {
       System.setProperty(MAX_PHYSICAL_BYTES, "0");
     }
+    List<SetUpStep> steps = new ArrayList<>(LibTorchSettings.all());
+    ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader()).forEach(steps::add);
     try {
+      // First of all: it brings the OpenMP runtime that all share.
       Loader.load(openblas.class);
+      take(steps, SetUpStep.Moment.BEFORE_LIBTORCH);
       Loader.load(torch.class);
+    } catch (IllegalArgumentException e) {
+      throw e;
     } catch (LinkageError | RuntimeException e) {
       throw new NativeLibraryException(
           "LibTorch cannot be loaded on "
@@ -89,14 +123,15 @@ public final class LibTorch {
               + "; is the jar of org.bytedeco:pytorch for this platform on the class path?",
           e);
     }
-    int blasThreads = Integer.getInteger(OPENBLAS_THREADS, 1);
-    if (blasThreads > 0) {
-      openblas.blas_set_num_threads(blasThreads);
-    }
-    int threads = Integer.getInteger(THREADS, 0);
-    if (threads > 0) {
-      torch.set_num_threads(threads);
-    }
+    take(steps, SetUpStep.Moment.AFTER_LIBTORCH);
     loaded = true;
+  }
+
+  private static void take(List<SetUpStep> steps, SetUpStep.Moment moment) {
+    for (SetUpStep step : steps) {
+      if (step.moment() == moment) {
+        APPLIED.put(step.name(), step.apply());
+      }
+    }
   }
 }

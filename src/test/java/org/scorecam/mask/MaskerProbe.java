@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.kernel.Allocator;
+import org.scorecam.runtime.LibTorch;
 import org.scorecam.tensor.Tensors;
 
 /** A process of its own that says which masker it has, since that is decided once per process. */
@@ -17,7 +17,7 @@ public final class MaskerProbe {
     try {
       Masker masker = Maskers.preferred();
       System.out.println("masker: " + masker.description());
-      System.out.println("allocator: " + Allocator.tune());
+      System.out.println("allocator: " + LibTorch.setUp().get("allocator"));
       try (Tensor maps = Tensors.of(new float[] {1, 2, 3, 4}, 1, 2, 2);
           Tensor image = Tensors.of(new float[64], 1, 8, 8);
           Masks masks =

@@ -77,7 +77,7 @@ class MaskersTest {
   void withoutKernelsOperationsAreTakenWithAWarning(@TempDir Path folder) throws Exception {
     String said = probe(classPathWithoutKernels(folder), Map.of());
     assertTrue(said.contains("masker: LibTorch operations"), said);
-    assertTrue(said.contains("allocator: as it was (no native library)"), said);
+    assertTrue(said.contains("allocator: as it was (no native library:"), said);
     assertTrue(said.contains("WARNING: masks are made by LibTorch's operations"), said);
     assertTrue(said.contains("jniscorecam"), "the warning says what was tried: " + said);
   }

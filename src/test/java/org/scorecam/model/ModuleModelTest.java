@@ -30,6 +30,7 @@ import org.scorecam.Goldens;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
+import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
@@ -192,8 +193,10 @@ class ModuleModelTest {
   /** The batch norms whose own computation the scorer leaves out. */
   private List<String> foldedIn(ModuleModel model) {
     List<String> folded = new ArrayList<>();
-    try (BatchNormFolding folding =
-        BatchNormFolding.of(model.network(), input.narrow(0, 0, 1), MemoryFormat.ChannelsLast)) {
+    NetworkScorer.Kind kind = NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu());
+    try (ModuleFolding folding =
+        ModuleFolding.of(model.network(), input.narrow(0, 0, 1), kind)) {
+      Interceptor run = folding.forOneRun();
       model
           .network()
           .submodules()
@@ -201,7 +204,7 @@ class ModuleModelTest {
               (path, module) -> {
                 if (module.type().equals("BatchNorm2d")) {
                   boolean[] computed = new boolean[1];
-                  folding.call(
+                  run.call(
                       module,
                       torch.ones(1, 8, 2, 2),
                       x -> {

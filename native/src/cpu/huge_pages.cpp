@@ -1,0 +1,32 @@
+#include "cpu/huge_pages.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "common/failure.h"
+
+namespace scorecam {
+
+#if defined(__linux__)
+
+void use_huge_pages() {
+  char modes[64] = "";
+  if (FILE *file = std::fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r")) {
+    if (std::fgets(modes, sizeof modes, file) == nullptr) modes[0] = '\0';
+    std::fclose(file);
+  }
+  // The mode in force stands in brackets.
+  if (modes[0] == '\0' || std::strstr(modes, "[never]") != nullptr)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this system gives no huge pages to those who ask");
+  // Somebody's own choice stays.
+  if (::setenv("THP_MEM_ALLOC_ENABLE", "1", 0) != 0) fail(SCORECAM_STATUS_OUT_OF_MEMORY, "the environment is full");
+}
+
+#else
+
+void use_huge_pages() { fail(SCORECAM_STATUS_NOT_APPLICABLE, "huge pages are asked for on Linux only"); }
+
+#endif
+
+}  // namespace scorecam

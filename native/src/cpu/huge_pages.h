@@ -1,0 +1,7 @@
+#pragma once
+
+namespace scorecam {
+
+void use_huge_pages();
+
+}  // namespace scorecam

@@ -1,0 +1,63 @@
+package org.scorecam.runtime;
+
+import java.util.List;
+import java.util.function.Supplier;
+import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.pytorch.global.torch;
+
+/** The settings of LibTorch itself; {@link LibTorch} says why each is made. */
+final class LibTorchSettings {
+  private LibTorchSettings() {}
+
+  private record Setting(String name, Supplier<String> change) implements SetUpStep {
+    @Override
+    public Moment moment() {
+      return Moment.AFTER_LIBTORCH;
+    }
+
+    @Override
+    public String apply() {
+      return change.get();
+    }
+  }
+
+  static List<SetUpStep> all() {
+    return List.of(
+        new Setting("OpenBLAS threads", LibTorchSettings::openBlasThreads),
+        new Setting("intra-op threads", LibTorchSettings::intraOpThreads),
+        new Setting("NNPACK", LibTorchSettings::nnpack),
+        new Setting("TF32", LibTorchSettings::tensorFloat32));
+  }
+
+  private static String openBlasThreads() {
+    int threads = Integer.getInteger(LibTorch.OPENBLAS_THREADS, 1);
+    if (threads > 0) {
+      openblas.blas_set_num_threads(threads);
+      return Integer.toString(threads);
+    }
+    return "%d, as it was (-D%s=0)"
+        .formatted(openblas.blas_get_num_threads(), LibTorch.OPENBLAS_THREADS);
+  }
+
+  private static String intraOpThreads() {
+    int threads = Integer.getInteger(LibTorch.THREADS, 0);
+    if (threads > 0) {
+      torch.set_num_threads(threads);
+      return "%d (-D%s)".formatted(threads, LibTorch.THREADS);
+    }
+    return torch.get_num_threads() + ", LibTorch's choice";
+  }
+
+  private static String nnpack() {
+    if (!Switch.isOn(LibTorch.NNPACK_OFF)) {
+      return Switch.leftAlone(LibTorch.NNPACK_OFF);
+    }
+    torch.globalContext().setUserEnabledNNPACK(false);
+    return "off";
+  }
+
+  private static String tensorFloat32() {
+    TensorFloat32.set(false);
+    return "off, but for the precision of that name";
+  }
+}
