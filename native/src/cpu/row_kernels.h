@@ -44,9 +44,9 @@ struct RowKernels {
 };
 
 #define DECLARE(name, parameters) void name parameters;
-#define DECLARE_ISA(isa)          \
-  namespace isa {                 \
-  SCORECAM_ROW_KERNELS(DECLARE)   \
+#define DECLARE_ISA(isa)               \
+  namespace isa {                      \
+  SCORECAM_ROW_KERNELS(DECLARE)        \
   extern const RowKernels row_kernels; \
   }
 SCORECAM_ISAS(DECLARE_ISA)

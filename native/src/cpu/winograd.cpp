@@ -1,12 +1,12 @@
 // A convolution by Winograd's minimal filtering.
 //
 // Tiles are taken in rounds. In a round their inputs are transformed, then multiplied with the weights, a group of
-// panels of outputs at a time: for each frequency a matrix product, whose results are transformed to outputs as soon
-// as the group has all frequencies.
+// panels of outputs at a time: a matrix product for each frequency, whose results become outputs as soon as the group
+// has them all.
 //
-// Where weights are few, each thread has rounds of its own, small enough that the transformed inputs stay in its cache.
-// Where they are many, all threads share a large round, and each takes a share of the panels: weights are then read
-// once per round rather than once per round and thread.
+// Where weights are few, each thread has rounds of its own, so small that all they hold stays in its cache. Where they
+// are many, all threads share large rounds, and each takes a share of the panels: weights are then read once per
+// round, not once per round and thread.
 #include <algorithm>
 
 #include "cpu/operations.h"
@@ -20,39 +20,65 @@ namespace {
 
 using namespace winograd;
 
+int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+// Measured on 2 MiB of second level cache per core, on the shapes of scorecam_convolution_bench.
+constexpr int64_t kFewWeights = 4 << 20;    // bytes that are read often without harm
+constexpr int64_t kOwnRound = 500 << 10;    // bytes of transformed inputs
+constexpr int64_t kSharedRound = 12 << 20;
+constexpr int64_t kSharedGroup = 4;         // panels that share a reading of the transformed inputs
+
 struct Plan {
-  bool shared;     // rounds, by all threads
-  int64_t rounds;
-  int64_t tiles;   // of a round, at most
-  int64_t panels;  // of a group, at most
+  Plan(const ConvolutionRequest &request, int64_t all_tiles, int threads) : tiles(all_tiles) {
+    const int64_t all_panels = panels(request.outputs);
+    shared = all_panels >= threads && all_panels * panel_floats(request.inputs) * 4 > kFewWeights;
+    const int64_t tile_bytes = kFrequencies * padded(request.inputs) * 4;
+    rounds = divide_up(tiles, std::max<int64_t>(1, (shared ? kSharedRound : kOwnRound) / tile_bytes));
+    groups = all_panels;
+    // Threads get equal numbers of what they take.
+    if (shared)
+      groups = std::min(divide_up(divide_up(all_panels, kSharedGroup), threads) * threads, all_panels);
+    else
+      rounds = std::min(divide_up(rounds, threads) * threads, tiles);
+    round_tiles = divide_up(tiles, rounds);
+    group_panels = divide_up(all_panels, groups);
+  }
+
+  bool shared;
+  int64_t tiles;
+  int64_t rounds, groups;
+  int64_t round_tiles, group_panels;  // at most
 };
 
-Plan plan_of(const ConvolutionRequest &request, int64_t tiles, int threads) {
-  const int64_t weight_bytes = panels(request.outputs) * panel_floats(request.inputs) * 4;
-  const int64_t tile_bytes = kFrequencies * padded(request.inputs) * 4;
-  Plan plan{};
-  plan.shared = threads > 1 && weight_bytes > 4 << 20;
-  const int64_t fitting = std::max<int64_t>(1, plan.shared ? 16 << 20 / tile_bytes : 1 << 20 / tile_bytes);
-  plan.rounds = (tiles + fitting - 1) / fitting;
-  if (!plan.shared) plan.rounds = (plan.rounds + threads - 1) / threads * threads;
-  plan.tiles = (tiles + plan.rounds - 1) / plan.rounds;
-  plan.panels = 1;
-  return plan;
-}
+// How the tiles of a round are kept: in strips of equal size rather than full ones and a rest, which would leave
+// multipliers idle. A strip's values of a frequency are read in the order in which they lie,
+// [frequency, strip, block, tile of the strip, kBlock].
+struct Strips {
+  Strips(int64_t tiles, int64_t longest, int64_t inputs)
+      : count(divide_up(tiles, longest)),
+        length(divide_up(tiles, count)),
+        floats(length * padded(inputs)),
+        // A line more, lest the frequencies of a tile all fall into the same few lines of the cache.
+        frequency_stride(count * floats + kBlock) {}
+
+  int64_t total_floats() const { return kFrequencies * frequency_stride; }
+
+  int64_t count, length, floats, frequency_stride;
+};
 
 class Round {
  public:
-  // Transformed inputs are [frequency, block, tile, kBlock]. A line more between frequencies, lest they all fall into
-  // the same few lines of the cache.
-  static int64_t value_floats(const ConvolutionRequest &request, int64_t tiles) {
-    return kFrequencies * (padded(request.inputs) * tiles + kBlock);
-  }
-  static int64_t product_floats(const Plan &plan) { return plan.panels * plan.tiles * kTileProducts; }
-
-  Round(const ConvolutionRequest &request, const WinogradKernels &kernels, const Tiling &tiling, const float *zeros,
-        int64_t first, int64_t tiles, float *values)
-      : request_(request), kernels_(kernels), tiling_(tiling), zeros_(zeros), first_(first), tiles_(tiles),
-        block_stride_(tiles * kBlock), frequency_stride_(padded(request.inputs) * tiles + kBlock), values_(values) {}
+  Round(const ConvolutionRequest &request, const WinogradKernels &kernels, const Tiling &tiling, const Plan &plan,
+        int64_t index, const float *zeros, float *values)
+      : request_(request),
+        kernels_(kernels),
+        tiling_(tiling),
+        plan_(plan),
+        first_(index * plan.tiles / plan.rounds),
+        tiles_((index + 1) * plan.tiles / plan.rounds - first_),
+        strips_(tiles_, kernels.strip, request.inputs),
+        zeros_(zeros),
+        values_(values) {}
 
   int64_t tiles() const { return tiles_; }
 
@@ -60,79 +86,117 @@ class Round {
     const float *pixels[kFrequencies];
     for (int64_t tile = begin; tile < end; ++tile) {
       tiling_.inputs(first_ + tile, zeros_, pixels);
-      kernels_.winograd_input(pixels, request_.inputs, block_stride_, frequency_stride_, values_ + tile * kBlock);
+      kernels_.winograd_input(
+          pixels, request_.inputs, strips_.length * kBlock, strips_.frequency_stride,
+          values_ + tile / strips_.length * strips_.floats + tile % strips_.length * kBlock);
     }
   }
 
-  // Panels begin to end, with room for their products.
+  // Groups begin to end, each with the same room for its products.
   void multiply(int64_t begin, int64_t end, float *products) const {
+    const int64_t all_panels = panels(request_.outputs);
+    for (int64_t group = begin; group < end; ++group) {
+      const int64_t first = group * all_panels / plan_.groups, last = (group + 1) * all_panels / plan_.groups;
+      multiply_panels(first, last, products);
+      write_panels(first, last, products);
+    }
+  }
+
+ private:
+  const float *matrix(int64_t panel, int64_t frequency) const {
+    return request_.weight + panel * panel_floats(request_.inputs) + frequency * matrix_floats(request_.inputs);
+  }
+
+  // Products are [panel, tile, frequency, kPanel].
+  float *products_of(float *products, int64_t panel, int64_t tile) const {
+    return products + (panel * tiles_ + tile) * kTileProducts;
+  }
+
+  void multiply_panels(int64_t begin, int64_t end, float *products) const {
     const int64_t blocks = padded(request_.inputs) / kBlock;
     for (int64_t f = 0; f < kFrequencies; ++f)
       for (int64_t panel = begin; panel < end; ++panel)
-        kernels_.winograd_product(
-            values_ + f * frequency_stride_, block_stride_, blocks,
-            request_.weight + panel * panel_floats(request_.inputs) + f * matrix_floats(request_.inputs), tiles_,
-            products + (panel - begin) * tiles_ * kTileProducts + f * kPanel);
+        for (int64_t strip = 0; strip < strips_.count; ++strip) {
+          const float *values = values_ + f * strips_.frequency_stride + strip * strips_.floats;
+          const Ahead ahead[2] = {matrix_ahead(f, panel, begin, end, strip), values_ahead(f, values, panel, begin, end)};
+          kernels_.winograd_product(
+              values, strips_.length * kBlock, blocks, matrix(panel, f),
+              std::min(strips_.length, tiles_ - strip * strips_.length), plan_.shared ? &ahead : nullptr,
+              products_of(products, panel - begin, strip * strips_.length) + f * kPanel);
+        }
+  }
 
+  // Shared rounds do not fit into the cache. The strip's share of the next matrix.
+  Ahead matrix_ahead(int64_t f, int64_t panel, int64_t begin, int64_t end, int64_t strip) const {
+    const int64_t floats = matrix_floats(request_.inputs);
+    if (panel + 1 == end && f + 1 == kFrequencies) return {nullptr, nullptr};
+    const float *next = panel + 1 < end ? matrix(panel + 1, f) : matrix(begin, f + 1);
+    return {next + strip * floats / strips_.count, next + (strip + 1) * floats / strips_.count};
+  }
+
+  // The panel's share of the strip's values of the next frequency.
+  Ahead values_ahead(int64_t f, const float *values, int64_t panel, int64_t begin, int64_t end) const {
+    if (f + 1 == kFrequencies) return {nullptr, nullptr};
+    const float *next = values + strips_.frequency_stride;
+    return {next + (panel - begin) * strips_.floats / (end - begin),
+            next + (panel + 1 - begin) * strips_.floats / (end - begin)};
+  }
+
+  void write_panels(int64_t begin, int64_t end, float *products) const {
     int64_t offsets[kTile * kTile];
     for (int64_t tile = 0; tile < tiles_; ++tile) {
       tiling_.outputs(first_ + tile, offsets);
       for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t o = panel * kPanel;
-        kernels_.winograd_output(products + ((panel - begin) * tiles_ + tile) * kTileProducts,
-                                 request_.bias ? request_.bias + o : nullptr,
+        kernels_.winograd_output(products_of(products, panel - begin, tile), request_.bias ? request_.bias + o : nullptr,
                                  request_.residual ? request_.residual + o : nullptr, request_.relu, offsets,
                                  std::min(kPanel, request_.outputs - o), request_.output + o);
       }
     }
   }
 
- private:
   const ConvolutionRequest &request_;
   const WinogradKernels &kernels_;
   const Tiling &tiling_;
-  const float *zeros_;
-  int64_t first_, tiles_, block_stride_, frequency_stride_;
-  float *values_;
+  const Plan &plan_;
+  const int64_t first_, tiles_;
+  const Strips strips_;
+  const float *const zeros_;
+  float *const values_;
 };
 
 }  // namespace
 
 void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels) {
   const Tiling tiling(request);
-  const int64_t tiles = tiling.tiles(), all_panels = panels(request.outputs);
-  const int threads = thread_count(tiles * all_panels, 4 * request.images * request.out_height * request.out_width * request.outputs);
-  const Plan plan = plan_of(request, tiles, threads);
-  const int64_t value_floats = padded(Round::value_floats(request, plan.tiles));
+  const int64_t pixels = request.images * request.out_height * request.out_width;
+  const int threads = thread_count(tiling.tiles() * panels(request.outputs), 4 * pixels * request.outputs);
+  const Plan plan(request, tiling.tiles(), threads);
+  const int64_t value_floats = padded(Strips(plan.round_tiles, kernels.strip, request.inputs).total_floats());
+  const int64_t product_floats = plan.group_panels * plan.round_tiles * kTileProducts;
 
   const Scratch zeros(1, request.inputs);
   std::fill_n(zeros.piece(0), request.inputs, 0.0f);
   const auto round = [&](int64_t index, float *values) {
-    const int64_t first = index * tiles / plan.rounds, end = (index + 1) * tiles / plan.rounds;
-    return Round(request, kernels, tiling, zeros.piece(0), first, end - first, values);
+    return Round(request, kernels, tiling, plan, index, zeros.piece(0), values);
   };
 
-  const int64_t groups = (all_panels + plan.panels - 1) / plan.panels;
-  const auto multiply = [&](const Round &of, int64_t begin, int64_t end, float *products) {
-    for (int64_t group = begin; group < end; ++group)
-      of.multiply(group * all_panels / groups, (group + 1) * all_panels / groups, products);
-  };
   if (plan.shared) {
-    const Scratch values(1, value_floats), products(threads, Round::product_floats(plan));
+    const Scratch values(1, value_floats), products(threads, product_floats);
     for (int64_t index = 0; index < plan.rounds; ++index) {
       const Round shared = round(index, values.piece(0));
       parallel(threads, shared.tiles(), [&](int64_t begin, int64_t end, int) { shared.transform(begin, end); });
-      parallel(threads, groups,
-               [&](int64_t begin, int64_t end, int thread) { multiply(shared, begin, end, products.piece(thread)); });
+      parallel(threads, plan.groups,
+               [&](int64_t begin, int64_t end, int thread) { shared.multiply(begin, end, products.piece(thread)); });
     }
   } else {
-    const Scratch scratch(threads, value_floats + Round::product_floats(plan));
+    const Scratch scratch(threads, value_floats + product_floats);
     parallel(threads, plan.rounds, [&](int64_t begin, int64_t end, int thread) {
       float *const values = scratch.piece(thread);
       for (int64_t index = begin; index < end; ++index) {
         const Round own = round(index, values);
         own.transform(0, own.tiles());
-        multiply(own, 0, groups, values + value_floats);
+        own.multiply(0, plan.groups, values + value_floats);
       }
     });
   }

@@ -74,14 +74,36 @@ constexpr int kTiles = 6, kColumns = 4;
 constexpr int kTiles = 6, kColumns = 2;
 #endif
 
+// Fetches in as many equal steps as there are.
+class Fetch {
+ public:
+  Fetch(const Ahead &ahead, int64_t steps)
+      : next_(ahead.begin), end_(ahead.end), step_(((ahead.end - ahead.begin) / kLine + steps) / steps * kLine) {}
+
+  void step() {
+    const float *const stop = end_ - next_ < step_ ? end_ : next_ + step_;
+    for (; next_ < stop; next_ += kLine) __builtin_prefetch(next_, 0, 2);
+  }
+
+ private:
+  static constexpr int64_t kLine = 16;  // floats of a line of the cache
+  const float *next_, *end_;
+  int64_t step_;
+};
+
 template <int Tiles>
-inline void product_of(const float *values, int64_t block_stride, int64_t blocks, const float *matrix,
-                       float *products) {
+void product_of(const float *values, int64_t block_stride, int64_t blocks, const float *matrix,
+                const Ahead (*ahead)[2], float *products) {
+  constexpr Ahead none = {nullptr, nullptr};
+  Fetch first(ahead ? (*ahead)[0] : none, blocks), second(ahead ? (*ahead)[1] : none, blocks);
   for (int64_t o = 0; o < kPanel; o += kColumns * kLanes) {
     Floats sums[Tiles][kColumns] = {};
     const float *weights = matrix + o;
-    for (int64_t b = 0; b < blocks; ++b)
-#pragma GCC unroll 2
+    for (int64_t b = 0; b < blocks; ++b) {
+      if (ahead) {
+        first.step();
+        second.step();
+      }
       for (int64_t i = 0; i < kBlock; ++i, weights += kPanel) {
         const float *value = values + b * block_stride + i;
         Floats columns[kColumns];
@@ -93,6 +115,7 @@ inline void product_of(const float *values, int64_t block_stride, int64_t blocks
           for (int c = 0; c < kColumns; ++c) sums[t][c] += value[t * kBlock] * columns[c];
         }
       }
+    }
     UNROLLED
     for (int t = 0; t < Tiles; ++t) {
       UNROLLED
@@ -104,12 +127,12 @@ inline void product_of(const float *values, int64_t block_stride, int64_t blocks
 // As many tiles as there are at run time, up to Tiles.
 template <int Tiles>
 inline void product_up_to(int64_t tiles, const float *values, int64_t block_stride, int64_t blocks,
-                          const float *matrix, float *products) {
+                          const float *matrix, const Ahead (*ahead)[2], float *products) {
   if constexpr (Tiles > 0) {
     if (tiles == Tiles)
-      product_of<Tiles>(values, block_stride, blocks, matrix, products);
+      product_of<Tiles>(values, block_stride, blocks, matrix, ahead, products);
     else
-      product_up_to<Tiles - 1>(tiles, values, block_stride, blocks, matrix, products);
+      product_up_to<Tiles - 1>(tiles, values, block_stride, blocks, matrix, ahead, products);
   }
 }
 
@@ -141,14 +164,8 @@ void winograd_input(const float *const *pixels, int64_t channels, int64_t block_
 }
 
 void winograd_product(const float *values, int64_t block_stride, int64_t blocks, const float *matrix, int64_t tiles,
-                      float *products) {
-  // Groups of equal size rather than full ones and a rest, which would leave multipliers idle.
-  const int64_t groups = (tiles + kTiles - 1) / kTiles;
-  for (int64_t group = 0; group < groups; ++group) {
-    const int64_t begin = group * tiles / groups, end = (group + 1) * tiles / groups;
-    product_up_to<kTiles>(end - begin, values + begin * kBlock, block_stride, blocks, matrix,
-                          products + begin * kTileProducts);
-  }
+                      const Ahead (*ahead)[2], float *products) {
+  product_up_to<kTiles>(tiles, values, block_stride, blocks, matrix, ahead, products);
 }
 
 void winograd_output(const float *products, const float *bias, const float *residual, bool relu,
@@ -186,7 +203,7 @@ void winograd_output(const float *products, const float *bias, const float *resi
 #undef UNROLLED
 
 #define INITIALISE(name, parameters) name,
-const WinogradKernels winograd_kernels = {SCORECAM_WINOGRAD_KERNELS(INITIALISE)};
+const WinogradKernels winograd_kernels = {kTiles, SCORECAM_WINOGRAD_KERNELS(INITIALISE)};
 #undef INITIALISE
 
 }  // namespace SCORECAM_ISA
