@@ -125,18 +125,23 @@ final class ModuleFolding implements AutoCloseable {
     final Set<Submodule> rectified = new HashSet<>();
 
     /** By identity: the very object that one module returned and the next was given. */
-    private final IdentityHashMap<Tensor, Submodule> producers = new IdentityHashMap<>();
+    private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
 
     private final Map<Submodule, Integer> calls = new HashMap<>();
+
+    /** The convolution that a tensor is from; another version has been written to in place. */
+    private record Origin(Submodule convolution, long version) {}
 
     @Override
     public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
       seen.add(module);
-      Submodule producer = producers.get(input);
+      Origin origin = origins.get(input);
+      boolean untouched = origin != null && origin.version == input._version();
+      Submodule producer = untouched ? origin.convolution : null;
       Tensor output = forward.apply(input);
       boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
       if (isConvolution(module)) {
-        producers.put(output, module);
+        origins.put(output, new Origin(module, output._version()));
       }
       if (isRelu(module)) {
         if (producer != null && calls.get(producer) == 1) {
@@ -148,7 +153,7 @@ final class ModuleFolding implements AutoCloseable {
           && calls.get(producer) == 1
           && !convolutionOf.containsValue(producer)) {
         convolutionOf.put(module, producer);
-        producers.put(output, producer);
+        origins.put(output, new Origin(producer, output._version()));
       } else {
         convolutionOf.remove(module);
         convolutionOf.values().removeIf(module::equals);

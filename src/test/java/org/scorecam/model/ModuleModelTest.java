@@ -30,8 +30,8 @@ import org.scorecam.Goldens;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
-import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.HookHandle;
+import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
 import org.scorecam.nn.TestNetworks;
@@ -194,8 +194,7 @@ class ModuleModelTest {
   private List<String> foldedIn(ModuleModel model) {
     List<String> folded = new ArrayList<>();
     NetworkScorer.Kind kind = NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu());
-    try (ModuleFolding folding =
-        ModuleFolding.of(model.network(), input.narrow(0, 0, 1), kind)) {
+    try (ModuleFolding folding = ModuleFolding.of(model.network(), input.narrow(0, 0, 1), kind)) {
       Interceptor run = folding.forOneRun();
       model
           .network()
