@@ -84,7 +84,11 @@ final class BenchReport {
   private static String chunksOf(List<Integer> rows) {
     return rows.stream()
         .distinct()
-        .map(size -> rows.stream().filter(size::equals).count() + " chunks of " + size)
+        .map(
+            size -> {
+              long count = rows.stream().filter(size::equals).count();
+              return (count == 1 ? "1 chunk of " : count + " chunks of ") + size;
+            })
         .collect(joining(" and "));
   }
 

@@ -127,6 +127,7 @@ class BenchCommandTest {
             "3 one by one/3 at once"),
         comparisons(found));
     assertEquals("2 chunks of 4", objects(found, "times").get(3).get("chunks").getAsString());
+    assertEquals("1 chunk of 8", objects(found, "times").get(4).get("chunks").getAsString());
     assertEquals(64, objects(found, "times").get(2).get("passes").getAsLong());
     assertEquals(24, objects(found, "times").get(8).get("passes").getAsLong());
     assertFalse(found.has("baselines"));
