@@ -56,6 +56,7 @@ final class ChunkedScoring {
     int rows = (int) chunk.size(0);
     for (long scored = 0; scored < total; scored = Math.min(total, scored + rows)) {
       int filled = (int) Math.min(rows, total - scored);
+      Stage.Masks masksStage = new Stage.Masks(filled);
       forEachRange(
           writing,
           filled,
@@ -64,12 +65,17 @@ final class ChunkedScoring {
               explanation.writeMaskedInputs(firstPass, count, chunk.narrow(0, firstRow, count));
             }
           });
+      masksStage.commit();
+      Stage.Network networkStage = new Stage.Network(rows, filled);
       try (ModelOutput output = scorer.score(chunk)) {
+        networkStage.commit();
+        Stage.Scores scoresStage = new Stage.Scores(filled);
         forEachRange(
             reading,
             filled,
             (explanation, firstPass, count, firstRow) ->
                 explanation.readScores(output, firstPass, count, firstRow));
+        scoresStage.commit();
       }
       progress.onProgress(scored + filled, total);
     }

@@ -144,6 +144,7 @@ final class Explanation implements AutoCloseable {
 
   /** Turns the scores into weights and sums the maps with them. */
   Saliency toSaliency() {
+    Stage.Combine stage = new Stage.Combine(layer, activations.size(0), passes());
     float[] scoreOfPass = Tensors.toArray(passScores);
     float[] selectedScores = new float[selected.length];
     for (int i = 0; i < selected.length; i++) {
@@ -165,6 +166,7 @@ final class Explanation implements AutoCloseable {
               .layerMap(weightedSum(weights), recipe.masks().upsampling(), height, width);
       Tensor map = recipe.finish().fuse(List.of(layerMap)).squeeze(0).squeeze(0).contiguous();
       boolean blank = !map.any().item().toBool();
+      stage.commit();
       return new Saliency(
           scope.keep(map),
           scope.keep(layerMap),

@@ -303,6 +303,12 @@ public final class ScoreCam implements AutoCloseable {
     requireOpen();
     try (NativeScope scope = NativeScope.open()) {
       requireUsable(inputs, targets);
+      Stage.Whole stage =
+          new Stage.Whole(
+              String.join("+", layers),
+              recipe.name(),
+              model.device().toString(),
+              Tensors.shapeOf(inputs));
       Tensor onDevice = inputs.to(model.device().toTorch(), ScalarType.Float).contiguous();
       requireFinite(onDevice);
       List<List<Saliency>> results = new ArrayList<>();
@@ -313,6 +319,9 @@ public final class ScoreCam implements AutoCloseable {
           Tensor group = onDevice.narrow(0, first, count);
           results.addAll(explainGroup(group, targets.subList((int) first, (int) (first + count))));
         }
+        stage.passes =
+            results.stream().flatMap(List::stream).mapToLong(map -> map.status().passes()).sum();
+        stage.commit();
         return results;
       } catch (RuntimeException | Error e) {
         results.forEach(maps -> maps.forEach(Saliency::close));
@@ -331,11 +340,16 @@ public final class ScoreCam implements AutoCloseable {
   private List<List<Saliency>> explainGroup(Tensor images, List<Target> targets) {
     List<Explanation> explanations = new ArrayList<>();
     List<Saliency> maps = new ArrayList<>();
+    Stage.Capture captureStage = new Stage.Capture(String.join("+", layers), targets.size());
     try (NativeScope scope = NativeScope.open();
         Capture capture = model.capture(images, layers, recipe.repeatedCall())) {
+      captureStage.commit();
+      Stage.Plan planStage = new Stage.Plan(String.join("+", layers));
       for (int i = 0; i < targets.size(); i++) {
         addExplanations(explanations, capture, images, i, targets.get(i));
       }
+      planStage.passes = ChunkedScoring.totalPasses(explanations);
+      planStage.commit();
       score(explanations, images);
       for (Explanation explanation : explanations) {
         maps.add(explanation.toSaliency());

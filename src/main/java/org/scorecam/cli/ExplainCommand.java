@@ -73,7 +73,7 @@ final class ExplainCommand implements Runnable {
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     try (HookedModel network = model.load();
-        ScoreCam cam = method.scoreCam(network, new TerminalProgress())) {
+        ScoreCam cam = method.scoreCam(network, new TerminalProgress("masked inputs"))) {
       if (input.tensor() == null) {
         explainPictures(cam);
       } else {

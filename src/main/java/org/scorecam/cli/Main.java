@@ -14,7 +14,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** The program: explains images, lists layers, and says how the machine is set up. */
+/** The program: explains images, lists layers, measures, and says how the machine is set up. */
 @Command(
     name = "scorecam",
     description = "Score-CAM: shows what a convolutional network looked at, without gradients.",
@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       LayersCommand.class,
       DiagnosticsCommand.class,
       DemoCommand.class,
+      BenchCommand.class,
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {

@@ -64,8 +64,23 @@ final class MethodOptions {
     return layers.stream().distinct().count() < layers.size();
   }
 
+  /** Whether all channels of the target layer are scored. */
+  boolean scoresAllChannels() {
+    return channels.toString().equals(ChannelSelection.all().toString());
+  }
+
+  /** Whether the map is the one that the benchmark's baseline computes. */
+  boolean isTheBaselines() {
+    return recipe.equals(Recipe.TISKW);
+  }
+
   /** The explainer that the options ask for; owned by the caller. */
   ScoreCam scoreCam(HookedModel model, ProgressListener progress) {
+    return builder(model).progress(progress).build();
+  }
+
+  /** The same, for what one command varies. */
+  ScoreCam.Builder builder(HookedModel model) {
     if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
       throw new ParameterException(
           command.commandLine(),
@@ -75,9 +90,7 @@ final class MethodOptions {
         .layers(layers.toArray(String[]::new))
         .recipe(recipe)
         .channels(channels)
-        .batch(batch)
-        .progress(progress)
-        .build();
+        .batch(batch);
   }
 
   private static final class RecipeConverter implements ITypeConverter<Recipe> {

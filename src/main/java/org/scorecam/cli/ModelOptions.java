@@ -71,6 +71,16 @@ final class ModelOptions {
         : Zoo.load(network.architecture, weights, device);
   }
 
+  /** The TorchScript file, or null for a network that is built. */
+  Path file() {
+    return network.file;
+  }
+
+  /** What the network is called: its file's name, or its architecture. */
+  String name() {
+    return network.file == null ? network.architecture : network.file.getFileName().toString();
+  }
+
   /** Where the channel weights are to be written by {@code --weights}, or null. */
   Path channelWeights() {
     if (network.architecture != null || weights == null) {

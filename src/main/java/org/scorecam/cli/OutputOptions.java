@@ -97,21 +97,20 @@ final class OutputOptions {
   void requireFolders() {
     Stream.of(overlay, heatmap, map, weights, json)
         .filter(Objects::nonNull)
-        .forEach(
-            file -> {
-              Path folder = file.toAbsolutePath().getParent();
-              if (folder == null || !Files.isDirectory(folder)) {
-                throw new OutputException(
-                    "cannot write %s: there is no folder %s".formatted(file, folder));
-              }
-              if (!Files.isWritable(folder) || Files.isDirectory(file)) {
-                throw new OutputException(
-                    "cannot write %s: %s"
-                        .formatted(
-                            file,
-                            Files.isDirectory(file) ? "it is a folder" : "permission denied"));
-              }
-            });
+        .forEach(OutputOptions::requireFolder);
+  }
+
+  /** The same for one file. */
+  static void requireFolder(Path file) {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw new OutputException("cannot write %s: there is no folder %s".formatted(file, folder));
+    }
+    if (!Files.isWritable(folder) || Files.isDirectory(file)) {
+      throw new OutputException(
+          "cannot write %s: %s"
+              .formatted(file, Files.isDirectory(file) ? "it is a folder" : "permission denied"));
+    }
   }
 
   private static final class OpacityConverter implements ITypeConverter<Double> {

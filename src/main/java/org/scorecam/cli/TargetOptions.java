@@ -40,6 +40,11 @@ final class TargetOptions {
     private Long channel;
   }
 
+  /** Whether a class of the network's one output is explained. */
+  boolean isClass() {
+    return part == null && choice.channel == null && choice.cell == null;
+  }
+
   /** What the options ask for. */
   Target target() {
     if (part == null) {

@@ -13,7 +13,18 @@ final class TerminalProgress implements ProgressListener {
   /** Not System.console(), which since JDK 22 is there without a terminal as well. */
   private final boolean terminal = Ansi.AUTO.enabled();
 
+  private final String what;
+
   private ProgressBar bar;
+
+  /**
+   * Shows nothing yet.
+   *
+   * @param what is counted
+   */
+  TerminalProgress(String what) {
+    this.what = what;
+  }
 
   @Override
   public void onProgress(long scored, long total) {
@@ -23,7 +34,7 @@ final class TerminalProgress implements ProgressListener {
     if (bar == null) {
       bar =
           new ProgressBarBuilder()
-              .setTaskName("masked inputs")
+              .setTaskName(what)
               .setInitialMax(total)
               .setUpdateIntervalMillis(UPDATE_MILLIS)
               .setStyle(ProgressBarStyle.ASCII)

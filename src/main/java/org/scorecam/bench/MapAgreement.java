@@ -1,0 +1,54 @@
+package org.scorecam.bench;
+
+/**
+ * How far two saliency maps are the same.
+ *
+ * @param correlation Pearson's, 1 for maps that differ in scale alone; NaN where one is constant
+ * @param largestDifference of two values, as a part of the first map's range
+ */
+public record MapAgreement(double correlation, double largestDifference) {
+  /**
+   * Compares.
+   *
+   * @param expected values of a map
+   * @param actual as many values of the other
+   * @return how they agree
+   * @throws IllegalArgumentException if they are not of the same size
+   */
+  public static MapAgreement of(float[] expected, float[] actual) {
+    if (expected.length != actual.length) {
+      throw new IllegalArgumentException(
+          "maps of %d and %d values cannot be compared".formatted(expected.length, actual.length));
+    }
+    double expectedMean = mean(expected);
+    double actualMean = mean(actual);
+    double product = 0;
+    double expectedSquares = 0;
+    double actualSquares = 0;
+    double lowest = Double.POSITIVE_INFINITY;
+    double highest = Double.NEGATIVE_INFINITY;
+    double difference = 0;
+    for (int i = 0; i < expected.length; i++) {
+      double x = expected[i] - expectedMean;
+      double y = actual[i] - actualMean;
+      product += x * y;
+      expectedSquares += x * x;
+      actualSquares += y * y;
+      lowest = Math.min(lowest, expected[i]);
+      highest = Math.max(highest, expected[i]);
+      difference = Math.max(difference, Math.abs((double) expected[i] - actual[i]));
+    }
+    double range = highest - lowest;
+    return new MapAgreement(
+        product / Math.sqrt(expectedSquares * actualSquares),
+        difference == 0 ? 0 : difference / range);
+  }
+
+  private static double mean(float[] values) {
+    double sum = 0;
+    for (float value : values) {
+      sum += value;
+    }
+    return sum / values.length;
+  }
+}

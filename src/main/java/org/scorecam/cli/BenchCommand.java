@@ -1,0 +1,253 @@
+package org.scorecam.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.ScoreCam;
+import org.scorecam.bench.Contestant;
+import org.scorecam.bench.Explaining;
+import org.scorecam.bench.FirstExplanation;
+import org.scorecam.bench.NetworkAlone;
+import org.scorecam.bench.PlainProcess;
+import org.scorecam.bench.Race;
+import org.scorecam.bench.WithThreads;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.model.Capture;
+import org.scorecam.model.HookedModel;
+import org.scorecam.runtime.NativeScope;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "bench",
+    description = {
+      "Measures explanations: time, stages and memory, against the network alone and against"
+          + " Score-CAM written plainly on LibTorch.",
+      "All are timed in turns; times are medians.",
+    },
+    mixinStandardHelpOptions = true,
+    sortOptions = false)
+final class BenchCommand implements Runnable {
+  /** Whom explanations are compared with. */
+  private enum Baseline {
+    NONE,
+    PLAIN,
+    TUNED,
+    BOTH
+  }
+
+  @Spec private CommandSpec spec;
+
+  @Mixin private ModelOptions model;
+
+  @Mixin private MethodOptions method;
+
+  @ArgGroup(multiplicity = "1")
+  private SampleInput input;
+
+  @Mixin private TargetOptions target;
+
+  @Option(
+      names = "--runs",
+      paramLabel = "N",
+      defaultValue = "7",
+      converter = Positive.class,
+      description = "How often each is timed after a warm-up; ${DEFAULT-VALUE} unless given.")
+  private Integer runs;
+
+  @Option(
+      names = "--baseline",
+      paramLabel = "plain|tuned|both|none",
+      description = {
+        "Score-CAM written plainly, in a Java machine of its own: with LibTorch's defaults (plain,"
+            + " where it can be unless given), with our set-up of LibTorch (tuned), or both.",
+        "Needs --model, one layer and a class.",
+      })
+  private Baseline baseline;
+
+  @Option(
+      names = "--chunks",
+      paramLabel = "B",
+      split = ",",
+      converter = Positive.class,
+      description = "Also explain in chunks of these numbers of masked inputs.")
+  private List<Integer> chunks = List.of();
+
+  @Option(
+      names = "--images",
+      paramLabel = "N",
+      split = ",",
+      converter = Positive.class,
+      description = "Also explain so many inputs, at once and one by one.")
+  private List<Integer> images = List.of();
+
+  @Option(
+      names = "--compare-threads",
+      paramLabel = "T",
+      split = ",",
+      converter = Positive.class,
+      description = "Also explain with these numbers of threads.")
+  private List<Integer> threads = List.of();
+
+  @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
+  private Path json;
+
+  @Override
+  public void run() {
+    if (model.channelWeights() != null) {
+      throw new ParameterException(spec.commandLine(), "--weights needs --arch");
+    }
+    if (method.repeatsLayer()) {
+      throw new ParameterException(spec.commandLine(), "--layer names a layer twice");
+    }
+    String whyNoBaseline = whyNoBaseline();
+    if (whyNoBaseline != null && baseline != null && baseline != Baseline.NONE) {
+      throw new ParameterException(spec.commandLine(), "--baseline " + whyNoBaseline);
+    }
+    if (json != null) {
+      OutputOptions.requireFolder(json);
+    }
+    BenchReport report;
+    try (HookedModel network = model.load();
+        Tensor inputs = input.tensorFor(network)) {
+      report = measure(network, inputs, whyNoBaseline);
+    }
+    report.print(spec.commandLine().getOut());
+    if (json != null) {
+      report.write(json);
+    }
+  }
+
+  private String whyNoBaseline() {
+    if (model.file() == null) {
+      return "needs --model: it loads a TorchScript file";
+    }
+    if (method.fuses()) {
+      return "needs one --layer: it fuses nothing";
+    }
+    return target.isClass() ? null : "needs a class of a network that puts out [N, classes]";
+  }
+
+  private BenchReport measure(HookedModel network, Tensor inputs, String whyNoBaseline) {
+    ScoreCam explainer = method.builder(network).build();
+    try (Tensor image = inputs.narrow(0, 0, 1);
+        Race race = new Race();
+        Explaining explanation = race.enter(explaining("explanation", network, explainer, image));
+        FirstExplanation first = FirstExplanation.of(network, explainer, image, target.target())) {
+      BenchReport report = new BenchReport(model.name(), network, image, first, runs);
+      race.compare(explanation, race.enter(networkAlone(network, image, first)));
+      Contestant whole = explanation;
+      if (!method.scoresAllChannels()) {
+        ScoreCam.Builder all = method.builder(network).channels(ChannelSelection.all());
+        whole = race.enter(explaining("all channels", network, all.build(), image));
+        race.compare(whole, explanation);
+      }
+      List<PlainProcess> baselines =
+          whyNoBaseline == null ? baselines(network, image, first) : List.of();
+      for (PlainProcess plain : baselines) {
+        race.compare(race.enter(plain), whole);
+      }
+      enterVariants(race, network, inputs, image);
+
+      report.add(race.run(runs, new TerminalProgress("runs")::onProgress));
+      boolean comparable = method.scoresAllChannels() && method.isTheBaselines();
+      baselines.forEach(plain -> report.add(plain, comparable));
+      if (whyNoBaseline != null) {
+        report.noBaseline(whyNoBaseline);
+      }
+      return report;
+    }
+  }
+
+  private static NetworkAlone networkAlone(
+      HookedModel network, Tensor image, FirstExplanation first) {
+    return new NetworkAlone(
+        network.scorer(),
+        network.device(),
+        image,
+        first.stages().chunks(),
+        first.saliency().status().passes());
+  }
+
+  private Explaining explaining(
+      String name, HookedModel network, ScoreCam explainer, Tensor inputs) {
+    return new Explaining(name, explainer, network.device(), inputs, target.target(), false);
+  }
+
+  private List<PlainProcess> baselines(HookedModel network, Tensor image, FirstExplanation first) {
+    List<PlainProcess> baselines = new ArrayList<>();
+    Baseline chosen = baseline == null ? Baseline.PLAIN : baseline;
+    List<String> layers = List.of(first.saliency().layer());
+    try (NativeScope scope = NativeScope.open();
+        Capture capture =
+            network.capture(image, layers, first.saliency().recipe().repeatedCall())) {
+      PlainProcess.Job job =
+          new PlainProcess.Job(
+              model.file(),
+              network.device(),
+              image,
+              capture.activations().get(0).select(0, 0).to(ScalarType.Float),
+              first.saliency().target().classIndex().orElseThrow());
+      if (chosen == Baseline.PLAIN || chosen == Baseline.BOTH) {
+        baselines.add(new PlainProcess(job, false));
+      }
+      if (chosen == Baseline.TUNED || chosen == Baseline.BOTH) {
+        baselines.add(new PlainProcess(job, true));
+      }
+      return baselines;
+    } catch (RuntimeException | Error e) {
+      baselines.forEach(PlainProcess::close);
+      throw e;
+    }
+  }
+
+  private void enterVariants(Race race, HookedModel network, Tensor inputs, Tensor image) {
+    for (int rows : chunks) {
+      ScoreCam explainer = method.builder(network).batch(rows).build();
+      race.enter(explaining("chunks of " + rows, network, explainer, image));
+    }
+    Contestant fewest = null;
+    for (int count : threads) {
+      ScoreCam explainer = method.builder(network).build();
+      String name = count == 1 ? "1 thread" : count + " threads";
+      Contestant contestant =
+          race.enter(new WithThreads(count, explaining(name, network, explainer, image)));
+      if (fewest == null) {
+        fewest = contestant;
+      } else {
+        race.compare(fewest, contestant);
+      }
+    }
+    for (int count : images) {
+      Tensor batch = race.keep(repeated(inputs, count));
+      Contestant oneByOne =
+          race.enter(
+              new Explaining(
+                  count + " one by one",
+                  method.builder(network).build(),
+                  network.device(),
+                  batch,
+                  target.target(),
+                  true));
+      Contestant atOnce =
+          race.enter(
+              explaining(count + " at once", network, method.builder(network).build(), batch));
+      race.compare(oneByOne, atOnce);
+    }
+  }
+
+  /** The inputs again and again until there are so many. */
+  private static Tensor repeated(Tensor inputs, int count) {
+    try (NativeScope scope = NativeScope.open()) {
+      long times = (count + inputs.size(0) - 1) / inputs.size(0);
+      return scope.keep(inputs.repeat(times, 1, 1, 1).narrow(0, 0, count).contiguous());
+    }
+  }
+}

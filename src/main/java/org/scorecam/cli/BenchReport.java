@@ -1,0 +1,216 @@
+package org.scorecam.cli;
+
+import static java.util.stream.Collectors.joining;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalLong;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.Saliency;
+import org.scorecam.SaliencyStatus;
+import org.scorecam.bench.FirstExplanation;
+import org.scorecam.bench.Lap;
+import org.scorecam.bench.Laps;
+import org.scorecam.bench.MapAgreement;
+import org.scorecam.bench.PlainProcess;
+import org.scorecam.bench.Race;
+import org.scorecam.bench.StageTimes;
+import org.scorecam.model.HookedModel;
+import org.scorecam.runtime.AtomicFile;
+import org.scorecam.runtime.Diagnostics;
+import org.scorecam.runtime.LibTorch;
+import org.scorecam.tensor.Tensors;
+
+/** What {@code bench} found, as a table and as JSON. */
+final class BenchReport {
+  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().serializeNulls().create();
+  private static final double MILLISECONDS = 1e3;
+  private static final double PER_CENT = 100;
+  private static final double MEBIBYTE = 1 << 20;
+
+  private final FirstExplanation first;
+  private final JsonObject json = new JsonObject();
+  private final List<String> lines = new ArrayList<>();
+
+  /** Starts with what is measured. */
+  BenchReport(String name, HookedModel network, Tensor image, FirstExplanation first, int runs) {
+    this.first = first;
+    Saliency saliency = first.saliency();
+    SaliencyStatus status = saliency.status();
+    String dtype = network.scorer().dtype().toString();
+    String chunks = chunksOf(first.stages().chunks());
+    JsonObject setting = new JsonObject();
+    setting.addProperty("model", name);
+    setting.addProperty("layer", saliency.layer());
+    setting.addProperty("recipe", saliency.recipe().name());
+    setting.addProperty("target", saliency.target().toString());
+    setting.addProperty("input", Tensors.shapeOf(image));
+    setting.addProperty("device", network.device().toString());
+    setting.addProperty("precision", dtype);
+    setting.addProperty("threads", LibTorch.threads());
+    setting.addProperty("channels", status.channels());
+    setting.addProperty("scoredChannels", status.scoredChannels());
+    setting.addProperty("passes", status.passes());
+    setting.addProperty("chunks", chunks);
+    setting.addProperty("runs", runs);
+    json.add("setting", setting);
+    JsonObject machine = new JsonObject();
+    Diagnostics.collect().facts().forEach(machine::addProperty);
+    json.add("machine", machine);
+    line(
+        "%s, %s, recipe %s, input %s, on %s with %d thread(s), %s",
+        name,
+        saliency.layer(),
+        saliency.recipe().name(),
+        Tensors.shapeOf(image),
+        network.device(),
+        LibTorch.threads(),
+        dtype);
+    line(
+        "%d of %d channels in %d passes, %s; medians of %d runs",
+        status.scoredChannels(), status.channels(), status.passes(), chunks, runs);
+  }
+
+  /** For example {@code 16 chunks of 32}. */
+  private static String chunksOf(List<Integer> rows) {
+    return rows.stream()
+        .distinct()
+        .map(
+            size -> {
+              long count = rows.stream().filter(size::equals).count();
+              return (count == 1 ? "1 chunk of " : count + " chunks of ") + size;
+            })
+        .collect(joining(" and "));
+  }
+
+  /** Adds the times. */
+  void add(Race.Result result) {
+    line("");
+    line("%-26s%12s%12s%12s", "", "ms", "ms/pass", "passes/s");
+    JsonArray contestants = new JsonArray();
+    for (Laps laps : result.laps()) {
+      double perPass = laps.seconds() / laps.passes();
+      line(
+          "%-26s%12.1f%12.3f%12.1f",
+          laps.name(), laps.seconds() * MILLISECONDS, perPass * MILLISECONDS, 1 / perPass);
+      JsonObject contestant = new JsonObject();
+      contestant.addProperty("name", laps.name());
+      contestant.addProperty("seconds", laps.seconds());
+      contestant.addProperty("passes", laps.passes());
+      contestant.addProperty("passesPerSecond", 1 / perPass);
+      contestant.addProperty("millisecondsPerPass", perPass * MILLISECONDS);
+      JsonArray each = new JsonArray();
+      laps.laps().stream().map(Lap::seconds).forEach(each::add);
+      contestant.add("runs", each);
+      if (laps.laps().get(0).stages().isPresent()) {
+        contestant.add("stages", stagesOf(laps));
+        contestant.addProperty("chunks", chunksOf(laps.laps().get(0).stages().get().chunks()));
+      }
+      contestants.add(contestant);
+    }
+    json.add("times", contestants);
+    printStages(result.laps().get(0));
+    line("");
+    JsonArray comparisons = new JsonArray();
+    for (Race.Comparison comparison : result.comparisons()) {
+      String quotient = comparison.slower() + " / " + comparison.faster();
+      line("%-50s%12.3f", quotient, comparison.quotient());
+      JsonObject compared = new JsonObject();
+      compared.addProperty("slower", comparison.slower());
+      compared.addProperty("faster", comparison.faster());
+      compared.addProperty("quotient", comparison.quotient());
+      comparisons.add(compared);
+    }
+    json.add("comparisons", comparisons);
+    addMemory();
+  }
+
+  private static JsonObject stagesOf(Laps laps) {
+    JsonObject stages = new JsonObject();
+    for (String stage : StageTimes.names()) {
+      stages.addProperty(stage, laps.secondsOf(stage));
+    }
+    return stages;
+  }
+
+  private void printStages(Laps laps) {
+    line("");
+    line("%-26s%12s%12s", "stage of " + laps.name(), "ms", "share, %");
+    for (String stage : StageTimes.names()) {
+      double seconds = laps.secondsOf(stage);
+      line("%-26s%12.2f%12.2f", stage, seconds * MILLISECONDS, PER_CENT * seconds / laps.seconds());
+    }
+  }
+
+  private void addMemory() {
+    JsonObject memory = new JsonObject();
+    memory.addProperty("idle", first.residentIdle());
+    OptionalLong peak = first.residentPeak();
+    memory.addProperty("peak", peak.isPresent() ? peak.getAsLong() : null);
+    json.add("residentBytes", memory);
+    line("");
+    line("%-50s%8.0f MiB", "resident with the network loaded", first.residentIdle() / MEBIBYTE);
+    if (peak.isPresent()) {
+      line(
+          "%-50s%8.0f MiB",
+          "more at the peak of an explanation",
+          (peak.getAsLong() - first.residentIdle()) / MEBIBYTE);
+    }
+  }
+
+  /** Adds what a baseline did beside its times. */
+  void add(PlainProcess plain, boolean comparable) {
+    JsonObject found = new JsonObject();
+    found.addProperty("name", plain.name());
+    OptionalLong memory = plain.peakAboveIdle();
+    found.addProperty("peakAboveIdle", memory.isPresent() ? memory.getAsLong() : null);
+    if (memory.isPresent()) {
+      line("%-50s%8.0f MiB", "more at the peak of " + plain.name(), memory.getAsLong() / MEBIBYTE);
+    }
+    Duration waiting = plain.busyWaiting();
+    found.addProperty("busyWaitingSeconds", waiting.toMillis() / MILLISECONDS);
+    if (comparable) {
+      float[] map = Tensors.toArray(first.saliency().tensor());
+      MapAgreement agreement = MapAgreement.of(plain.map(), map);
+      double correlation = agreement.correlation();
+      found.addProperty("mapCorrelation", Double.isFinite(correlation) ? correlation : null);
+      found.addProperty("largestMapDifference", agreement.largestDifference());
+      line(
+          "map against that of %s: correlation %.6f, largest difference %.1e of its range",
+          plain.name(), correlation, agreement.largestDifference());
+    }
+    if (!json.has("baselines")) {
+      json.add("baselines", new JsonArray());
+    }
+    json.getAsJsonArray("baselines").add(found);
+  }
+
+  /** Says why nothing is compared with. */
+  void noBaseline(String reason) {
+    json.addProperty("noBaseline", reason);
+    line("no baseline: it " + reason);
+  }
+
+  private void line(String format, Object... values) {
+    lines.add(String.format(Locale.ROOT, format, values));
+  }
+
+  void print(PrintWriter out) {
+    lines.forEach(out::println);
+  }
+
+  /** Writes the JSON, whole or not at all. */
+  void write(Path file) {
+    byte[] text = (GSON.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, out -> out.write(text));
+  }
+}

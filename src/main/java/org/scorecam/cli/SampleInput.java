@@ -1,0 +1,59 @@
+package org.scorecam.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.model.HookedModel;
+import org.scorecam.runtime.InputException;
+import org.scorecam.tensor.NpyFile;
+import org.scorecam.tensor.Tensors;
+import picocli.CommandLine.Option;
+
+/** The options that name an input to try a network with; one of them is given. */
+final class SampleInput {
+  /** How many channels a picture may have, likeliest first. */
+  private static final List<Integer> PICTURE_CHANNELS = List.of(3, 1, 4);
+
+  /** So that every run sees the same noise. */
+  private static final long SEED = 20;
+
+  @Option(names = "--tensor", paramLabel = "FILE.npy", description = "An input N×C×H×W.")
+  private Path tensor;
+
+  @Option(
+      names = "--size",
+      paramLabel = "WxH",
+      converter = Size.Converter.class,
+      description = "Noise of this size, with as many channels as the network takes.")
+  private Size size;
+
+  /** The input, which the network has run if it is noise; owned by the caller. */
+  Tensor tensorFor(HookedModel network) {
+    if (tensor != null) {
+      return NpyFile.read(tensor);
+    }
+    InputException firstRefusal = null;
+    for (int channels : PICTURE_CHANNELS) {
+      Tensor noise = noise(channels);
+      try {
+        network.forward(noise).close();
+        return noise;
+      } catch (InputException e) {
+        noise.close();
+        firstRefusal = firstRefusal == null ? e : firstRefusal;
+      }
+    }
+    throw firstRefusal;
+  }
+
+  private Tensor noise(int channels) {
+    float[] values =
+        new float[Math.multiplyExact(Math.multiplyExact(channels, size.height()), size.width())];
+    Random random = new Random(SEED);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return Tensors.of(values, 1, channels, size.height(), size.width());
+  }
+}

@@ -1,0 +1,173 @@
+package org.scorecam.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.scorecam.Goldens;
+
+/** The command {@code bench}, on a network so small that the times mean nothing. */
+class BenchCommandTest {
+  private static final Path MODEL = Goldens.file("tinyresnet_script.pt");
+  private static final Path INPUT = Goldens.file("tinyresnet.input.npy");
+
+  @TempDir Path folder;
+
+  private static CommandLineRun bench(Object... more) {
+    List<Object> arguments = new ArrayList<>(List.of("bench", "--model", MODEL, "--runs", 1));
+    arguments.addAll(Arrays.asList(more));
+    return CommandLineRun.of(arguments.toArray());
+  }
+
+  private JsonObject measured(Object... more) throws IOException {
+    Path file = folder.resolve("bench.json");
+    List<Object> arguments = new ArrayList<>(Arrays.asList(more));
+    arguments.addAll(List.of("--layer", "layer3", "--tensor", INPUT, "--json", file));
+    CommandLineRun run = bench(arguments.toArray()).assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    for (String name : names(found, "times", "name")) {
+      assertTrue(run.out().lines().anyMatch(line -> line.startsWith(name + "  ")), run.out());
+    }
+    return found;
+  }
+
+  private static List<JsonObject> objects(JsonObject report, String list) {
+    return StreamSupport.stream(report.getAsJsonArray(list).spliterator(), false)
+        .map(JsonElement::getAsJsonObject)
+        .toList();
+  }
+
+  private static List<String> names(JsonObject report, String list, String key) {
+    return objects(report, list).stream().map(entry -> entry.get(key).getAsString()).toList();
+  }
+
+  private static List<String> comparisons(JsonObject report) {
+    return objects(report, "comparisons").stream()
+        .map(entry -> entry.get("slower").getAsString() + "/" + entry.get("faster").getAsString())
+        .toList();
+  }
+
+  @Test
+  void comparesWithTheNetworkAloneAndTheBaseline() throws IOException {
+    JsonObject found = measured("--class", 3, "--batch", 16);
+    JsonObject setting = found.getAsJsonObject("setting");
+    assertEquals("layer3", setting.get("layer").getAsString());
+    assertEquals("[1, 3, 64, 64]", setting.get("input").getAsString());
+    assertEquals(64, setting.get("channels").getAsLong());
+    assertEquals("4 chunks of 16", setting.get("chunks").getAsString());
+    assertEquals(
+        List.of("explanation", "network alone", "baseline"), names(found, "times", "name"));
+    assertEquals(List.of("explanation/network alone", "baseline/explanation"), comparisons(found));
+    JsonObject explanation = objects(found, "times").get(0);
+    double seconds = explanation.get("seconds").getAsDouble();
+    long passes = explanation.get("passes").getAsLong();
+    assertEquals(setting.get("passes").getAsLong(), passes);
+    assertEquals(passes / seconds, explanation.get("passesPerSecond").getAsDouble(), 1e-6);
+    double sum = 0;
+    for (Map.Entry<String, JsonElement> stage : explanation.getAsJsonObject("stages").entrySet()) {
+      assertTrue(stage.getValue().getAsDouble() > 0, stage::toString);
+      sum += stage.getValue().getAsDouble();
+    }
+    assertTrue(sum <= seconds && sum > seconds / 2, sum + " of " + seconds);
+    JsonObject baseline = objects(found, "baselines").get(0);
+    assertTrue(baseline.get("mapCorrelation").getAsDouble() > 0.9999, baseline::toString);
+    assertTrue(baseline.get("largestMapDifference").getAsDouble() < 1e-4, baseline::toString);
+    JsonObject memory = found.getAsJsonObject("residentBytes");
+    assertTrue(memory.get("idle").getAsLong() > 1 << 20, memory::toString);
+    if (Files.exists(Path.of("/proc/self/clear_refs"))) {
+      assertTrue(
+          memory.get("peak").getAsLong() >= memory.get("idle").getAsLong() / 2, memory::toString);
+    }
+  }
+
+  @Test
+  void variesWhatItIsToldTo() throws IOException {
+    JsonObject found =
+        measured(
+            "--channels",
+            "max:8",
+            "--baseline",
+            "none",
+            "--chunks",
+            "4,8",
+            "--images",
+            "3",
+            "--compare-threads",
+            "1,2");
+    assertEquals(
+        List.of(
+            "explanation",
+            "network alone",
+            "all channels",
+            "chunks of 4",
+            "chunks of 8",
+            "1 thread",
+            "2 threads",
+            "3 one by one",
+            "3 at once"),
+        names(found, "times", "name"));
+    assertEquals(
+        List.of(
+            "explanation/network alone",
+            "all channels/explanation",
+            "1 thread/2 threads",
+            "3 one by one/3 at once"),
+        comparisons(found));
+    assertEquals("2 chunks of 4", objects(found, "times").get(3).get("chunks").getAsString());
+    assertEquals("1 chunk of 8", objects(found, "times").get(4).get("chunks").getAsString());
+    assertEquals(64, objects(found, "times").get(2).get("passes").getAsLong());
+    assertEquals(24, objects(found, "times").get(8).get("passes").getAsLong());
+    assertFalse(found.has("baselines"));
+    assertFalse(found.has("noBaseline"));
+  }
+
+  @Test
+  void saysWhereThereIsNoBaseline() {
+    CommandLineRun run =
+        bench("--layer", "layer2,layer3", "--tensor", INPUT, "--channels", "max:2").assertDone();
+    assertTrue(run.out().contains("no baseline: it needs one --layer"), run.out());
+    assertFalse(run.out().contains("\nbaseline "), run.out());
+    bench("--layer", "layer3", "--tensor", INPUT, "--at", "0,0,0", "--baseline", "both")
+        .assertMisused("--baseline needs a class");
+  }
+
+  @Test
+  void takesNoiseOfASize() {
+    CommandLineRun run =
+        bench("--layer", "layer3", "--size", "64x32", "--channels", "max:2", "--baseline", "none")
+            .assertDone();
+    assertTrue(run.out().contains("input [1, 3, 32, 64]"), run.out());
+  }
+
+  @Test
+  void badOptionsAreRefused() {
+    bench("--layer", "layer3").assertMisused("--tensor", "--size");
+    bench("--layer", "layer3", "--tensor", INPUT, "--runs", 0).assertMisused("--runs");
+    bench("--layer", "layer3", "--tensor", INPUT, "--chunks", "4,x").assertMisused("--chunks");
+    bench("--layer", "layer3", "--tensor", INPUT, "--baseline", "python")
+        .assertMisused("--baseline");
+    bench("--tensor", INPUT).assertMisused("--layer");
+    bench("--layer", "layer3", "--tensor", INPUT, "--weights", folder.resolve("w.npy"))
+        .assertMisused("--weights needs --arch");
+    bench("--layer", "layr3", "--tensor", INPUT).assertFails(ExitCode.BAD_INPUT, "layer3");
+    bench("--layer", "layer3", "--tensor", folder.resolve("none.npy"))
+        .assertFails(ExitCode.BAD_INPUT, "there is no file");
+    bench("--layer", "layer3", "--tensor", INPUT, "--class", 10)
+        .assertFails(ExitCode.BAD_INPUT, "class 10");
+    bench("--layer", "layer3", "--tensor", INPUT, "--json", folder.resolve("none/a.json"))
+        .assertFails(ExitCode.OTHER, "there is no folder");
+  }
+}
