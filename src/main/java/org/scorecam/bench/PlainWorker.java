@@ -18,7 +18,6 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.kernel.Allocator;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.ResidentMemory;
@@ -37,7 +36,7 @@ final class PlainWorker {
   private PlainWorker(JsonObject job) throws IOException {
     if (job.get("tuned").getAsBoolean()) {
       LibTorch.load();
-      Allocator.tune();
+
     } else {
       Loader.load(torch.class);
     }
