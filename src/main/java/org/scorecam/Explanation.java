@@ -107,6 +107,11 @@ final class Explanation implements AutoCloseable {
     return channels.stream().mapToLong(Long::longValue).toArray();
   }
 
+  /** How many channels are selected: the passes, if no two shared one and none was left out. */
+  long selectedChannels() {
+    return selected.length;
+  }
+
   /** How many masked inputs are to be scored. */
   int passes() {
     return passChannels.length;
@@ -141,7 +146,7 @@ final class Explanation implements AutoCloseable {
   }
 
   /** Turns the scores into weights and sums the maps with them. */
-  Saliency toSaliency() {
+  Saliency toSaliency(ChunkPlan plan) {
     float[] scoreOfPass = Tensors.toArray(passScores);
     float[] selectedScores = new float[selected.length];
     for (int i = 0; i < selected.length; i++) {
@@ -172,7 +177,8 @@ final class Explanation implements AutoCloseable {
           referenceScore,
           weights,
           scores,
-          statusOf(selectedScores, blank));
+          statusOf(selectedScores, blank),
+          plan);
     }
   }
 

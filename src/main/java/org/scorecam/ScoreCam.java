@@ -3,7 +3,9 @@ package org.scorecam;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.kernel.Allocator;
 import org.scorecam.mask.ChannelSelection;
@@ -14,6 +16,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
@@ -39,14 +42,14 @@ import org.scorecam.tensor.Tensors;
  * whatever the number of channels.
  */
 public final class ScoreCam implements AutoCloseable {
-  /** How many masked inputs are scored at once unless {@link Builder#batch} says otherwise. */
-  public static final int DEFAULT_BATCH = 32;
+  /** In place of the number of a layer's channels while it is not known. */
+  private static final long MANY = 1 << 16;
 
   private final HookedModel model;
   private final List<String> layers;
   private final Recipe recipe;
   private final ChannelSelection channels;
-  private final int batch;
+  private final ChunkPlanner planner;
   private final Masker masker;
   private final ProgressListener progress;
   private final ChunkPool chunks = new ChunkPool();
@@ -57,7 +60,7 @@ public final class ScoreCam implements AutoCloseable {
     this.layers = List.copyOf(builder.layers);
     this.recipe = builder.recipe;
     this.channels = builder.channels;
-    this.batch = builder.batch;
+    this.planner = builder.planner();
     this.masker = builder.masker == null ? Maskers.preferred() : builder.masker;
     this.progress = builder.progress;
   }
@@ -78,7 +81,8 @@ public final class ScoreCam implements AutoCloseable {
     private final List<String> layers = new ArrayList<>();
     private Recipe recipe = Recipe.TISKW;
     private ChannelSelection channels = ChannelSelection.all();
-    private int batch = DEFAULT_BATCH;
+    private int batch;
+    private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
     private ProgressListener progress = (scored, total) -> {};
 
@@ -131,9 +135,11 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
-     * Sets how many masked inputs the network sees at once. The map does not depend on it.
+     * Sets how many masked inputs the network sees at once, if an input has so many. The map does
+     * not depend on it, nor on how it is chosen: unless set, a short probe of the network finds the
+     * number; see {@link #memory} and {@link ScoreCam#warmUp}.
      *
-     * @param rows {@link #DEFAULT_BATCH} unless set
+     * @param rows exactly so many, whatever they take
      * @return this builder
      * @throws IllegalArgumentException if it is less than 1
      */
@@ -142,6 +148,23 @@ public final class ScoreCam implements AutoCloseable {
         throw new IllegalArgumentException("a batch has at least 1 masked input, not " + rows);
       }
       this.batch = rows;
+      return this;
+    }
+
+    /**
+     * Limits the memory of a chunk of masked inputs with the network's activations for it, for each
+     * thread that explains. There is always at least one row.
+     *
+     * @param bytes on the model's device; a quarter of what is available when the explainer is
+     *     built, unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder memory(long bytes) {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("memory is at least 1 byte, not " + bytes);
+      }
+      this.memory = OptionalLong.of(bytes);
       return this;
     }
 
@@ -190,6 +213,12 @@ public final class ScoreCam implements AutoCloseable {
       layers.forEach(model::requireCapturable);
       Allocator.tune();
       return new ScoreCam(this);
+    }
+
+    private ChunkPlanner planner() {
+      return batch > 0
+          ? ChunkPlanner.ofRows(model.device(), batch)
+          : ChunkPlanner.within(model.device(), memory);
     }
   }
 
@@ -294,11 +323,10 @@ public final class ScoreCam implements AutoCloseable {
       requireFinite(onDevice);
       List<List<Saliency>> results = new ArrayList<>();
       try {
-        // The first pass has no more inputs at once than a chunk has.
-        for (long first = 0; first < inputs.size(0); first += batch) {
-          long count = Math.min(batch, inputs.size(0) - first);
-          Tensor group = onDevice.narrow(0, first, count);
-          results.addAll(explainGroup(group, targets.subList((int) first, (int) (first + count))));
+        long group = inputsAtOnce(onDevice);
+        for (long first = 0; first < inputs.size(0); first += group) {
+          long count = Math.min(group, inputs.size(0) - first);
+          explainFitting(onDevice, targets, (int) first, (int) count, results);
         }
         return results;
       } catch (RuntimeException | Error e) {
@@ -306,6 +334,58 @@ public final class ScoreCam implements AutoCloseable {
         throw e;
       }
     }
+  }
+
+  /**
+   * Does in advance what the first explanation of an input of this size would do beside its own
+   * work: prepares the network, probes how many masked inputs it is fastest with, allocates a
+   * chunk, and has the network's libraries prepare for its shape. From the second call on this
+   * takes one forward pass.
+   *
+   * @param inputChannels C
+   * @param height H
+   * @param width W
+   * @return what explanations of one such input will do, unless memory gets short
+   * @throws InputException if the network cannot run such an input
+   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
+   */
+  public ChunkPlan warmUp(long inputChannels, long height, long width) {
+    requireOpen();
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor input = torch.zeros(new long[] {1, inputChannels, height, width});
+      long passes = 0;
+      try (Capture capture = model.capture(input, layers, recipe.repeatedCall())) {
+        for (int l = 0; l < layers.size(); l++) {
+          Tensor maps = capture.activations().get(l);
+          requireMaps(layers.get(l), maps, 1);
+          passes += channels.countOf(maps.size(1));
+        }
+      }
+      ChunkPlan plan = planner.plan(model.scorer(), inputChannels, height, width, passes);
+      try {
+        runBlackChunk(plan.rows(), inputChannels, height, width);
+        return plan;
+      } catch (NativeMemoryException e) {
+        if (plan.rows() == 1) {
+          throw e;
+        }
+        planner.tooMany(model.scorer(), inputChannels, height, width, plan.rows());
+        return warmUp(inputChannels, height, width);
+      }
+    }
+  }
+
+  private void runBlackChunk(long... shape) {
+    Scorer scorer = model.scorer();
+    Tensor chunk = chunks.take(shape, scorer, model.device());
+    try {
+      chunk.zero_();
+      scorer.score(chunk).close();
+    } catch (RuntimeException | Error e) {
+      chunk.close();
+      throw e;
+    }
+    chunks.giveBack(chunk);
   }
 
   /** Frees the chunks. The model stays open. Closing again does nothing. */
@@ -323,9 +403,9 @@ public final class ScoreCam implements AutoCloseable {
       for (int i = 0; i < targets.size(); i++) {
         addExplanations(explanations, capture, images, i, targets.get(i));
       }
-      score(explanations, images);
+      ChunkPlan plan = score(explanations, images);
       for (Explanation explanation : explanations) {
-        maps.add(explanation.toSaliency());
+        maps.add(explanation.toSaliency(plan));
       }
     } catch (RuntimeException | Error e) {
       maps.forEach(Saliency::close);
@@ -367,20 +447,46 @@ public final class ScoreCam implements AutoCloseable {
     }
   }
 
-  private void score(List<Explanation> explanations, Tensor images) {
-    long passes = ChunkedScoring.totalPasses(explanations);
-    if (passes == 0) {
-      return;
+  /** How many inputs the first pass sees at once: no more than a chunk has. */
+  private long inputsAtOnce(Tensor inputs) {
+    long count = inputs.size(0);
+    if (count == 1) {
+      return 1;
     }
+    long perInput = channels.countOf(MANY) * layers.size();
+    ChunkPlan plan =
+        planner.plan(
+            model.scorer(), inputs.size(1), inputs.size(2), inputs.size(3), count * perInput);
+    return plan.rows();
+  }
+
+  /** Explains some of the inputs; in two halves where all together do not fit the memory. */
+  private void explainFitting(
+      Tensor inputs, List<Target> targets, int first, int count, List<List<Saliency>> results) {
+    try {
+      results.addAll(
+          explainGroup(inputs.narrow(0, first, count), targets.subList(first, first + count)));
+    } catch (NativeMemoryException e) {
+      if (count == 1) {
+        throw e;
+      }
+      explainFitting(inputs, targets, first, count / 2, results);
+      explainFitting(inputs, targets, first + count / 2, count - count / 2, results);
+    }
+  }
+
+  private ChunkPlan score(List<Explanation> explanations, Tensor images) {
+    long passes = explanations.stream().mapToLong(Explanation::selectedChannels).sum();
     Scorer scorer = model.scorer();
     long[] shape = images.shape();
-    shape[0] = ChunkedScoring.rowsPerChunk(passes, batch);
-    Tensor chunk = chunks.take(shape, scorer, model.device());
-    try {
-      new ChunkedScoring(explanations, scorer, progress).run(chunk);
-    } finally {
-      chunks.giveBack(chunk);
+    ChunkPlan plan = planner.plan(scorer, shape[1], shape[2], shape[3], passes);
+    shape[0] = plan.rows();
+    long rows =
+        new ChunkedScoring(explanations, scorer, model.device(), chunks, progress).run(shape);
+    for (long tooMany = plan.rows(); tooMany > rows; tooMany /= 2) {
+      planner.tooMany(scorer, shape[1], shape[2], shape[3], tooMany);
     }
+    return plan.reducedTo(rows);
   }
 
   private static void requireUsable(Tensor inputs, List<Target> targets) {

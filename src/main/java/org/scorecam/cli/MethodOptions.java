@@ -49,10 +49,18 @@ final class MethodOptions {
   @Option(
       names = "--batch",
       paramLabel = "B",
-      defaultValue = "" + ScoreCam.DEFAULT_BATCH,
       converter = Positive.class,
-      description = "Masked inputs scored at once; ${DEFAULT-VALUE} unless given.")
+      description = "Masked inputs scored at once; the fastest number unless given.")
   private Integer batch;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = MemorySize.Converter.class,
+      description =
+          "What the masked inputs scored at once may take with the network's activations, such as"
+              + " 512m or 2g; a quarter of the available memory unless given. Not with --batch.")
+  private MemorySize memory;
 
   /** Whether several layers make one map. */
   boolean fuses() {
@@ -71,13 +79,23 @@ final class MethodOptions {
           command.commandLine(),
           "Missing required option: '--layer=PATH': the network has no customary layer");
     }
-    return ScoreCam.on(model)
-        .layers(layers.toArray(String[]::new))
-        .recipe(recipe)
-        .channels(channels)
-        .batch(batch)
-        .progress(progress)
-        .build();
+    if (batch != null && memory != null) {
+      throw new ParameterException(
+          command.commandLine(), "--batch and --memory cannot be used together");
+    }
+    ScoreCam.Builder builder =
+        ScoreCam.on(model)
+            .layers(layers.toArray(String[]::new))
+            .recipe(recipe)
+            .channels(channels)
+            .progress(progress);
+    if (batch != null) {
+      builder.batch(batch);
+    }
+    if (memory != null) {
+      builder.memory(memory.bytes());
+    }
+    return builder.build();
   }
 
   private static final class RecipeConverter implements ITypeConverter<Recipe> {
