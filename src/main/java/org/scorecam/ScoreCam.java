@@ -14,6 +14,7 @@ import org.scorecam.mask.Maskers;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeMemoryException;
@@ -44,6 +45,11 @@ import org.scorecam.tensor.Tensors;
 public final class ScoreCam implements AutoCloseable {
   /** In place of the number of a layer's channels while it is not known. */
   private static final long MANY = 1 << 16;
+
+  /** So many chunks that one which is not full does not matter. */
+  private static final long FULL_CHUNKS = 8;
+
+  private static final long MOST_INPUTS = 32;
 
   private final HookedModel model;
   private final List<String> layers;
@@ -386,6 +392,27 @@ public final class ScoreCam implements AutoCloseable {
       throw e;
     }
     chunks.giveBack(chunk);
+  }
+
+  /**
+   * How many inputs {@link #explainBatch} needs to fill its chunks well: few where each has many
+   * masked inputs, more where only the strongest channels are scored.
+   *
+   * @return from 1 to 32
+   */
+  public int inputsPerGroup() {
+    long passesPerInput = channels.countOf(MANY) * layers.size();
+    long passes = FULL_CHUNKS * ChunkProfile.USUAL_ROWS;
+    return (int) Math.max(1, Math.min(MOST_INPUTS, passes / passesPerInput));
+  }
+
+  /**
+   * Where the network runs.
+   *
+   * @return the model's device
+   */
+  public Device device() {
+    return model.device();
   }
 
   /** Frees the chunks. The model stays open. Closing again does nothing. */
