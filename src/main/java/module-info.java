@@ -19,6 +19,7 @@ module org.scorecam {
   exports org.scorecam.mask;
   exports org.scorecam.model;
   exports org.scorecam.nn;
+  exports org.scorecam.pipeline;
   exports org.scorecam.runtime;
   exports org.scorecam.tensor;
   exports org.scorecam.weights;

@@ -31,6 +31,11 @@ final class ChunkPool implements AutoCloseable {
     if (chunk != null) {
       chunk.close();
     }
+    return allocate(shape, scorer, device);
+  }
+
+  /** A chunk [rows, C, H, W] as the scorer wants it, with no values yet; owned by the caller. */
+  static Tensor allocate(long[] shape, Scorer scorer, Device device) {
     try (NativeScope scope = NativeScope.open()) {
       TensorOptions options =
           new TensorOptions(scorer.dtype()).device(new DeviceOptional(device.toTorch()));
@@ -57,6 +62,11 @@ final class ChunkPool implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
+    clear();
+  }
+
+  /** Frees the chunks that nobody uses. */
+  void clear() {
     for (Tensor chunk = idle.poll(); chunk != null; chunk = idle.poll()) {
       chunk.close();
     }

@@ -1,9 +1,15 @@
 package org.scorecam;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.runtime.NativeErrors;
+import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -12,89 +18,140 @@ import org.scorecam.runtime.NativeScope;
  * <p>Explanations follow each other without gaps, so that a chunk may hold the last masked inputs
  * of one image and the first of the next. All chunks have the same shape, since oneDNN and cuDNN
  * plan anew for each; what is left of the last one is scored and not looked at.
+ *
+ * <p>Where a chunk does not fit the memory, the same masked inputs are tried again in chunks of
+ * half the rows; what was scored before stays scored.
  */
 final class ChunkedScoring {
   private final List<Explanation> explanations;
   private final Scorer scorer;
+  private final Device device;
+  private final ChunkPool chunks;
   private final ProgressListener progress;
   private final long total;
 
-  /** The next pass to write, and the next to read: an explanation and a pass of it. */
-  private final Position writing = new Position();
+  private long scored;
 
-  private final Position reading = new Position();
+  /** The next pass to score: an explanation and a pass of it. */
+  private int nextExplanation;
 
-  private static final class Position {
-    int explanation;
-    int pass;
-  }
+  private int nextPass;
 
-  /** What is done with a range of passes that stands in a range of a chunk's rows. */
-  private interface Range {
-    void visit(Explanation explanation, int firstPass, int count, int firstRow);
-  }
+  /** Passes of one explanation that stand in a chunk's rows one after the other. */
+  private record Part(Explanation explanation, int firstPass, int count, int firstRow) {}
 
-  ChunkedScoring(List<Explanation> explanations, Scorer scorer, ProgressListener progress) {
+  ChunkedScoring(
+      List<Explanation> explanations,
+      Scorer scorer,
+      Device device,
+      ChunkPool chunks,
+      ProgressListener progress) {
     this.explanations = explanations;
     this.scorer = scorer;
+    this.device = device;
+    this.chunks = chunks;
     this.progress = progress;
-    this.total = totalPasses(explanations);
+    this.total = explanations.stream().mapToLong(Explanation::passes).sum();
   }
 
-  static long totalPasses(List<Explanation> explanations) {
-    return explanations.stream().mapToLong(Explanation::passes).sum();
-  }
-
-  /** The rows of each chunk: at most the limit, spread so that the last chunk is nearly full. */
-  static long rowsPerChunk(long passes, long limit) {
-    long chunks = (passes + limit - 1) / limit;
-    return (passes + chunks - 1) / chunks;
-  }
-
-  /** Scores everything. */
-  void run(Tensor chunk) {
-    int rows = (int) chunk.size(0);
-    for (long scored = 0; scored < total; scored = Math.min(total, scored + rows)) {
-      int filled = (int) Math.min(rows, total - scored);
-      Stage.Masks masksStage = new Stage.Masks(filled);
-      forEachRange(
-          writing,
-          filled,
-          (explanation, firstPass, count, firstRow) -> {
-            try (NativeScope scope = NativeScope.open()) {
-              explanation.writeMaskedInputs(firstPass, count, chunk.narrow(0, firstRow, count));
-            }
-          });
-      masksStage.commit();
-      Stage.Network networkStage = new Stage.Network(rows, filled);
-      try (ModelOutput output = scorer.score(chunk)) {
-        networkStage.commit();
-        Stage.Scores scoresStage = new Stage.Scores(filled);
-        forEachRange(
-            reading,
-            filled,
-            (explanation, firstPass, count, firstRow) ->
-                explanation.readScores(output, firstPass, count, firstRow));
-        scoresStage.commit();
+  /**
+   * Scores everything.
+   *
+   * @param shape of the chunks, [rows, C, H, W]
+   * @return the rows that it was done with in the end: fewer where so many did not fit
+   * @throws NativeMemoryException if not even a chunk of one row fits
+   */
+  long run(long[] shape) {
+    long[] fitting = shape.clone();
+    while (scored < total) {
+      try {
+        runChunks(fitting);
+      } catch (RuntimeException e) {
+        if (!NativeErrors.isOutOfMemory(e)) {
+          throw e;
+        }
+        chunks.clear();
+        DeviceMemory.of(device).releaseKept();
+        if (fitting[0] == 1) {
+          throw tooLarge(fitting, e);
+        }
+        fitting[0] /= 2;
       }
-      progress.onProgress(scored + filled, total);
+    }
+    return fitting[0];
+  }
+
+  private void runChunks(long[] shape) {
+    Tensor chunk = chunks.take(shape, scorer, device);
+    try {
+      while (scored < total) {
+        List<Part> parts = nextParts((int) shape[0]);
+        score(chunk, parts);
+        advance(parts);
+        progress.onProgress(scored, total);
+      }
+    } catch (RuntimeException | Error e) {
+      chunk.close();
+      throw e;
+    }
+    chunks.giveBack(chunk);
+  }
+
+  private void score(Tensor chunk, List<Part> parts) {
+    int filled = parts.stream().mapToInt(Part::count).sum();
+    Stage.Masks masksStage = new Stage.Masks(filled);
+    for (Part part : parts) {
+      try (NativeScope scope = NativeScope.open()) {
+        Tensor rows = chunk.narrow(0, part.firstRow, part.count);
+        part.explanation.writeMaskedInputs(part.firstPass, part.count, rows);
+      }
+    }
+    masksStage.commit();
+    Stage.Network networkStage = new Stage.Network((int) chunk.size(0), filled);
+    try (ModelOutput output = scorer.score(chunk)) {
+      networkStage.commit();
+      Stage.Scores scoresStage = new Stage.Scores(filled);
+      for (Part part : parts) {
+        part.explanation.readScores(output, part.firstPass, part.count, part.firstRow);
+      }
+      scoresStage.commit();
     }
   }
 
-  private void forEachRange(Position position, int rows, Range range) {
+  private List<Part> nextParts(int rows) {
+    List<Part> parts = new ArrayList<>();
     int row = 0;
-    while (row < rows) {
-      Explanation explanation = explanations.get(position.explanation);
-      int count = Math.min(rows - row, explanation.passes() - position.pass);
+    int pass = nextPass;
+    for (int e = nextExplanation; e < explanations.size() && row < rows; e++) {
+      Explanation explanation = explanations.get(e);
+      int count = Math.min(rows - row, explanation.passes() - pass);
       if (count > 0) {
-        range.visit(explanation, position.pass, count, row);
+        parts.add(new Part(explanation, pass, count, row));
       }
       row += count;
-      position.pass += count;
-      if (position.pass == explanation.passes()) {
-        position.explanation++;
-        position.pass = 0;
-      }
+      pass = 0;
     }
+    return parts;
+  }
+
+  private void advance(List<Part> parts) {
+    Part last = parts.get(parts.size() - 1);
+    nextExplanation = explanations.indexOf(last.explanation);
+    nextPass = last.firstPass + last.count;
+    scored += last.firstRow + last.count;
+  }
+
+  private NativeMemoryException tooLarge(long[] shape, RuntimeException cause) {
+    return new NativeMemoryException(
+        "not even a chunk of one masked input, of shape %s, fits the memory of %s (%s): %s"
+            .formatted(
+                Arrays.toString(shape),
+                device,
+                DeviceMemory.of(device).available().isPresent()
+                    ? "%d MiB available"
+                        .formatted(DeviceMemory.of(device).available().getAsLong() >> 20)
+                    : "available memory unknown",
+                NativeErrors.messageOf(cause)),
+        cause);
   }
 }

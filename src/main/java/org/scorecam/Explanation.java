@@ -107,6 +107,11 @@ final class Explanation implements AutoCloseable {
     return channels.stream().mapToLong(Long::longValue).toArray();
   }
 
+  /** How many channels are selected: the passes, if no two shared one and none was left out. */
+  long selectedChannels() {
+    return selected.length;
+  }
+
   /** How many masked inputs are to be scored. */
   int passes() {
     return passChannels.length;
@@ -120,9 +125,14 @@ final class Explanation implements AutoCloseable {
   /** Reads the scores of some passes from the network's output for a chunk. */
   void readScores(ModelOutput output, int firstPass, int count, int firstRow) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor rows = target.partOf(output).narrow(0, firstRow, count);
-      passScores.narrow(0, firstPass, count).copy_(target.scores(scored(recipe, rows)));
+      Tensor scores = scoresOf(output, firstRow, count);
+      passScores.narrow(0, firstPass, count).copy_(scores);
     }
+  }
+
+  /** The scores of some rows of the network's output for a chunk; needs an open scope. */
+  Tensor scoresOf(ModelOutput output, int firstRow, int count) {
+    return target.scores(scored(recipe, target.partOf(output).narrow(0, firstRow, count)));
   }
 
   /** Rows of the network's output as the recipe has the target see them; needs an open scope. */
@@ -143,28 +153,18 @@ final class Explanation implements AutoCloseable {
   }
 
   /** Turns the scores into weights and sums the maps with them. */
-  Saliency toSaliency() {
+  Saliency toSaliency(ChunkPlan plan) {
     Stage.Combine stage = new Stage.Combine(layer, activations.size(0), passes());
-    float[] scoreOfPass = Tensors.toArray(passScores);
-    float[] selectedScores = new float[selected.length];
-    for (int i = 0; i < selected.length; i++) {
-      selectedScores[i] = passOf[i] == NOT_SCORED ? Float.NaN : scoreOfPass[passOf[i]];
-    }
-    double[] selectedWeights = recipe.weighting().weights(selectedScores);
-    int channels = (int) activations.size(0);
-    float[] scores = new float[channels];
-    float[] weights = new float[channels];
+    float[] selectedScores = selectedScores(Tensors.toArray(passScores));
+    float[] weights = weightsOf(selectedScores);
+    float[] scores = new float[weights.length];
     Arrays.fill(scores, Float.NaN);
     for (int i = 0; i < selected.length; i++) {
       scores[(int) selected[i]] = selectedScores[i];
-      weights[(int) selected[i]] = (float) selectedWeights[i];
     }
     try (NativeScope scope = NativeScope.open()) {
-      Tensor layerMap =
-          recipe
-              .finish()
-              .layerMap(weightedSum(weights), recipe.masks().upsampling(), height, width);
-      Tensor map = recipe.finish().fuse(List.of(layerMap)).squeeze(0).squeeze(0).contiguous();
+      Tensor layerMap = layerMap(weights);
+      Tensor map = mapOf(layerMap);
       boolean blank = !map.any().item().toBool();
       stage.commit();
       return new Saliency(
@@ -176,8 +176,46 @@ final class Explanation implements AutoCloseable {
           referenceScore,
           weights,
           scores,
-          statusOf(selectedScores, blank));
+          statusOf(selectedScores, blank),
+          plan);
     }
+  }
+
+  /**
+   * The map [H, W] that some scores make; needs an open scope.
+   *
+   * @param scoreOfPass a score for each pass; NaN leaves a pass out
+   */
+  Tensor mapOf(float[] scoreOfPass) {
+    return mapOf(layerMap(weightsOf(selectedScores(scoreOfPass))));
+  }
+
+  private float[] selectedScores(float[] scoreOfPass) {
+    float[] scores = new float[selected.length];
+    for (int i = 0; i < selected.length; i++) {
+      scores[i] = passOf[i] == NOT_SCORED ? Float.NaN : scoreOfPass[passOf[i]];
+    }
+    return scores;
+  }
+
+  /** For each channel its weight, 0 where it was not selected. */
+  private float[] weightsOf(float[] selectedScores) {
+    double[] selectedWeights = recipe.weighting().weights(selectedScores);
+    float[] weights = new float[(int) activations.size(0)];
+    for (int i = 0; i < selected.length; i++) {
+      weights[(int) selected[i]] = (float) selectedWeights[i];
+    }
+    return weights;
+  }
+
+  private Tensor layerMap(float[] weights) {
+    return recipe
+        .finish()
+        .layerMap(weightedSum(weights), recipe.masks().upsampling(), height, width);
+  }
+
+  private Tensor mapOf(Tensor layerMap) {
+    return recipe.finish().fuse(List.of(layerMap)).squeeze(0).squeeze(0).contiguous();
   }
 
   /** Σ wₖ·Aₖ as [1, 1, h, w]. */

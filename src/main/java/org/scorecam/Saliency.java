@@ -30,6 +30,7 @@ public final class Saliency implements AutoCloseable {
   private final float[] weights;
   private final float[] scores;
   private final SaliencyStatus status;
+  private final ChunkPlan plan;
   private boolean closed;
 
   /** Takes over both tensors. */
@@ -42,7 +43,8 @@ public final class Saliency implements AutoCloseable {
       float referenceScore,
       float[] weights,
       float[] scores,
-      SaliencyStatus status) {
+      SaliencyStatus status,
+      ChunkPlan plan) {
     this.map = map;
     this.layerMap = layerMap;
     this.layer = layer;
@@ -52,6 +54,7 @@ public final class Saliency implements AutoCloseable {
     this.weights = weights;
     this.scores = scores;
     this.status = status;
+    this.plan = plan;
   }
 
   /**
@@ -86,7 +89,8 @@ public final class Saliency implements AutoCloseable {
           first.referenceScore,
           new float[0],
           new float[0],
-          status);
+          status,
+          first.plan);
     }
   }
 
@@ -200,6 +204,15 @@ public final class Saliency implements AutoCloseable {
    */
   public SaliencyStatus status() {
     return status;
+  }
+
+  /**
+   * In what chunks the network saw the masked inputs.
+   *
+   * @return the rows of each chunk, and how they were chosen
+   */
+  public ChunkPlan plan() {
+    return plan;
   }
 
   /** Frees the map. Closing again does nothing. */

@@ -3,7 +3,10 @@ package org.scorecam;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
@@ -12,9 +15,12 @@ import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.PrecisionException;
 import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
@@ -39,16 +45,21 @@ import org.scorecam.tensor.Tensors;
  * whatever the number of channels.
  */
 public final class ScoreCam implements AutoCloseable {
-  /** How many masked inputs are scored at once unless {@link Builder#batch} says otherwise. */
-  public static final int DEFAULT_BATCH = 32;
+  /** In place of the number of a layer's channels while it is not known. */
+  private static final long MANY = 1 << 16;
+
+  /** So many chunks that one which is not full does not matter. */
+  private static final long FULL_CHUNKS = 8;
+
+  private static final long MOST_INPUTS = 32;
 
   private final HookedModel model;
   private final List<String> layers;
   private final Recipe recipe;
   private final ChannelSelection channels;
-  private final int batch;
+  private final ChunkPlanner planner;
   private final Masker masker;
-  private final Precision precision;
+  private final PrecisionChoice precision;
   private final ProgressListener progress;
   private final ChunkPool chunks = new ChunkPool();
   private volatile boolean closed;
@@ -58,9 +69,9 @@ public final class ScoreCam implements AutoCloseable {
     this.layers = List.copyOf(builder.layers);
     this.recipe = builder.recipe;
     this.channels = builder.channels;
-    this.batch = builder.batch;
+    this.planner = builder.planner();
     this.masker = builder.masker == null ? Maskers.preferred() : builder.masker;
-    this.precision = builder.precision;
+    this.precision = new PrecisionChoice(builder.model, builder.precision);
     this.progress = builder.progress;
   }
 
@@ -80,9 +91,10 @@ public final class ScoreCam implements AutoCloseable {
     private final List<String> layers = new ArrayList<>();
     private Recipe recipe = Recipe.TISKW;
     private ChannelSelection channels = ChannelSelection.all();
-    private int batch = DEFAULT_BATCH;
+    private int batch;
+    private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
-    private Precision precision = Precision.FLOAT32;
+    private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
@@ -134,9 +146,11 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
-     * Sets how many masked inputs the network sees at once. The map does not depend on it.
+     * Sets how many masked inputs the network sees at once, if an input has so many. The map does
+     * not depend on it, nor on how it is chosen: unless set, a short probe of the network finds the
+     * number; see {@link #memory} and {@link ScoreCam#warmUp}.
      *
-     * @param rows {@link #DEFAULT_BATCH} unless set
+     * @param rows exactly so many, whatever they take
      * @return this builder
      * @throws IllegalArgumentException if it is less than 1
      */
@@ -145,6 +159,23 @@ public final class ScoreCam implements AutoCloseable {
         throw new IllegalArgumentException("a batch has at least 1 masked input, not " + rows);
       }
       this.batch = rows;
+      return this;
+    }
+
+    /**
+     * Limits the memory of a chunk of masked inputs with the network's activations for it, for each
+     * thread that explains. There is always at least one row.
+     *
+     * @param bytes on the model's device; a quarter of what is available when the explainer is
+     *     built, unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder memory(long bytes) {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("memory is at least 1 byte, not " + bytes);
+      }
+      this.memory = OptionalLong.of(bytes);
       return this;
     }
 
@@ -160,13 +191,27 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
-     * Chooses what the network computes with when it scores masked inputs.
+     * Chooses what the network computes with when it scores masked inputs. A reduced precision is
+     * tried on some masked inputs of the first input: if the map that they make correlates less
+     * than 0.99 with float32's, or the network is not faster, explaining it throws a {@link
+     * PrecisionException}.
      *
      * @param chosen {@link Precision#FLOAT32} unless set
      * @return this builder
      */
     public Builder precision(Precision chosen) {
-      this.precision = chosen;
+      this.precision = Optional.of(chosen);
+      return this;
+    }
+
+    /**
+     * Takes the fastest precision that holds what {@link #precision} demands of it, float32 if none
+     * does; tried on the first input.
+     *
+     * @return this builder
+     */
+    public Builder fastestPrecision() {
+      this.precision = Optional.empty();
       return this;
     }
 
@@ -204,6 +249,12 @@ public final class ScoreCam implements AutoCloseable {
       layers.forEach(model::requireCapturable);
       return new ScoreCam(this);
     }
+
+    private ChunkPlanner planner() {
+      return batch > 0
+          ? ChunkPlanner.ofRows(model.device(), batch)
+          : ChunkPlanner.within(model.device(), memory);
+    }
   }
 
   /**
@@ -215,6 +266,7 @@ public final class ScoreCam implements AutoCloseable {
    * @throws InputException if the input is empty, not finite, or the network cannot run it
    * @throws TargetException if the target does not fit the network's output
    * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
+   * @throws PrecisionException if a reduced precision was chosen and does not hold
    * @throws org.scorecam.runtime.NativeMemoryException if there is not enough native memory
    */
   public Saliency explain(Tensor input, Target target) {
@@ -313,11 +365,10 @@ public final class ScoreCam implements AutoCloseable {
       requireFinite(onDevice);
       List<List<Saliency>> results = new ArrayList<>();
       try {
-        // The first pass has no more inputs at once than a chunk has.
-        for (long first = 0; first < inputs.size(0); first += batch) {
-          long count = Math.min(batch, inputs.size(0) - first);
-          Tensor group = onDevice.narrow(0, first, count);
-          results.addAll(explainGroup(group, targets.subList((int) first, (int) (first + count))));
+        long group = inputsAtOnce(onDevice);
+        for (long first = 0; first < inputs.size(0); first += group) {
+          long count = Math.min(group, inputs.size(0) - first);
+          explainFitting(onDevice, targets, (int) first, (int) count, results);
         }
         stage.passes =
             results.stream().flatMap(List::stream).mapToLong(map -> map.status().passes()).sum();
@@ -328,6 +379,95 @@ public final class ScoreCam implements AutoCloseable {
         throw e;
       }
     }
+  }
+
+  /**
+   * Does in advance what the first explanation of an input of this size would do beside its own
+   * work: prepares the network, probes how many masked inputs it is fastest with, allocates a
+   * chunk, and has the network's libraries prepare for its shape. From the second call on this
+   * takes one forward pass.
+   *
+   * @param inputChannels C
+   * @param height H
+   * @param width W
+   * @return what explanations of one such input will do, unless memory gets short
+   * @throws InputException if the network cannot run such an input
+   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
+   */
+  public ChunkPlan warmUp(long inputChannels, long height, long width) {
+    requireOpen();
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor input = torch.zeros(new long[] {1, inputChannels, height, width});
+      long passes = 0;
+      try (Capture capture = model.capture(input, layers, recipe.repeatedCall())) {
+        for (int l = 0; l < layers.size(); l++) {
+          Tensor maps = capture.activations().get(l);
+          requireMaps(layers.get(l), maps, 1);
+          passes += channels.countOf(maps.size(1));
+        }
+      }
+      Scorer scorer = scorer(inputChannels, height, width);
+      ChunkPlan plan = planner.plan(scorer, inputChannels, height, width, passes);
+      try {
+        runBlackChunk(scorer, plan.rows(), inputChannels, height, width);
+        return plan;
+      } catch (NativeMemoryException e) {
+        if (plan.rows() == 1) {
+          throw e;
+        }
+        planner.tooMany(scorer, inputChannels, height, width, plan.rows());
+        return warmUp(inputChannels, height, width);
+      }
+    }
+  }
+
+  private void runBlackChunk(Scorer scorer, long... shape) {
+    Tensor chunk = chunks.take(shape, scorer, model.device());
+    try {
+      chunk.zero_();
+      scorer.score(chunk).close();
+    } catch (RuntimeException | Error e) {
+      chunk.close();
+      throw e;
+    }
+    chunks.giveBack(chunk);
+  }
+
+  /**
+   * How many inputs {@link #explainBatch} needs to fill its chunks well: few where each has many
+   * masked inputs, more where only the strongest channels are scored.
+   *
+   * @return from 1 to 32
+   */
+  public int inputsPerGroup() {
+    long passesPerInput = channels.countOf(MANY) * layers.size();
+    long passes = FULL_CHUNKS * ChunkProfile.USUAL_ROWS;
+    return (int) Math.max(1, Math.min(MOST_INPUTS, passes / passesPerInput));
+  }
+
+  /**
+   * Where the network runs.
+   *
+   * @return the model's device
+   */
+  public Device device() {
+    return model.device();
+  }
+
+  /**
+   * What masked inputs of a size go through. Which precision it has is known when the first input
+   * was explained; until then, unless a precision was chosen, it is float32.
+   *
+   * @param inputChannels C
+   * @param height H
+   * @param width W
+   * @return owned by the model
+   * @throws InputException if the network cannot run such an input
+   * @throws PrecisionException if the network or the device cannot compute with the precision
+   */
+  public Scorer scorer(long inputChannels, long height, long width) {
+    requireOpen();
+    return precision.scorer(inputChannels, height, width);
   }
 
   /** Frees the chunks. The model stays open. Closing again does nothing. */
@@ -348,11 +488,11 @@ public final class ScoreCam implements AutoCloseable {
       for (int i = 0; i < targets.size(); i++) {
         addExplanations(explanations, capture, images, i, targets.get(i));
       }
-      planStage.passes = ChunkedScoring.totalPasses(explanations);
+      planStage.passes = explanations.stream().mapToLong(Explanation::passes).sum();
       planStage.commit();
-      score(explanations, images);
+      ChunkPlan plan = score(explanations, images);
       for (Explanation explanation : explanations) {
-        maps.add(explanation.toSaliency());
+        maps.add(explanation.toSaliency(plan));
       }
     } catch (RuntimeException | Error e) {
       maps.forEach(Saliency::close);
@@ -394,20 +534,50 @@ public final class ScoreCam implements AutoCloseable {
     }
   }
 
-  private void score(List<Explanation> explanations, Tensor images) {
-    long passes = ChunkedScoring.totalPasses(explanations);
-    if (passes == 0) {
-      return;
+  /** How many inputs the first pass sees at once: no more than a chunk has. */
+  private long inputsAtOnce(Tensor inputs) {
+    long count = inputs.size(0);
+    if (count == 1) {
+      return 1;
     }
-    long[] shape = images.shape();
-    Scorer scorer = model.scorer(precision, shape[1], shape[2], shape[3]);
-    shape[0] = ChunkedScoring.rowsPerChunk(passes, batch);
-    Tensor chunk = chunks.take(shape, scorer, model.device());
+    long perInput = channels.countOf(MANY) * layers.size();
+    ChunkPlan plan =
+        planner.plan(
+            scorer(inputs.size(1), inputs.size(2), inputs.size(3)),
+            inputs.size(1),
+            inputs.size(2),
+            inputs.size(3),
+            count * perInput);
+    return plan.rows();
+  }
+
+  /** Explains some of the inputs; in two halves where all together do not fit the memory. */
+  private void explainFitting(
+      Tensor inputs, List<Target> targets, int first, int count, List<List<Saliency>> results) {
     try {
-      new ChunkedScoring(explanations, scorer, progress).run(chunk);
-    } finally {
-      chunks.giveBack(chunk);
+      results.addAll(
+          explainGroup(inputs.narrow(0, first, count), targets.subList(first, first + count)));
+    } catch (NativeMemoryException e) {
+      if (count == 1) {
+        throw e;
+      }
+      explainFitting(inputs, targets, first, count / 2, results);
+      explainFitting(inputs, targets, first + count / 2, count - count / 2, results);
     }
+  }
+
+  private ChunkPlan score(List<Explanation> explanations, Tensor images) {
+    long passes = explanations.stream().mapToLong(Explanation::selectedChannels).sum();
+    long[] shape = images.shape();
+    Scorer scorer = precision.scorer(explanations, shape[1], shape[2], shape[3]);
+    ChunkPlan plan = planner.plan(scorer, shape[1], shape[2], shape[3], passes);
+    shape[0] = plan.rows();
+    long rows =
+        new ChunkedScoring(explanations, scorer, model.device(), chunks, progress).run(shape);
+    for (long tooMany = plan.rows(); tooMany > rows; tooMany /= 2) {
+      planner.tooMany(scorer, shape[1], shape[2], shape[3], tooMany);
+    }
+    return plan.reducedTo(rows);
   }
 
   private static void requireUsable(Tensor inputs, List<Target> targets) {

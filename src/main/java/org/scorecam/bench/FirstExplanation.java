@@ -33,7 +33,7 @@ public record FirstExplanation(
    */
   public static FirstExplanation of(
       HookedModel model, ScoreCam explainer, Tensor input, Target target) {
-    model.scorer();
+    explainer.scorer(input.size(1), input.size(2), input.size(3));
     model.forward(input).close();
     // The recorder's own memory is there before the measurement.
     StageTimes.during(() -> {});

@@ -16,6 +16,7 @@ import org.scorecam.bench.WithThreads;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.Scorer;
 import org.scorecam.runtime.NativeScope;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -141,8 +142,9 @@ final class BenchCommand implements Runnable {
         Race race = new Race();
         Explaining explanation = race.enter(explaining("explanation", network, explainer, image));
         FirstExplanation first = FirstExplanation.of(network, explainer, image, target.target())) {
-      BenchReport report = new BenchReport(model.name(), network, image, first, runs);
-      race.compare(explanation, race.enter(networkAlone(network, image, first)));
+      Scorer scorer = explainer.scorer(image.size(1), image.size(2), image.size(3));
+      BenchReport report = new BenchReport(model.name(), network, scorer, image, first, runs);
+      race.compare(explanation, race.enter(networkAlone(network, scorer, image, first)));
       Contestant whole = explanation;
       if (!method.scoresAllChannels()) {
         ScoreCam.Builder all = method.builder(network).channels(ChannelSelection.all());
@@ -167,9 +169,9 @@ final class BenchCommand implements Runnable {
   }
 
   private static NetworkAlone networkAlone(
-      HookedModel network, Tensor image, FirstExplanation first) {
+      HookedModel network, Scorer scorer, Tensor image, FirstExplanation first) {
     return new NetworkAlone(
-        network.scorer(),
+        scorer,
         network.device(),
         image,
         first.stages().chunks(),

@@ -15,16 +15,17 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.MapAgreement;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.bench.FirstExplanation;
 import org.scorecam.bench.Lap;
 import org.scorecam.bench.Laps;
-import org.scorecam.bench.MapAgreement;
 import org.scorecam.bench.PlainProcess;
 import org.scorecam.bench.Race;
 import org.scorecam.bench.StageTimes;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.Scorer;
 import org.scorecam.runtime.AtomicFile;
 import org.scorecam.runtime.Diagnostics;
 import org.scorecam.runtime.LibTorch;
@@ -42,11 +43,17 @@ final class BenchReport {
   private final List<String> lines = new ArrayList<>();
 
   /** Starts with what is measured. */
-  BenchReport(String name, HookedModel network, Tensor image, FirstExplanation first, int runs) {
+  BenchReport(
+      String name,
+      HookedModel network,
+      Scorer scorer,
+      Tensor image,
+      FirstExplanation first,
+      int runs) {
     this.first = first;
     Saliency saliency = first.saliency();
     SaliencyStatus status = saliency.status();
-    String dtype = network.scorer().dtype().toString();
+    String dtype = scorer.description();
     String chunks = chunksOf(first.stages().chunks());
     JsonObject setting = new JsonObject();
     setting.addProperty("model", name);

@@ -5,6 +5,7 @@ import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.ModelException;
 import org.scorecam.runtime.NativeMemoryException;
+import org.scorecam.runtime.PrecisionException;
 import org.scorecam.runtime.TargetException;
 
 /** What the process ends with. */
@@ -26,7 +27,8 @@ final class ExitCode {
             || thrown instanceof LayerException
             || thrown instanceof TargetException
             || thrown instanceof InputException
-            || thrown instanceof DeviceException;
+            || thrown instanceof DeviceException
+            || thrown instanceof PrecisionException;
     return badInput ? BAD_INPUT : OTHER;
   }
 }

@@ -14,6 +14,8 @@ import org.scorecam.image.Heatmap;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.model.HookedModel;
+import org.scorecam.pipeline.Explained;
+import org.scorecam.pipeline.Pipeline;
 import org.scorecam.runtime.InputException;
 import org.scorecam.tensor.NpyFile;
 import org.scorecam.tensor.Tensors;
@@ -52,6 +54,8 @@ final class ExplainCommand implements Runnable {
 
   @Mixin private OutputOptions output;
 
+  private final TerminalProgress progress = new TerminalProgress("masked inputs");
+
   private final Report report = new Report();
 
   private Labels labels;
@@ -73,7 +77,7 @@ final class ExplainCommand implements Runnable {
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     try (HookedModel network = model.load();
-        ScoreCam cam = method.scoreCam(network, new TerminalProgress("masked inputs"))) {
+        ScoreCam cam = method.scoreCam(network, progress)) {
       if (input.tensor() == null) {
         explainPictures(cam);
       } else {
@@ -89,21 +93,29 @@ final class ExplainCommand implements Runnable {
     Preprocessing preprocessing = pictures.preprocessing();
     List<String> names = input.images().stream().map(Path::toString).toList();
     ResultFiles files = new ResultFiles(output, names);
-    for (int i = 0; i < names.size(); i++) {
-      Picture picture = Picture.read(input.images().get(i));
-      long start = System.nanoTime();
-      try (Tensor pixels = preprocessing.apply(picture);
-          Saliency saliency = cam.explain(pixels, target.target())) {
-        double seconds = (System.nanoTime() - start) / NANOSECONDS;
-        List<Path> written = new ArrayList<>();
-        Heatmap heatmap = Heatmap.of(saliency.toArray());
-        files.writeOverlay(i, heatmap, picture, preprocessing.regionOf(picture), written);
-        files.writeHeatmap(i, heatmap, pixels, written);
-        files.writeMaps(i, List.of(saliency), written);
-        files.writeWeights(i, List.of(saliency), written);
-        tell(names.get(i), saliency, seconds, written);
-      }
-    }
+    Pipeline.on(cam)
+        .preprocessing(preprocessing)
+        .target(target.target())
+        .failFast()
+        .build()
+        .run(
+            input.images(),
+            explained -> {
+              int i = (int) explained.index();
+              Picture picture = explained.picture();
+              Saliency saliency = explained.saliency();
+              List<Path> written = new ArrayList<>();
+              Heatmap heatmap = Heatmap.of(saliency.toArray());
+              files.writeOverlay(i, heatmap, picture, preprocessing.regionOf(picture), written);
+              files.writeHeatmap(i, heatmap, sizeOf(explained), written);
+              files.writeMaps(i, List.of(saliency), written);
+              files.writeWeights(i, List.of(saliency), written);
+              tell(names.get(i), saliency, explained.seconds(), written);
+            });
+  }
+
+  private static Size sizeOf(Explained explained) {
+    return new Size(explained.inputWidth(), explained.inputHeight());
   }
 
   private void explainTensor(ScoreCam cam) {
@@ -121,13 +133,14 @@ final class ExplainCommand implements Runnable {
       try {
         List<String> names = IntStream.range(0, count).mapToObj(Integer::toString).toList();
         ResultFiles files = new ResultFiles(output, names);
+        Size size = new Size((int) inputs.size(3), (int) inputs.size(2));
         List<Path> shared = new ArrayList<>();
         files.writeMaps(ResultFiles.SHARED, saliencies, shared);
         files.writeWeights(ResultFiles.SHARED, saliencies, shared);
         for (int i = 0; i < count; i++) {
           List<Path> written = new ArrayList<>(shared);
           Saliency saliency = saliencies.get(i);
-          files.writeHeatmap(i, Heatmap.of(saliency.toArray()), inputs, written);
+          files.writeHeatmap(i, Heatmap.of(saliency.toArray()), size, written);
           tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
         }
       } finally {
@@ -140,6 +153,7 @@ final class ExplainCommand implements Runnable {
     String label = labels.of(saliency.target().classIndex());
     SaliencyStatus status = saliency.status();
     PrintWriter out = spec.commandLine().getOut();
+    progress.clear();
     out.printf(
         "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes, %.2f s%s%s%n",
         name,

@@ -1,6 +1,7 @@
 package org.scorecam.cli;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.scorecam.ProgressListener;
@@ -8,6 +9,7 @@ import org.scorecam.Recipe;
 import org.scorecam.ScoreCam;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.Precision;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -49,10 +51,28 @@ final class MethodOptions {
   @Option(
       names = "--batch",
       paramLabel = "B",
-      defaultValue = "" + ScoreCam.DEFAULT_BATCH,
       converter = Positive.class,
-      description = "Masked inputs scored at once; ${DEFAULT-VALUE} unless given.")
+      description = "Masked inputs scored at once; the fastest number unless given.")
   private Integer batch;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = MemorySize.Converter.class,
+      description =
+          "What the masked inputs scored at once may take with the network's activations, such as"
+              + " 512m or 2g; a quarter of the available memory unless given. Not with --batch.")
+  private MemorySize memory;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "NAME|auto",
+      defaultValue = "float32",
+      converter = PrecisionConverter.class,
+      description =
+          "What masked inputs are scored in: float32, tf32 (CUDA), bfloat16, float16, or auto for"
+              + " the fastest whose map agrees with float32's; ${DEFAULT-VALUE} unless given.")
+  private Optional<Precision> precision;
 
   /** Whether several layers make one map. */
   boolean fuses() {
@@ -86,11 +106,19 @@ final class MethodOptions {
           command.commandLine(),
           "Missing required option: '--layer=PATH': the network has no customary layer");
     }
-    return ScoreCam.on(model)
-        .layers(layers.toArray(String[]::new))
-        .recipe(recipe)
-        .channels(channels)
-        .batch(batch);
+    if (batch != null && memory != null) {
+      throw new ParameterException(
+          command.commandLine(), "--batch and --memory cannot be used together");
+    }
+    ScoreCam.Builder builder =
+        ScoreCam.on(model).layers(layers.toArray(String[]::new)).recipe(recipe).channels(channels);
+    if (batch != null) {
+      builder.batch(batch);
+    }
+    if (memory != null) {
+      builder.memory(memory.bytes());
+    }
+    return precision.isPresent() ? builder.precision(precision.get()) : builder.fastestPrecision();
   }
 
   private static final class RecipeConverter implements ITypeConverter<Recipe> {
@@ -100,6 +128,17 @@ final class MethodOptions {
         return Recipe.named(name);
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  private static final class PrecisionConverter implements ITypeConverter<Optional<Precision>> {
+    @Override
+    public Optional<Precision> convert(String name) {
+      try {
+        return name.equals("auto") ? Optional.empty() : Optional.of(Precision.named(name));
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage() + ", and auto");
       }
     }
   }

@@ -7,6 +7,8 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import org.scorecam.ChunkPlan;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.runtime.AtomicFile;
@@ -42,10 +44,28 @@ final class Report {
     result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
     result.addProperty("nonFiniteScores", status.nonFiniteScores());
     result.addProperty("blank", status.blank());
+    result.add("chunk", chunk(saliency.plan()));
     JsonArray files = new JsonArray();
     written.forEach(file -> files.add(file.toString()));
     result.add("files", files);
     results.add(result);
+  }
+
+  private static JsonObject chunk(ChunkPlan plan) {
+    JsonObject chunk = new JsonObject();
+    chunk.addProperty("rows", plan.rows());
+    chunk.addProperty("bytes", plan.bytes());
+    chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT));
+    JsonArray probes = new JsonArray();
+    for (ChunkPlan.Probe tried : plan.probes()) {
+      JsonObject probe = new JsonObject();
+      probe.addProperty("rows", tried.rows());
+      probe.addProperty("millisPerRow", tried.millisPerRow());
+      probe.addProperty("bytes", tried.bytes());
+      probes.add(probe);
+    }
+    chunk.add("probes", probes);
+    return chunk;
   }
 
   /** Writes the report, whole or not at all. */

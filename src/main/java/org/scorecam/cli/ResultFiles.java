@@ -2,7 +2,6 @@ package org.scorecam.cli;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Interpolation;
@@ -36,11 +35,11 @@ final class ResultFiles {
     }
   }
 
-  void writeHeatmap(int input, Heatmap heatmap, Tensor pixels, List<Path> written) {
+  void writeHeatmap(int input, Heatmap heatmap, Size size, List<Path> written) {
     if (options.heatmap() != null) {
       Path file = names.of(options.heatmap(), input);
       heatmap
-          .resize((int) pixels.size(3), (int) pixels.size(2), Interpolation.BILINEAR)
+          .resize(size.width(), size.height(), Interpolation.BILINEAR)
           .toPicture(options.colormap())
           .write(file);
       written.add(file);

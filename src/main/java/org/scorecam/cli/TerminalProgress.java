@@ -27,7 +27,7 @@ final class TerminalProgress implements ProgressListener {
   }
 
   @Override
-  public void onProgress(long scored, long total) {
+  public synchronized void onProgress(long scored, long total) {
     if (!terminal) {
       return;
     }
@@ -42,6 +42,13 @@ final class TerminalProgress implements ProgressListener {
     }
     bar.stepTo(scored);
     if (scored == total) {
+      clear();
+    }
+  }
+
+  /** Ends the bar's line, so that something can be printed; progress starts a new one. */
+  synchronized void clear() {
+    if (bar != null) {
       bar.close();
       bar = null;
     }

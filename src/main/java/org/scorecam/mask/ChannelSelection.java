@@ -41,6 +41,16 @@ public final class ChannelSelection {
   }
 
   /**
+   * How many channels of a layer are selected, whatever its maps hold.
+   *
+   * @param channels of the layer
+   * @return at most as many
+   */
+  public long countOf(long channels) {
+    return Math.min(limit, channels);
+  }
+
+  /**
    * Applies the selection to one image's activation maps.
    *
    * @param activations [K, h, w]

@@ -64,6 +64,16 @@ public final class NativeErrors {
     return words == null ? thrown.getClass().getSimpleName() : words;
   }
 
+  /**
+   * Whether native work failed for want of memory.
+   *
+   * @param thrown what came through JNI, or an error of ours
+   * @return true if less work may succeed
+   */
+  public static boolean isOutOfMemory(RuntimeException thrown) {
+    return thrown instanceof NativeMemoryException || isOutOfMemory(messageOf(thrown));
+  }
+
   private static boolean isOutOfMemory(String words) {
     String lower = words.toLowerCase(Locale.ROOT);
     return lower.contains("out of memory")

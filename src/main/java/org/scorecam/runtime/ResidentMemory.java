@@ -16,6 +16,7 @@ public final class ResidentMemory {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path CLEAR_REFS = Path.of("/proc/self/clear_refs");
   private static final String FORGET_PEAK = "5";
+  private static final String NOW = "VmRSS:";
   private static final String PEAK = "VmHWM:";
   private static final String AVAILABLE = "MemAvailable:";
   private static final Path MEMORY = Path.of("/proc/meminfo");
@@ -29,6 +30,11 @@ public final class ResidentMemory {
    * @return bytes
    */
   public static long now() {
+    // JavaCPP's own number leaves out pages of libraries, which the peak has.
+    return line(STATUS, NOW).orElseGet(ResidentMemory::nowByJavaCpp);
+  }
+
+  private static long nowByJavaCpp() {
     LibTorch.load();
     return Pointer.physicalBytes();
   }

@@ -11,6 +11,7 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -307,6 +308,27 @@ class ExplainCommandTest {
       assertClose(expected, actual, 1e-4);
     }
     assertEquals(8, result(file("r.json"), 0).get("passes").getAsInt());
+  }
+
+  @Test
+  void theReportSaysInWhatChunksItWasDone() throws IOException {
+    List<Object> arguments =
+        List.of("explain", "--model", MODEL, "--layer", "layer3", "--tensor", TENSOR);
+    List<Object> given = new ArrayList<>(arguments);
+    given.addAll(List.of("--batch", 20, "--json", file("given.json")));
+    CommandLineRun.of(given.toArray()).assertDone();
+    JsonObject chunk = result(file("given.json"), 0).getAsJsonObject("chunk");
+    assertEquals(20, chunk.get("rows").getAsInt());
+    assertEquals("given", chunk.get("basis").getAsString());
+
+    // What one row takes is more, and one row there is always.
+    List<Object> tight = new ArrayList<>(arguments);
+    tight.addAll(List.of("--memory", "10K", "--json", file("tight.json")));
+    CommandLineRun.of(tight.toArray()).assertDone();
+    chunk = result(file("tight.json"), 0).getAsJsonObject("chunk");
+    assertEquals(1, chunk.get("rows").getAsInt());
+    assertEquals("reduced", chunk.get("basis").getAsString());
+    assertTrue(chunk.get("bytes").getAsLong() > 10 * 1024);
   }
 
   @Test

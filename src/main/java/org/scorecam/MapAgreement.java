@@ -1,4 +1,4 @@
-package org.scorecam.bench;
+package org.scorecam;
 
 /**
  * How far two saliency maps are the same.

@@ -1,0 +1,67 @@
+package org.scorecam;
+
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * How many masked inputs the network sees at once, and why.
+ *
+ * @param rows of a chunk
+ * @param bytes that such a chunk takes with its activations, on the network's device: measured, or
+ *     estimated where no chunk was probed
+ * @param basis what the number was taken from
+ * @param probes the sizes that were tried, ascending; empty if none were
+ */
+public record ChunkPlan(long rows, long bytes, Basis basis, List<Probe> probes) {
+  private static final double MEBIBYTE = 1 << 20;
+
+  /** What a plan rests on. */
+  public enum Basis {
+    /** {@link ScoreCam.Builder#batch} named it. */
+    GIVEN,
+    /** Chunks of growing size were timed. */
+    PROBED,
+    /** There are too few masked inputs for a probe to pay. */
+    FITTED,
+    /** A larger chunk did not fit the memory. */
+    REDUCED
+  }
+
+  /**
+   * A size that was tried.
+   *
+   * @param rows of the chunk
+   * @param millisPerRow the network's time for it, divided by its rows
+   * @param bytes that it took at its peak with its activations; estimated where the system does not
+   *     say
+   */
+  public record Probe(long rows, double millisPerRow, long bytes) {}
+
+  /**
+   * Copies the list.
+   *
+   * @param rows of a chunk
+   * @param bytes that such a chunk takes
+   * @param basis what the number was taken from
+   * @param probes the sizes that were tried
+   */
+  public ChunkPlan {
+    probes = List.copyOf(probes);
+  }
+
+  /** The same with fewer rows, for which there was more memory. */
+  ChunkPlan reducedTo(long fewer) {
+    return fewer == rows ? this : new ChunkPlan(fewer, bytes * fewer / rows, Basis.REDUCED, probes);
+  }
+
+  /**
+   * The plan in words.
+   *
+   * @return for example {@code 8 rows (probed), 58 MiB}
+   */
+  @Override
+  public String toString() {
+    return "%d rows (%s), %.0f MiB"
+        .formatted(rows, basis.name().toLowerCase(Locale.ROOT), bytes / MEBIBYTE);
+  }
+}

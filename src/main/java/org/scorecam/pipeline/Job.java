@@ -1,0 +1,79 @@
+package org.scorecam.pipeline;
+
+import java.util.Arrays;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.Saliency;
+import org.scorecam.image.Picture;
+import org.scorecam.image.Preprocessing;
+
+/**
+ * One picture on its way. It belongs to one thread at a time: reading, scoring, then the one that
+ * takes the result; {@link PipelineRun} hands it on under its lock.
+ */
+final class Job {
+  private final long index;
+  private final Source source;
+  private Picture picture;
+
+  /** [1, C, H, W] from reading until scoring. */
+  private Tensor input;
+
+  private long[] shape;
+
+  private Explained result;
+
+  Job(long index, Source source) {
+    this.index = index;
+    this.source = source;
+  }
+
+  /** Reads and preprocesses; a failure is the result. */
+  void read(Preprocessing preprocessing) {
+    try {
+      picture = source.reader().get();
+      input = preprocessing.apply(picture);
+      shape = input.shape();
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
+  Tensor input() {
+    return input;
+  }
+
+  boolean hasShapeOf(Job other) {
+    return Arrays.equals(shape, other.shape);
+  }
+
+  /** Takes over a map. */
+  void succeed(Saliency saliency, double seconds) {
+    result = new Explained(index, source.name(), picture, shape, saliency, seconds);
+    freeInput();
+  }
+
+  void fail(RuntimeException failure) {
+    result = new Explained(index, source.name(), failure);
+    freeInput();
+  }
+
+  /** The result, owned by who asks last; null until there is one. */
+  Explained result() {
+    return result;
+  }
+
+  /** Frees everything that nobody has taken. */
+  void discard() {
+    freeInput();
+    if (result != null) {
+      result.close();
+    }
+  }
+
+  private void freeInput() {
+    if (input != null) {
+      input.close();
+      input = null;
+    }
+  }
+}

@@ -1,0 +1,222 @@
+package org.scorecam.pipeline;
+
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Consumer;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.image.Preprocessing;
+
+/**
+ * Explains many pictures one after the other, as fast as the network goes.
+ *
+ * <pre>{@code
+ * Pipeline pipeline = Pipeline.on(cam).target(Target.top1()).build();
+ * pipeline.run(files, explained -> Heatmap.of(explained.saliency().toArray()) …);
+ * }</pre>
+ *
+ * <p>Reading threads decode and preprocess pictures ahead of the scoring threads, of which there is
+ * one for each explainer; pictures whose inputs have the same shape are scored together, as many as
+ * {@link ScoreCam#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
+ * flat however many there are.
+ *
+ * <p>Immutable. Runs do not know of each other; on the CPU, two at a time take each other's cores.
+ */
+public final class Pipeline {
+  private static final int PROCESSORS_PER_READER = 4;
+  private static final int MOST_READERS = 4;
+
+  private final List<ScoreCam> explainers;
+  private final Preprocessing preprocessing;
+  private final Target target;
+  private final int readers;
+  private final int ahead;
+  private final boolean failFast;
+
+  private Pipeline(Builder builder) {
+    this.explainers = builder.explainers;
+    this.preprocessing = builder.preprocessing;
+    this.target = builder.target;
+    this.readers = builder.readers;
+    this.ahead = builder.ahead;
+    this.failFast = builder.failFast;
+  }
+
+  /**
+   * Starts to build.
+   *
+   * @param explainer stays the caller's, and must stay open during runs
+   * @return a builder
+   */
+  public static Builder on(ScoreCam explainer) {
+    return on(List.of(explainer));
+  }
+
+  /**
+   * Starts to build.
+   *
+   * @param explainers of replicas of one network, such as one on each CUDA device; each is used by
+   *     one thread. They stay the caller's, and must stay open during runs
+   * @return a builder
+   * @throws IllegalArgumentException if there are none
+   */
+  public static Builder on(List<ScoreCam> explainers) {
+    if (explainers.isEmpty()) {
+      throw new IllegalArgumentException("a pipeline needs at least one explainer");
+    }
+    return new Builder(List.copyOf(explainers));
+  }
+
+  /** Collects what a {@link Pipeline} needs. */
+  public static final class Builder {
+    private final List<ScoreCam> explainers;
+    private Preprocessing preprocessing = Preprocessing.imagenet();
+    private Target target = Target.top1();
+    private int readers =
+        Math.max(
+            1,
+            Math.min(
+                MOST_READERS, Runtime.getRuntime().availableProcessors() / PROCESSORS_PER_READER));
+    private int ahead = 4;
+    private boolean failFast;
+
+    private Builder(List<ScoreCam> explainers) {
+      this.explainers = explainers;
+    }
+
+    /**
+     * Says how a picture becomes the network's input.
+     *
+     * @param chosen {@link Preprocessing#imagenet} unless set
+     * @return this builder
+     */
+    public Builder preprocessing(Preprocessing chosen) {
+      this.preprocessing = chosen;
+      return this;
+    }
+
+    /**
+     * Says what is explained of every picture.
+     *
+     * @param chosen {@link Target#top1} unless set
+     * @return this builder
+     */
+    public Builder target(Target chosen) {
+      this.target = chosen;
+      return this;
+    }
+
+    /**
+     * Sets how many threads read and preprocess.
+     *
+     * @param threads one for each four processors, but 1 to 4, unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder readers(int threads) {
+      requirePositive(threads, "reading threads");
+      this.readers = threads;
+      return this;
+    }
+
+    /**
+     * Sets how many pictures are read ahead, beside those that are scored together.
+     *
+     * @param pictures 4 unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder queue(int pictures) {
+      requirePositive(pictures, "pictures in the queue");
+      this.ahead = pictures;
+      return this;
+    }
+
+    /**
+     * Has a run end with the first picture that fails; otherwise its {@link Explained} says so and
+     * the run goes on.
+     *
+     * @return this builder
+     */
+    public Builder failFast() {
+      this.failFast = true;
+      return this;
+    }
+
+    /**
+     * Builds.
+     *
+     * @return the pipeline
+     */
+    public Pipeline build() {
+      return new Pipeline(this);
+    }
+
+    private static void requirePositive(int number, String what) {
+      if (number < 1) {
+        throw new IllegalArgumentException("%s: at least 1, not %d".formatted(what, number));
+      }
+    }
+  }
+
+  /**
+   * Explains files and hands the results to a consumer, in the order of the files.
+   *
+   * @param files PNG or JPEG; asked for one by one, by the reading threads
+   * @param consumer is called by this thread, while others score the next pictures; each result is
+   *     closed when it returns
+   * @throws RuntimeException what the consumer threw, or the files' iterator; with {@link
+   *     Builder#failFast} a picture's failure as well. All threads have ended then
+   * @throws java.util.concurrent.CancellationException if this thread was interrupted, which it
+   *     stays
+   */
+  public void run(Iterable<Path> files, Consumer<? super Explained> consumer) {
+    runSources(sourcesOf(files), consumer);
+  }
+
+  /**
+   * As {@link #run}, for pictures from anywhere.
+   *
+   * @param sources asked for one by one, by the reading threads; a stream's {@code ::iterator} does
+   * @param consumer as for {@link #run}
+   */
+  public void runSources(Iterable<Source> sources, Consumer<? super Explained> consumer) {
+    try (PipelineRun results = start(sources)) {
+      while (results.hasNext()) {
+        try (Explained explained = results.next()) {
+          consumer.accept(explained);
+        }
+      }
+    }
+  }
+
+  /**
+   * Starts to explain pictures, whose results are then taken one by one. It may be closed before
+   * all are taken.
+   *
+   * @param sources as for {@link #runSources}
+   * @return the results in the order of the sources; to be closed by the caller
+   */
+  public PipelineRun start(Iterable<Source> sources) {
+    return new PipelineRun(
+        sources.iterator(), explainers, preprocessing, target, readers, ahead, failFast);
+  }
+
+  private static Iterable<Source> sourcesOf(Iterable<Path> files) {
+    return () -> {
+      Iterator<Path> paths = files.iterator();
+      return new Iterator<>() {
+        @Override
+        public boolean hasNext() {
+          return paths.hasNext();
+        }
+
+        @Override
+        public Source next() {
+          return Source.of(paths.next());
+        }
+      };
+    };
+  }
+}

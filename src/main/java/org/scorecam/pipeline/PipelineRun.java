@@ -1,0 +1,339 @@
+package org.scorecam.pipeline;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.image.Preprocessing;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.ScoreCamException;
+
+/**
+ * Pictures that are being explained: the results, in order, to be taken by one thread.
+ *
+ * <p>Closing it at any time ends its threads, after the pictures that they are at, and frees what
+ * was not taken.
+ */
+public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
+  private static final double NANOSECONDS = 1e9;
+
+  private final Preprocessing preprocessing;
+  private final Target target;
+  private final boolean failFast;
+  private final int group;
+  private final int capacity;
+  private final List<Thread> threads = new ArrayList<>();
+
+  /** Is asked by one reading thread at a time, which may have to wait for it. */
+  private final Iterator<Source> sources;
+
+  private final Object askingForSources = new Object();
+
+  // All below under this object's lock.
+
+  /** Admitted and not taken yet, in order: never more than the capacity. */
+  private final Deque<Job> untaken = new ArrayDeque<>();
+
+  /** Of these, in order, those that no scoring thread has; some are still being read. */
+  private final List<Job> unscored = new ArrayList<>();
+
+  private final Set<Job> read = new HashSet<>();
+
+  private long admitted;
+  private boolean sourcesEnded;
+  private boolean stopped;
+  private Throwable broken;
+
+  PipelineRun(
+      Iterator<Source> sources,
+      List<ScoreCam> explainers,
+      Preprocessing preprocessing,
+      Target target,
+      int readers,
+      int ahead,
+      boolean failFast) {
+    this.sources = sources;
+    this.preprocessing = preprocessing;
+    this.target = target;
+    this.failFast = failFast;
+    this.group = explainers.stream().mapToInt(ScoreCam::inputsPerGroup).max().orElseThrow();
+    // While each explainer has a group and one waits to be taken, the next one is read.
+    this.capacity = group * (explainers.size() + 1) + ahead;
+    for (int i = 0; i < readers; i++) {
+      start("read-" + i, this::readAll);
+    }
+    for (int i = 0; i < explainers.size(); i++) {
+      ScoreCam explainer = explainers.get(i);
+      start("score-" + i, () -> scoreAll(explainer));
+    }
+    threads.forEach(Thread::start);
+  }
+
+  /** Work of a thread, which ends when the run is over. */
+  private interface Work {
+    void run() throws InterruptedException;
+  }
+
+  private void start(String name, Work work) {
+    Runnable guarded =
+        () -> {
+          try {
+            work.run();
+          } catch (InterruptedException e) {
+            // The run is being closed.
+          } catch (RuntimeException | Error e) {
+            breakOff(e);
+          }
+        };
+    Thread thread = new Thread(guarded, "scorecam-" + name);
+    thread.setDaemon(true);
+    threads.add(thread);
+  }
+
+  // Reading threads
+
+  private void readAll() throws InterruptedException {
+    for (Job job = admitNext(); job != null; job = admitNext()) {
+      job.read(preprocessing);
+      finishReading(job);
+    }
+  }
+
+  private Job admitNext() throws InterruptedException {
+    synchronized (askingForSources) {
+      if (!awaitRoom()) {
+        return null;
+      }
+      boolean more = sources.hasNext();
+      return admit(more ? sources.next() : null);
+    }
+  }
+
+  private synchronized boolean awaitRoom() throws InterruptedException {
+    while (!stopped && !sourcesEnded && untaken.size() >= capacity) {
+      wait();
+    }
+    return !stopped && !sourcesEnded;
+  }
+
+  private synchronized Job admit(Source source) {
+    notifyAll();
+    if (source == null) {
+      sourcesEnded = true;
+      return null;
+    }
+    Job job = new Job(admitted++, source);
+    untaken.add(job);
+    unscored.add(job);
+    return job;
+  }
+
+  private synchronized void finishReading(Job job) {
+    if (job.result() == null) {
+      read.add(job);
+    } else {
+      unscored.remove(job);
+    }
+    notifyAll();
+  }
+
+  // Scoring threads
+
+  private void scoreAll(ScoreCam explainer) throws InterruptedException {
+    for (List<Job> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
+      score(explainer, jobs);
+      synchronized (this) {
+        notifyAll();
+      }
+    }
+  }
+
+  /**
+   * The first picture and others with inputs of its shape; waits for those that are being read if
+   * they may be among them. None if the run is over.
+   */
+  private synchronized List<Job> nextGroup() throws InterruptedException {
+    while (!stopped && !(sourcesEnded && unscored.isEmpty())) {
+      if (!unscored.isEmpty() && read.contains(unscored.get(0))) {
+        List<Job> jobs = likeTheFirst();
+        if (jobs.size() == group || read.containsAll(unscored)) {
+          unscored.removeAll(jobs);
+          jobs.forEach(read::remove);
+          return jobs;
+        }
+      }
+      wait();
+    }
+    return List.of();
+  }
+
+  private List<Job> likeTheFirst() {
+    Job first = unscored.get(0);
+    return unscored.stream()
+        .filter(job -> read.contains(job) && job.hasShapeOf(first))
+        .limit(group)
+        .toList();
+  }
+
+  private void score(ScoreCam explainer, List<Job> jobs) {
+    long start = System.nanoTime();
+    try {
+      List<Saliency> maps = explain(explainer, jobs);
+      double seconds = (System.nanoTime() - start) / NANOSECONDS / jobs.size();
+      synchronized (this) {
+        for (int i = 0; i < jobs.size(); i++) {
+          jobs.get(i).succeed(maps.get(i), seconds);
+        }
+      }
+    } catch (ScoreCamException e) {
+      if (jobs.size() == 1) {
+        synchronized (this) {
+          jobs.get(0).fail(e);
+        }
+      } else {
+        // One of them is to blame: the others must not suffer for it.
+        jobs.forEach(job -> score(explainer, List.of(job)));
+      }
+    }
+  }
+
+  private List<Saliency> explain(ScoreCam explainer, List<Job> jobs) {
+    try (NativeScope scope = NativeScope.open()) {
+      TensorVector inputs = new TensorVector();
+      jobs.forEach(job -> inputs.push_back(job.input()));
+      Tensor batch = torch.cat(inputs, 0);
+      if (explainer.device().type() == Device.Type.CUDA) {
+        batch = batch.pin_memory();
+      }
+      return explainer.explainBatch(batch, Collections.nCopies(jobs.size(), target));
+    }
+  }
+
+  private synchronized void breakOff(Throwable thrown) {
+    if (broken == null) {
+      broken = thrown;
+    }
+    stopped = true;
+    notifyAll();
+  }
+
+  // The thread that takes
+
+  /**
+   * Waits until it is known whether there is another picture.
+   *
+   * @return whether there is
+   * @throws RuntimeException what the sources' iterator or the scoring of anything threw that is no
+   *     failure of a single picture
+   * @throws IllegalStateException if the run is closed
+   * @throws CancellationException if this thread was interrupted, which it stays
+   */
+  @Override
+  public synchronized boolean hasNext() {
+    try {
+      while (untaken.isEmpty() && !sourcesEnded && !stopped) {
+        wait();
+      }
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+    requireWhole();
+    return !untaken.isEmpty();
+  }
+
+  /**
+   * Waits for the next picture's result.
+   *
+   * @return owned by the caller
+   * @throws NoSuchElementException if there is none
+   * @throws RuntimeException as {@link #hasNext}; with {@link Pipeline.Builder#failFast} the
+   *     picture's failure as well
+   */
+  @Override
+  public synchronized Explained next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException("all pictures are taken");
+    }
+    Job job = untaken.getFirst();
+    try {
+      while (job.result() == null && !stopped) {
+        wait();
+      }
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+    if (job.result() == null) {
+      requireWhole();
+    }
+    untaken.removeFirst();
+    notifyAll();
+    Explained result = job.result();
+    if (failFast && result.failure().isPresent()) {
+      throw result.failure().get();
+    }
+    return result;
+  }
+
+  private void requireWhole() {
+    if (broken instanceof Error error) {
+      throw error;
+    }
+    if (broken != null) {
+      throw (RuntimeException) broken;
+    }
+    if (stopped) {
+      throw new IllegalStateException("the run is closed");
+    }
+  }
+
+  private static CancellationException interrupted() {
+    Thread.currentThread().interrupt();
+    return new CancellationException("interrupted while pictures were being explained");
+  }
+
+  /**
+   * Ends the threads, waiting for the pictures that they are at, and frees what was not taken.
+   * Closing again does nothing.
+   */
+  @Override
+  public void close() {
+    synchronized (this) {
+      stopped = true;
+      notifyAll();
+    }
+    boolean interrupted = false;
+    for (Thread thread : threads) {
+      // For a source that waits for something.
+      thread.interrupt();
+      while (thread.isAlive()) {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    synchronized (this) {
+      untaken.forEach(Job::discard);
+      untaken.clear();
+      unscored.clear();
+      read.clear();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+package org.scorecam.pipeline;
+
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.scorecam.image.Picture;
+
+/**
+ * Where a picture comes from.
+ *
+ * @param name what it is called in results and messages
+ * @param reader gets the picture, once, on a reading thread; what it throws is that picture's
+ *     failure
+ */
+public record Source(String name, Supplier<Picture> reader) {
+  /**
+   * A PNG or JPEG file.
+   *
+   * @param file its path, which is its name
+   * @return the source
+   */
+  public static Source of(Path file) {
+    return new Source(file.toString(), () -> Picture.read(file));
+  }
+}

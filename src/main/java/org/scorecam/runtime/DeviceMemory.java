@@ -1,0 +1,137 @@
+package org.scorecam.runtime;
+
+import java.util.OptionalLong;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.cuda.DeviceStats;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * The memory that a device's tensors live in: of the CPU the process's own, of a CUDA device what
+ * LibTorch's caching allocator has there.
+ */
+public abstract class DeviceMemory {
+  private DeviceMemory() {}
+
+  /**
+   * The memory of a device.
+   *
+   * @param device where tensors live
+   * @return what can be asked of it
+   */
+  public static DeviceMemory of(Device device) {
+    return device.type() == Device.Type.CPU ? new OfTheProcess() : new OfCuda(device);
+  }
+
+  /**
+   * What could still be allocated.
+   *
+   * @return bytes, or nothing where the system does not say
+   */
+  public abstract OptionalLong available();
+
+  /**
+   * Runs work and measures how much memory it takes at its peak above what there was before. Work
+   * of other threads counts as well.
+   *
+   * @param work what is measured
+   * @return bytes, or nothing where the system does not say
+   */
+  public abstract OptionalLong peakOf(Runnable work);
+
+  /** Waits until the device has done what it was given. */
+  public abstract void finishWork();
+
+  /** Gives back what is kept for later allocations, so that something else may have it. */
+  public abstract void releaseKept();
+
+  private static final class OfTheProcess extends DeviceMemory {
+    @Override
+    public OptionalLong available() {
+      return ResidentMemory.available();
+    }
+
+    @Override
+    public OptionalLong peakOf(Runnable work) {
+      // What the allocator has kept would be used again, and the peak would not show it.
+      releaseKept();
+      boolean measured = ResidentMemory.forgetPeak();
+      long before = ResidentMemory.now();
+      work.run();
+      OptionalLong peak = measured ? ResidentMemory.peak() : OptionalLong.empty();
+      return peak.isEmpty() ? peak : OptionalLong.of(Math.max(0, peak.getAsLong() - before));
+    }
+
+    @Override
+    public void finishWork() {
+      // Operations on the CPU are done when they return.
+    }
+
+    @Override
+    public void releaseKept() {
+      LibTorch.load();
+      Pointer.trimMemory();
+    }
+  }
+
+  private static final class OfCuda extends DeviceMemory {
+    private final byte index;
+
+    private OfCuda(Device device) {
+      this.index = (byte) device.index();
+    }
+
+    @Override
+    public OptionalLong available() {
+      try (NativeScope scope = NativeScope.open()) {
+        return OptionalLong.of(torch.getMemoryInfo(index).first());
+      } catch (RuntimeException | LinkageError e) {
+        return OptionalLong.empty();
+      }
+    }
+
+    @Override
+    public OptionalLong peakOf(Runnable work) {
+      finishWork();
+      boolean reset = resetPeak();
+      OptionalLong before = allocated(false);
+      work.run();
+      finishWork();
+      OptionalLong peak = allocated(true);
+      if (!reset || before.isEmpty() || peak.isEmpty()) {
+        return OptionalLong.empty();
+      }
+      return OptionalLong.of(Math.max(0, peak.getAsLong() - before.getAsLong()));
+    }
+
+    private boolean resetPeak() {
+      try {
+        torch.resetPeakStats(index);
+        return true;
+      } catch (RuntimeException | LinkageError e) {
+        return false;
+      }
+    }
+
+    /** Bytes of the allocator's tensors, now or at their peak. */
+    private OptionalLong allocated(boolean atPeak) {
+      try (NativeScope scope = NativeScope.open()) {
+        DeviceStats stats = torch.getDeviceStats(index);
+        // The first of the array is the sum over its pools.
+        return OptionalLong.of(
+            atPeak ? stats.allocated_bytes().peak() : stats.allocated_bytes().current());
+      } catch (RuntimeException | LinkageError e) {
+        return OptionalLong.empty();
+      }
+    }
+
+    @Override
+    public void finishWork() {
+      torch.cuda_synchronize(index);
+    }
+
+    @Override
+    public void releaseKept() {
+      torch.emptyCache();
+    }
+  }
+}

@@ -1,0 +1,421 @@
+package org.scorecam.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.scorecam.Goldens.assertClose;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.WatchedModel;
+import org.scorecam.image.Picture;
+import org.scorecam.image.Preprocessing;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.runtime.InputException;
+import org.scorecam.tensor.Tensors;
+
+/** Many pictures, one after the other and beside each other. */
+@Timeout(value = 120, unit = TimeUnit.SECONDS)
+class PipelineTest {
+  private static final double TOLERANCE = 1e-5;
+  private static final Preprocessing PLAIN = Preprocessing.none();
+
+  @TempDir Path folder;
+
+  private WatchedModel model;
+  private ScoreCam cam;
+  private List<Long> groups;
+
+  @BeforeEach
+  void load() {
+    model = new WatchedModel(Goldens.model("tinyresnet_script.pt"));
+    groups = Collections.synchronizedList(new ArrayList<>());
+    model.beforeCapture = groups::add;
+    cam = ScoreCam.on(model).layer("layer3").channels(ChannelSelection.topMax(32)).build();
+  }
+
+  @AfterEach
+  void close() {
+    cam.close();
+    model.close();
+  }
+
+  private static Picture picture(int seed, int width, int height) {
+    byte[] rgb = new byte[3 * width * height];
+    new Random(seed).nextBytes(rgb);
+    return Picture.of(width, height, rgb);
+  }
+
+  /** Every third is wide. */
+  private static Picture picture(int seed) {
+    return picture(seed, seed % 3 == 2 ? 72 : 64, 64);
+  }
+
+  private static Source source(int seed) {
+    return new Source("picture " + seed, () -> picture(seed));
+  }
+
+  private static List<Source> sources(int count) {
+    return IntStream.range(0, count).mapToObj(PipelineTest::source).toList();
+  }
+
+  private Pipeline.Builder pipeline() {
+    return Pipeline.on(cam).preprocessing(PLAIN);
+  }
+
+  private float[] expected(int seed) {
+    try (Tensor input = PLAIN.apply(picture(seed));
+        Saliency saliency = cam.explain(input, Target.top1())) {
+      return Tensors.toArray(saliency.tensor());
+    }
+  }
+
+  private static float[] mapOf(Explained explained) {
+    return Tensors.toArray(explained.saliency().tensor());
+  }
+
+  private static long threadsOfPipelines() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.isAlive() && thread.getName().startsWith("scorecam-"))
+        .count();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, 1", "3, 1, 1", "1, 8, 1", "2, 4, 2"})
+  void resultsComeInOrderAndAreThoseOfEachPictureAlone(int readers, int ahead, int explainers) {
+    List<float[]> maps = new ArrayList<>();
+    List<Long> indices = new ArrayList<>();
+    List<String> names = new ArrayList<>();
+    Pipeline.on(Collections.nCopies(explainers, cam))
+        .preprocessing(PLAIN)
+        .readers(readers)
+        .queue(ahead)
+        .build()
+        .runSources(
+            sources(11),
+            explained -> {
+              indices.add(explained.index());
+              names.add(explained.name());
+              maps.add(mapOf(explained));
+              assertEquals(64, explained.inputHeight());
+              assertEquals(explained.picture().width(), explained.inputWidth());
+              assertTrue(explained.seconds() > 0);
+            });
+    assertEquals(IntStream.range(0, 11).mapToObj(i -> (long) i).toList(), indices);
+    assertEquals(sources(11).stream().map(Source::name).toList(), names);
+    for (int i = 0; i < 11; i++) {
+      assertClose(expected(i), maps.get(i), TOLERANCE);
+    }
+    assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void filesAreRead() {
+    List<Path> files = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      Path file = folder.resolve(i + ".png");
+      picture(i).write(file);
+      files.add(file);
+    }
+    List<float[]> maps = new ArrayList<>();
+    pipeline().build().run(files, explained -> maps.add(mapOf(explained)));
+    for (int i = 0; i < 3; i++) {
+      assertClose(expected(i), maps.get(i), TOLERANCE);
+    }
+  }
+
+  @Test
+  void noPicturesGiveNoResults() {
+    try (PipelineRun run = pipeline().build().start(List.of())) {
+      assertFalse(run.hasNext());
+      assertThrows(NoSuchElementException.class, run::next);
+    }
+  }
+
+  @Test
+  void picturesOfOneShapeAreScoredTogether() {
+    assertEquals(8, cam.inputsPerGroup());
+    AtomicInteger taken = new AtomicInteger();
+    pipeline().readers(2).queue(8).build().runSources(sources(24), e -> taken.incrementAndGet());
+    assertEquals(24, taken.get());
+    assertEquals(24, groups.stream().mapToLong(Long::longValue).sum());
+    assertTrue(groups.size() <= 8, "groups of " + groups);
+    assertTrue(groups.stream().allMatch(size -> size <= 8), "groups of " + groups);
+  }
+
+  @Test
+  void aPictureThatFailsIsReportedInItsPlaceAndTheOthersAreDone() {
+    Path missing = folder.resolve("missing.png");
+    List<Source> sources = new ArrayList<>(sources(6));
+    sources.set(1, Source.of(missing));
+    sources.set(
+        4,
+        new Source(
+            "broken",
+            () -> {
+              throw new IllegalStateException("no picture today");
+            }));
+    List<Throwable> failures = new ArrayList<>();
+    pipeline()
+        .build()
+        .runSources(
+            sources,
+            explained -> {
+              failures.add(explained.failure().orElse(null));
+              if (explained.failure().isEmpty()) {
+                assertClose(expected((int) explained.index()), mapOf(explained), TOLERANCE);
+              } else {
+                assertThrows(RuntimeException.class, explained::saliency);
+                assertThrows(RuntimeException.class, explained::picture);
+              }
+            });
+    assertEquals(6, failures.size());
+    assertInstanceOf(InputException.class, failures.get(1));
+    assertTrue(failures.get(1).getMessage().contains(missing.toString()));
+    assertInstanceOf(IllegalStateException.class, failures.get(4));
+    assertEquals(4, failures.stream().filter(failure -> failure == null).count());
+  }
+
+  @Test
+  void aPictureThatCannotBeScoredDoesNotHarmThoseItIsScoredWith() {
+    // The target fails where the picture's output is unlike the others'.
+    float[] out = new float[4];
+    for (int i = 0; i < 4; i++) {
+      try (Tensor input = PLAIN.apply(picture(3 * i));
+          Saliency saliency = cam.explain(input, Target.ofClass(3))) {
+        out[i] = saliency.referenceScore();
+      }
+    }
+    Target picky =
+        Target.of(
+            output -> {
+              Tensor scores = output.select(1, 3);
+              boolean isThird =
+                  scores.size(0) == 1 && Math.abs(scores.item_float() - out[2]) < 1e-4;
+              return isThird ? output : scores;
+            });
+    List<Boolean> failed = new ArrayList<>();
+    pipeline()
+        .target(picky)
+        .build()
+        .runSources(
+            IntStream.range(0, 4).mapToObj(i -> source(3 * i)).toList(),
+            explained -> failed.add(explained.failure().isPresent()));
+    assertEquals(List.of(false, false, true, false), failed);
+  }
+
+  @Test
+  void aRunThatFailsFastEndsWithTheFirstFailure() {
+    List<Source> sources = new ArrayList<>(sources(8));
+    sources.set(2, Source.of(folder.resolve("missing.png")));
+    List<Long> done = new ArrayList<>();
+    Pipeline pipeline = pipeline().failFast().build();
+    assertThrows(
+        InputException.class,
+        () -> pipeline.runSources(sources, explained -> done.add(explained.index())));
+    assertEquals(List.of(0L, 1L), done);
+    assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void whatTheConsumerThrowsEndsTheRun() {
+    IllegalArgumentException thrown = new IllegalArgumentException("enough");
+    Pipeline pipeline = pipeline().build();
+    assertSame(
+        thrown,
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                pipeline.runSources(
+                    sources(20),
+                    explained -> {
+                      if (explained.index() == 2) {
+                        throw thrown;
+                      }
+                    })));
+    assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void whatTheSourcesThrowEndsTheRun() {
+    Iterator<Source> first = sources(3).iterator();
+    Iterable<Source> failing =
+        () ->
+            new Iterator<>() {
+              @Override
+              public boolean hasNext() {
+                return true;
+              }
+
+              @Override
+              public Source next() {
+                return first.next();
+              }
+            };
+    Pipeline pipeline = pipeline().build();
+    assertThrows(NoSuchElementException.class, () -> pipeline.runSources(failing, e -> {}));
+    assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void aClosedExplainerEndsTheRun() {
+    cam.close();
+    Pipeline pipeline = pipeline().build();
+    assertThrows(IllegalStateException.class, () -> pipeline.runSources(sources(5), e -> {}));
+  }
+
+  @Test
+  void aRunMayBeClosedBeforeItsEndAndAgain() {
+    PipelineRun run = pipeline().readers(2).build().start(PipelineTest::endless);
+    try (Explained first = run.next()) {
+      assertEquals(0, first.index());
+    }
+    run.close();
+    run.close();
+    assertEquals(0, threadsOfPipelines());
+    assertThrows(IllegalStateException.class, run::hasNext);
+    assertThrows(IllegalStateException.class, run::next);
+  }
+
+  private static Iterator<Source> endless() {
+    return IntStream.iterate(0, i -> i + 1).mapToObj(PipelineTest::source).iterator();
+  }
+
+  @Test
+  void onlySoManyPicturesAreInMemory() throws InterruptedException {
+    AtomicInteger read = new AtomicInteger();
+    Iterable<Source> counted =
+        () ->
+            IntStream.iterate(0, i -> i + 1)
+                .mapToObj(
+                    i ->
+                        new Source(
+                            "" + i,
+                            () -> {
+                              read.incrementAndGet();
+                              return picture(3 * i);
+                            }))
+                .iterator();
+    int most = 2 * cam.inputsPerGroup() + 3;
+    try (PipelineRun run = pipeline().readers(3).queue(3).build().start(counted)) {
+      for (int taken = 1; taken <= 5; taken++) {
+        run.next().close();
+        Thread.sleep(200);
+        assertTrue(read.get() <= taken + most, read.get() + " are read, " + taken + " taken");
+      }
+      assertTrue(read.get() > 5, "nothing is read ahead");
+    }
+  }
+
+  @Test
+  void aSourceThatWaitsDoesNotHoldUpWhatIsThere() throws InterruptedException {
+    CountDownLatch never = new CountDownLatch(1);
+    Iterator<Source> three = sources(3).iterator();
+    Iterable<Source> live =
+        () ->
+            new Iterator<>() {
+              @Override
+              public boolean hasNext() {
+                if (three.hasNext()) {
+                  return true;
+                }
+                try {
+                  never.await();
+                } catch (InterruptedException e) {
+                  Thread.currentThread().interrupt();
+                }
+                return false;
+              }
+
+              @Override
+              public Source next() {
+                return three.next();
+              }
+            };
+    try (PipelineRun run = pipeline().build().start(live)) {
+      for (int i = 0; i < 3; i++) {
+        run.next().close();
+      }
+    }
+    assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void anInterruptEndsTheRun() throws InterruptedException {
+    CountDownLatch started = new CountDownLatch(1);
+    List<Throwable> seen = new ArrayList<>();
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                pipeline()
+                    .build()
+                    .runSources(PipelineTest::endless, explained -> started.countDown());
+              } catch (CancellationException e) {
+                seen.add(e);
+                assertTrue(Thread.currentThread().isInterrupted());
+              }
+            });
+    thread.start();
+    started.await();
+    thread.interrupt();
+    thread.join();
+    assertEquals(1, seen.size());
+    assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void runsLeaveNothingBehindHoweverTheyEnd() throws Exception {
+    Path text = Files.writeString(folder.resolve("text.png"), "no picture");
+    List<Source> sources = new ArrayList<>(sources(9));
+    sources.set(5, Source.of(text));
+    cam.warmUp(3, 64, 64);
+    cam.warmUp(3, 64, 72);
+    Pipeline pipeline = pipeline().readers(2).build();
+    Pipeline failFast = pipeline().failFast().build();
+    NativeObjects.assertNoneLeftBy(() -> pipeline.runSources(sources, e -> {}));
+    NativeObjects.assertNoneLeftBy(
+        () -> assertThrows(InputException.class, () -> failFast.runSources(sources, e -> {})));
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          try (PipelineRun run = pipeline.start(PipelineTest::endless)) {
+            run.next().close();
+          }
+        });
+    NativeObjects.assertNoneLeftBy(() -> pipeline.start(PipelineTest::endless).close());
+  }
+
+  @Test
+  void impossibleSettingsAreRefused() {
+    assertThrows(IllegalArgumentException.class, () -> Pipeline.on(List.of()));
+    assertThrows(IllegalArgumentException.class, () -> pipeline().queue(0));
+    assertThrows(IllegalArgumentException.class, () -> pipeline().readers(0));
+  }
+}
