@@ -55,8 +55,9 @@ struct Case {
 std::string describe(const Case &at) {
   char text[200];
   std::snprintf(text, sizeof text,
-                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 " to %" PRId64 ", padding %d%s%s%s%s", at.images, at.height,
-                at.width, at.inputs, at.outputs, at.padding, at.bias ? ", bias" : "", at.residual ? ", residual" : "", at.in_place ? " in place" : "", at.relu ? ", relu" : "");
+                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 " to %" PRId64 ", padding %d%s%s%s%s", at.images,
+                at.height, at.width, at.inputs, at.outputs, at.padding, at.bias ? ", bias" : "",
+                at.residual ? ", residual" : "", at.in_place ? " in place" : "", at.relu ? ", relu" : "");
   return text;
 }
 
