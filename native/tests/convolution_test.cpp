@@ -54,8 +54,9 @@ struct Case {
 
 std::string describe(const Case &at) {
   char text[200];
-  std::snprintf(text, sizeof text, "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 " to %" PRId64 ", padding %d%s%s%s%s",
-                at.images, at.height, at.width, at.inputs, at.outputs, at.padding, at.bias ? ", bias" : "",
+  std::snprintf(text, sizeof text,
+                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 " to %" PRId64 ", padding %d%s%s%s%s", at.images,
+                at.height, at.width, at.inputs, at.outputs, at.padding, at.bias ? ", bias" : "",
                 at.residual ? ", residual" : "", at.in_place ? " in place" : "", at.relu ? ", relu" : "");
   return text;
 }
@@ -193,8 +194,8 @@ void arguments() {
   float input[4 * 4 * 2] = {}, output[4 * 4 * 3] = {}, weight[3 * 2 * 9] = {};
   int64_t floats = 0;
   const auto expect = [](scorecam_status actual, scorecam_status expected, const char *message) {
-    CHECK(actual == expected && std::strstr(scorecam_last_message(), message) != nullptr, "%s \"%s\", expected %s \"%s\"",
-          scorecam_status_name(actual), scorecam_last_message(), scorecam_status_name(expected), message);
+    CHECK(actual == expected && std::strstr(scorecam_last_message(), message) != nullptr,
+          "%s \"%s\", expected %s \"%s\"", scorecam_status_name(actual), scorecam_last_message(), scorecam_status_name(expected), message);
   };
   const scorecam_status invalid = SCORECAM_STATUS_INVALID_ARGUMENT, unsupported = SCORECAM_STATUS_UNSUPPORTED;
 

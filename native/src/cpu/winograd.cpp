@@ -118,7 +118,8 @@ class Round {
       for (int64_t panel = begin; panel < end; ++panel)
         for (int64_t strip = 0; strip < strips_.count; ++strip) {
           const float *values = values_ + f * strips_.frequency_stride + strip * strips_.floats;
-          const Ahead ahead[2] = {matrix_ahead(f, panel, begin, end, strip), values_ahead(f, values, panel, begin, end)};
+          const Ahead ahead[2] = {matrix_ahead(f, panel, begin, end, strip),
+                                  values_ahead(f, values, panel, begin, end)};
           kernels_.winograd_product(
               values, strips_.length * kBlock, blocks, matrix(panel, f),
               std::min(strips_.length, tiles_ - strip * strips_.length), plan_.shared ? &ahead : nullptr,
@@ -148,7 +149,8 @@ class Round {
       tiling_.outputs(first_ + tile, offsets);
       for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t o = panel * kPanel;
-        kernels_.winograd_output(products_of(products, panel - begin, tile), request_.bias ? request_.bias + o : nullptr,
+        kernels_.winograd_output(products_of(products, panel - begin, tile),
+                                 request_.bias ? request_.bias + o : nullptr,
                                  request_.residual ? request_.residual + o : nullptr, request_.relu, offsets,
                                  std::min(kPanel, request_.outputs - o), request_.output + o);
       }

@@ -31,6 +31,7 @@ public class CpuBindingConfig implements InfoMapper {
         .put(new Info("scorecam_tensor").pointerTypes("TensorView"))
         .put(new Info("scorecam_masking").pointerTypes("Masking"))
         .put(new Info("scorecam_range").pointerTypes("ChannelRange"))
+        .put(new Info("scorecam_convolution").pointerTypes("Convolution"))
         .put(new Info("scorecam_source").pointerTypes("MaskSource"));
   }
 }
