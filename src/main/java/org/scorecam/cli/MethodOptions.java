@@ -1,7 +1,6 @@
 package org.scorecam.cli;
 
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.scorecam.ProgressListener;
@@ -72,7 +71,7 @@ final class MethodOptions {
       description =
           "What masked inputs are scored in: float32, tf32 (CUDA), bfloat16, float16, or auto for"
               + " the fastest whose map agrees with float32's; ${DEFAULT-VALUE} unless given.")
-  private Optional<Precision> precision;
+  private AskedPrecision precision;
 
   /** Whether several layers make one map. */
   boolean fuses() {
@@ -118,7 +117,9 @@ final class MethodOptions {
     if (memory != null) {
       builder.memory(memory.bytes());
     }
-    return precision.isPresent() ? builder.precision(precision.get()) : builder.fastestPrecision();
+    return precision.fixed == null
+        ? builder.fastestPrecision()
+        : builder.precision(precision.fixed);
   }
 
   private static final class RecipeConverter implements ITypeConverter<Recipe> {
@@ -132,11 +133,14 @@ final class MethodOptions {
     }
   }
 
-  private static final class PrecisionConverter implements ITypeConverter<Optional<Precision>> {
+  /** A precision, or null for the fastest that holds. */
+  private record AskedPrecision(Precision fixed) {}
+
+  private static final class PrecisionConverter implements ITypeConverter<AskedPrecision> {
     @Override
-    public Optional<Precision> convert(String name) {
+    public AskedPrecision convert(String name) {
       try {
-        return name.equals("auto") ? Optional.empty() : Optional.of(Precision.named(name));
+        return new AskedPrecision(name.equals("auto") ? null : Precision.named(name));
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(e.getMessage() + ", and auto");
       }

@@ -33,11 +33,6 @@ public final class Allocator implements SetUpStep {
   }
 
   @Override
-  public Moment moment() {
-    return Moment.AFTER_LIBTORCH;
-  }
-
-  @Override
   public String apply() {
     if (!Switch.isOn(SETTING)) {
       return Switch.leftAlone(SETTING);

@@ -10,6 +10,7 @@ final class CpuKernels extends Kernels {
       new Loaded(
           "scorecam",
           CpuBinding.class,
+          CpuLibrary::load,
           new CpuKernels(),
           () ->
               requireVersion(

@@ -1,6 +1,7 @@
 package org.scorecam.kernel;
 
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.cuda.CUDAStream;
@@ -14,6 +15,7 @@ final class CudaKernels extends Kernels {
       new Loaded(
           "scorecam_cuda",
           CudaBinding.class,
+          () -> Loader.load(CudaBinding.class),
           new CudaKernels(),
           () ->
               requireVersion(

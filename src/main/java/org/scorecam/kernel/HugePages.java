@@ -21,11 +21,6 @@ public final class HugePages implements SetUpStep {
   }
 
   @Override
-  public Moment moment() {
-    return Moment.BEFORE_LIBTORCH;
-  }
-
-  @Override
   public String apply() {
     if (!Switch.isOn(SETTING)) {
       return Switch.leftAlone(SETTING);

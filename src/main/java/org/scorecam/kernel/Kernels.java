@@ -188,13 +188,14 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
      * Loads LibTorch, then a library.
      *
      * @param binding its generated class
+     * @param loading loads that
      * @param check compares its version with that of the header
      */
-    Loaded(String library, Class<?> binding, Kernels kernels, Runnable check) {
+    Loaded(String library, Class<?> binding, Runnable loading, Kernels kernels, Runnable check) {
       NativeLibraryException problem = null;
       try {
         LibTorch.load();
-        Loader.load(binding);
+        loading.run();
         check.run();
       } catch (LinkageError | RuntimeException e) {
         problem =

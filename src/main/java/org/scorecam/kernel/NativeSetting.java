@@ -3,12 +3,11 @@ package org.scorecam.kernel;
 import static org.scorecam.kernel.CpuBinding.SCORECAM_STATUS_OK;
 
 import java.util.function.Supplier;
-import org.bytedeco.javacpp.Loader;
 import org.scorecam.runtime.NativeErrors;
 
 /**
- * Asks the native library to set something. It is loaded here without LibTorch, which may not be
- * there yet, and apart from {@link Kernels}, which loads that first.
+ * Asks the native library to set something. Apart from {@link Kernels}, which load LibTorch, since
+ * that is what is being set up.
  */
 final class NativeSetting {
   private NativeSetting() {}
@@ -24,7 +23,7 @@ final class NativeSetting {
   /** What was done, or why nothing was. */
   static String apply(Supplier<Outcome> call) {
     try {
-      Loader.load(CpuBinding.class);
+      CpuLibrary.load();
     } catch (LinkageError | RuntimeException e) {
       return "as it was (no native library: %s)".formatted(NativeErrors.messageOf(e));
     }

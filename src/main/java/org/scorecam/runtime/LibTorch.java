@@ -105,15 +105,9 @@ public final class LibTorch {
     if (System.getProperty(MAX_PHYSICAL_BYTES) == null) {
       System.setProperty(MAX_PHYSICAL_BYTES, "0");
     }
-    List<SetUpStep> steps = new ArrayList<>(LibTorchSettings.all());
-    ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader()).forEach(steps::add);
     try {
-      // First of all: it brings the OpenMP runtime that all share.
       Loader.load(openblas.class);
-      take(steps, SetUpStep.Moment.BEFORE_LIBTORCH);
       Loader.load(torch.class);
-    } catch (IllegalArgumentException e) {
-      throw e;
     } catch (LinkageError | RuntimeException e) {
       throw new NativeLibraryException(
           "LibTorch cannot be loaded on "
@@ -123,15 +117,11 @@ public final class LibTorch {
               + "; is the jar of org.bytedeco:pytorch for this platform on the class path?",
           e);
     }
-    take(steps, SetUpStep.Moment.AFTER_LIBTORCH);
-    loaded = true;
-  }
-
-  private static void take(List<SetUpStep> steps, SetUpStep.Moment moment) {
+    List<SetUpStep> steps = new ArrayList<>(LibTorchSettings.all());
+    ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader()).forEach(steps::add);
     for (SetUpStep step : steps) {
-      if (step.moment() == moment) {
-        APPLIED.put(step.name(), step.apply());
-      }
+      APPLIED.put(step.name(), step.apply());
     }
+    loaded = true;
   }
 }

@@ -11,11 +11,6 @@ final class LibTorchSettings {
 
   private record Setting(String name, Supplier<String> change) implements SetUpStep {
     @Override
-    public Moment moment() {
-      return Moment.AFTER_LIBTORCH;
-    }
-
-    @Override
     public String apply() {
       return change.get();
     }
