@@ -14,6 +14,7 @@ struct Axis {
   int taps;
   std::vector<int32_t> index;  // [taps][padded_out]
   std::vector<float> weight;   // [taps][padded_out]
+  std::vector<int32_t> window;  // [padded_out], equal for neighbours that read the same of the source
 };
 
 }  // namespace scorecam

@@ -226,7 +226,7 @@ void mix_row_of(const float *const *rows, const float *weights, int64_t size, fl
 }
 
 template <class Type, class Pixels, int Taps>
-void masked_of(const float *const *rows, const float *weights, float min, float factor, const MaskedRow &row) {
+void masked_of(const float *const *rows, const float *weights, float min, float factor, const MaskedRow row) {
   const Mix<Taps> mix(rows, weights);
   const auto mask = [&](int64_t x) { return (mix.at(x) - min) * factor; };
   auto *const out = static_cast<typename Type::Element *>(row.out);
