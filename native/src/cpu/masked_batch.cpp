@@ -89,10 +89,10 @@ std::vector<Run> runs_of(const MaskedBatchRequest &request) {
   return runs;
 }
 
-// How many image rows a band has: few enough that it stays close to the core (80 KiB was measured best between 8
-// and 260), many enough that upsampling along rows is shared, and so that all threads get some.
+// How many image rows a band has: few enough that it stays close to the core (160 and 320 KiB were measured
+// best between 20 and 320), many enough that upsampling along rows is shared, and so that all threads get some.
 int64_t band_rows(const MaskedBatchRequest &request) {
-  constexpr int64_t kBandFloats = 20 * 1024;
+  constexpr int64_t kBandFloats = 40 * 1024;
   const int64_t fitting = std::max<int64_t>(1, kBandFloats / (request.width * request.channels));
   const int64_t tiles_wanted = 4 * static_cast<int64_t>(omp_get_max_threads());
   const int64_t groups = (request.rows + kGroup - 1) / kGroup;

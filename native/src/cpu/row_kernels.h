@@ -15,7 +15,7 @@ constexpr int64_t kRowPad = 16;
 inline int64_t padded(int64_t size) { return (size + kRowPad - 1) / kRowPad * kRowPad; }
 
 // One row of an image and of its masked copy, neither padded. Pixel p of plane c is the `channels` elements from
-// c * image_plane + p * channels on; contiguous images have a plane per channel, channels-last ones a single plane.
+// c * image_plane + p * channels on: contiguous images have planes of one channel, channels-last ones a single plane.
 struct MaskedRow {
   int64_t planes, channels, pixels;
   const float *image;

@@ -147,6 +147,8 @@ inline void multiply_pairs(const Step &step, const float *image, typename Type::
 // Pixels of a fixed number of channels.
 template <class Type, int Channels>
 struct Fixed {
+  static constexpr bool kSinglePlane = Channels > 1;
+
   static void multiply(const Step &step, const float *image, int64_t, typename Type::Element *out) {
     multiply_pairs<Type, Channels>(step, image, out, std::make_integer_sequence<int, Channels>());
   }
@@ -166,6 +168,8 @@ struct Fixed {
 // Pixels of any number of channels: the mask is spread out through memory, a vector at a time.
 template <class Type>
 struct Any {
+  static constexpr bool kSinglePlane = true;
+
   static void multiply(const Step &step, const float *image, int64_t channels, typename Type::Element *out) {
     multiply_end(step, image, channels, kStep, out);
   }
@@ -225,21 +229,23 @@ void mix_row_of(const float *const *rows, const float *weights, int64_t size, fl
   for (int64_t x = 0; x < size; x += kLanes) Float32::store(out + x, mix.at(x));
 }
 
+// `row` is a copy, lest it be read again after each store.
 template <class Type, class Pixels, int Taps>
 void masked_of(const float *const *rows, const float *weights, float min, float factor, const MaskedRow row) {
   const Mix<Taps> mix(rows, weights);
   const auto mask = [&](int64_t x) { return (mix.at(x) - min) * factor; };
+  const int64_t planes = Pixels::kSinglePlane ? 1 : row.planes;
   auto *const out = static_cast<typename Type::Element *>(row.out);
   int64_t p = 0;
   for (; p + kStep <= row.pixels; p += kStep) {
     const Step step = {{mask(p), mask(p + kLanes)}};
-    for (int64_t c = 0; c < row.planes; ++c)
+    for (int64_t c = 0; c < planes; ++c)
       Pixels::multiply(step, row.image + c * row.image_plane + p * row.channels, row.channels,
                        out + c * row.out_plane + p * row.channels);
   }
   if (p == row.pixels) return;
   const Step step = {{mask(p), p + kLanes < row.pixels ? mask(p + kLanes) : Floats{}}};
-  for (int64_t c = 0; c < row.planes; ++c)
+  for (int64_t c = 0; c < planes; ++c)
     Pixels::multiply_end(step, row.image + c * row.image_plane + p * row.channels, row.channels, row.pixels - p,
                          out + c * row.out_plane + p * row.channels);
 }
@@ -292,11 +298,11 @@ void expand_row_of(const float *__restrict source, int64_t source_size, const in
 
 // The number of taps becomes a constant in each instance, so that the compiler unrolls the sum.
 template <int Count>
-using Taps = std::integral_constant<int, Count>;
+using TapCount = std::integral_constant<int, Count>;
 
 template <class Call>
 inline void for_taps(int taps, Call call) {
-  taps == 1 ? call(Taps<1>()) : taps == 2 ? call(Taps<2>()) : call(Taps<4>());
+  taps == 1 ? call(TapCount<1>()) : taps == 2 ? call(TapCount<2>()) : call(TapCount<4>());
 }
 
 template <class Type, class Pixels>
