@@ -12,8 +12,9 @@ struct Axis {
 
   int64_t in, out, padded_out;
   int taps;
-  std::vector<int32_t> index;  // [taps][padded_out]
-  std::vector<float> weight;   // [taps][padded_out]
+  std::vector<int32_t> index;   // [taps][padded_out]
+  std::vector<float> weight;    // [taps][padded_out]
+  std::vector<int32_t> window;  // [padded_out], equal for neighbours that read the same of the source
 };
 
 }  // namespace scorecam

@@ -35,7 +35,7 @@ void range_of_any(MapRows &map, const RowKernels &kernels, const Axis &y, const 
   range.max = -range.min;
   for (int64_t target = 0; target < y.out; ++target) {
     map.seek(target);
-    kernels.mask_row(map.rows(), map.weights(), y.taps, x.padded_out, 0, 1, row);
+    kernels.mix_row(map.rows(), map.weights(), y.taps, x.padded_out, row);
     for (int64_t i = 0; i < x.out; ++i) {
       if (range.min != range.min) return;
       fold_range(row[i], range.min, range.max);

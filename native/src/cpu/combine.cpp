@@ -58,7 +58,7 @@ void combine(const CombineRequest &request, const RowKernels &kernels) {
     float low = infinity, high = -infinity;
     for (int64_t target = begin; target < end; ++target) {
       map.seek(target);
-      kernels.mask_row(map.rows(), map.weights(), y.taps, x.padded_out, 0, 1, row);
+      kernels.mix_row(map.rows(), map.weights(), y.taps, x.padded_out, row);
       for (int64_t i = 0; i < width; ++i) {
         float value = row[i];
         // As torch's relu: a NaN stays.

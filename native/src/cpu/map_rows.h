@@ -46,11 +46,13 @@ class MapRows {
 
   // The rows and weights whose weighted sum is row `target` of the upsampled map.
   void seek(int64_t target) {
-    for (int t = 0; t < y_.taps; ++t) {
-      const std::size_t entry = static_cast<std::size_t>(t * y_.padded_out + target);
-      rows_[t] = row(y_.index[entry]);
-      weights_[t] = y_.weight[entry];
+    const int32_t *const index = y_.index.data() + target;
+    const float *const weight = y_.weight.data() + target;
+    if (window_ != y_.window[static_cast<std::size_t>(target)]) {
+      window_ = y_.window[static_cast<std::size_t>(target)];
+      for (int t = 0; t < y_.taps; ++t) rows_[t] = row(index[t * y_.padded_out]);
     }
+    for (int t = 0; t < y_.taps; ++t) weights_[t] = weight[t * y_.padded_out];
   }
   const float *const *rows() const { return rows_; }
   const float *weights() const { return weights_; }
@@ -58,6 +60,7 @@ class MapRows {
  private:
   void forget() {
     for (int64_t &held : held_) held = -1;
+    window_ = -1;
   }
 
   // Neighbouring source rows fall into different slots, so the taps of one target row never evict each other.
@@ -78,6 +81,7 @@ class MapRows {
   float *source_;
   float *ring_[kMaxTaps];
   int64_t held_[kMaxTaps];
+  int32_t window_;
   Elements map_{};
   int64_t offset_ = 0, row_stride_ = 0, column_stride_ = 0;
   float min_ = 0, divisor_ = 1;

@@ -17,12 +17,12 @@
 namespace scorecam {
 namespace {
 
-using Multiply = void (*)(const float *, const float *, int64_t, int64_t, void *);
+using Masked = decltype(RowKernels::masked_float32);
 
-Multiply multiply_to(int32_t dtype, const RowKernels &kernels) {
-  return dtype == SCORECAM_DTYPE_FLOAT32    ? kernels.multiply_float32
-         : dtype == SCORECAM_DTYPE_BFLOAT16 ? kernels.multiply_bfloat16
-                                            : kernels.multiply_float16;
+Masked masked_to(int32_t dtype, const RowKernels &kernels) {
+  return dtype == SCORECAM_DTYPE_FLOAT32    ? kernels.masked_float32
+         : dtype == SCORECAM_DTYPE_BFLOAT16 ? kernels.masked_bfloat16
+                                            : kernels.masked_float16;
 }
 
 // A band of the image as float32, pixels of a row next to each other.
@@ -89,10 +89,10 @@ std::vector<Run> runs_of(const MaskedBatchRequest &request) {
   return runs;
 }
 
-// How many image rows a band has: few enough that it stays close to the core (80 KiB was measured best between 8
-// and 260), many enough that upsampling along rows is shared, and so that all threads get some.
+// How many image rows a band has: few enough that it stays close to the core (160 and 320 KiB were measured
+// best between 20 and 320), many enough that upsampling along rows is shared, and so that all threads get some.
 int64_t band_rows(const MaskedBatchRequest &request) {
-  constexpr int64_t kBandFloats = 20 * 1024;
+  constexpr int64_t kBandFloats = 40 * 1024;
   const int64_t fitting = std::max<int64_t>(1, kBandFloats / (request.width * request.channels));
   const int64_t tiles_wanted = 4 * static_cast<int64_t>(omp_get_max_threads());
   const int64_t groups = (request.rows + kGroup - 1) / kGroup;
@@ -101,12 +101,12 @@ int64_t band_rows(const MaskedBatchRequest &request) {
   return std::min({fitting, sharing, request.height});
 }
 
-// The mask of one chunk row, a row of pixels at a time.
-class MaskRows {
+// One chunk row, a row of pixels at a time.
+class MaskedRows {
  public:
   static int64_t scratch_floats(const Axis &x) { return MapRows::scratch_floats(x) + x.padded_out; }
 
-  MaskRows(const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch)
+  MaskedRows(const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch)
       : kernels_(kernels), y_(y), x_(x), map_(kernels, y, x, scratch), mask_(scratch + MapRows::scratch_floats(x)) {}
 
   void open(const scorecam_source &source, int64_t channel, const scorecam_masking &masking) {
@@ -125,15 +125,22 @@ class MaskRows {
     invertible_ = std::isnormal(factor_);
   }
 
-  const float *at(int64_t y) {
+  void write(int64_t y, Masked masked, const MaskedRow &row) {
     map_.seek(y);
-    kernels_.mask_row(map_.rows(), map_.weights(), y_.taps, x_.padded_out, min_, invertible_ ? factor_ : 1, mask_);
-    if (!invertible_)
-      for (int64_t x = 0; x < x_.padded_out; ++x) mask_[x] /= divisor_;
-    return mask_;
+    if (invertible_)
+      masked(map_.rows(), map_.weights(), y_.taps, min_, factor_, row);
+    else
+      divide(masked, row);
   }
 
  private:
+  void divide(Masked masked, const MaskedRow &row) {
+    kernels_.mix_row(map_.rows(), map_.weights(), y_.taps, x_.padded_out, mask_);
+    for (int64_t x = 0; x < x_.padded_out; ++x) mask_[x] = (mask_[x] - min_) / divisor_;
+    const float one = 1;
+    masked(&mask_, &one, 1, 0, 1, row);
+  }
+
   const RowKernels &kernels_;
   const Axis &y_, &x_;
   MapRows map_;
@@ -145,48 +152,52 @@ class MaskRows {
 class Worker {
  public:
   static int64_t scratch_floats(const Axis &x, const MaskedBatchRequest &request, int64_t band) {
-    return kGroup * MaskRows::scratch_floats(x) + band * request.width * request.channels;
+    return kGroup * MaskedRows::scratch_floats(x) + band * request.width * request.channels;
   }
 
   Worker(const MaskedBatchRequest &request, const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch)
       : request_(request),
-        multiply_(multiply_to(request.out_dtype, kernels)),
-        masks_{mask_rows(0, kernels, y, x, scratch), mask_rows(1, kernels, y, x, scratch),
-               mask_rows(2, kernels, y, x, scratch), mask_rows(3, kernels, y, x, scratch)},
-        packed_(scratch + kGroup * MaskRows::scratch_floats(x)) {}
+        masked_to_(masked_to(request.out_dtype, kernels)),
+        masked_{masked_rows(0, kernels, y, x, scratch), masked_rows(1, kernels, y, x, scratch),
+                masked_rows(2, kernels, y, x, scratch), masked_rows(3, kernels, y, x, scratch)},
+        packed_(scratch + kGroup * MaskedRows::scratch_floats(x)) {}
 
   // Image rows begin to end of chunk rows first to first + count, at most kGroup.
   void tile(const scorecam_source &source, int64_t first, int64_t count, int64_t begin, int64_t end) {
     int64_t rows[kGroup];
-    int masked = 0;
+    int count_masked = 0;
     for (int64_t row = first; row < first + count; ++row) {
       const int64_t channel = request_.row_channels[row];
       if (channel == SCORECAM_CHANNEL_NONE || (source.ranges[channel].flags & SCORECAM_RANGE_CONSTANT)) {
         clear(row, begin, end);
       } else {
-        masks_[masked].open(source, channel, request_.masking);
-        rows[masked++] = row;
+        masked_[count_masked].open(source, channel, request_.masking);
+        rows[count_masked++] = row;
       }
     }
-    if (masked == 0) return;
+    if (count_masked == 0) return;
     const Band band = band_of(source, begin, end);
+    MaskedRow masked{};
+    masked.planes = planes();
+    masked.channels = request_.channels / masked.planes;
+    masked.pixels = request_.width;
+    masked.image_plane = band.plane_stride;
+    masked.out_plane = request_.height * request_.width;
     for (int64_t y = begin; y < end; ++y) {
-      const float *image = band.data + (y - begin) * band.row_stride;
-      for (int i = 0; i < masked; ++i) {
-        const float *mask = masks_[i].at(y);
-        if (request_.channels_last)
-          multiply_(mask, image, request_.channels, request_.width, out(rows[i], 0, y));
-        else
-          for (int64_t c = 0; c < request_.channels; ++c)
-            multiply_(mask, image + c * band.plane_stride, 1, request_.width, out(rows[i], c, y));
+      masked.image = band.data + (y - begin) * band.row_stride;
+      for (int i = 0; i < count_masked; ++i) {
+        masked.out = out(rows[i], 0, y);
+        masked_[i].write(y, masked_to_, masked);
       }
     }
   }
 
  private:
-  static MaskRows mask_rows(int index, const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch) {
-    return MaskRows(kernels, y, x, scratch + index * MaskRows::scratch_floats(x));
+  static MaskedRows masked_rows(int index, const RowKernels &kernels, const Axis &y, const Axis &x, float *scratch) {
+    return MaskedRows(kernels, y, x, scratch + index * MaskedRows::scratch_floats(x));
   }
+
+  int64_t planes() const { return request_.channels_last ? 1 : request_.channels; }
 
   // Where pixel 0 of image row y is written, of channel c if channels have planes of their own.
   char *out(int64_t row, int64_t c, int64_t y) const {
@@ -196,10 +207,9 @@ class Worker {
   }
 
   void clear(int64_t row, int64_t begin, int64_t end) const {
-    const int64_t planes = request_.channels_last ? 1 : request_.channels;
     const int64_t row_elements = request_.width * (request_.channels_last ? request_.channels : 1);
     const int64_t bytes = (end - begin) * row_elements * element_size(request_.out_dtype);
-    for (int64_t c = 0; c < planes; ++c) std::memset(out(row, c, begin), 0, static_cast<std::size_t>(bytes));
+    for (int64_t c = 0; c < planes(); ++c) std::memset(out(row, c, begin), 0, static_cast<std::size_t>(bytes));
   }
 
   Band band_of(const scorecam_source &source, int64_t begin, int64_t end) {
@@ -213,8 +223,8 @@ class Worker {
   }
 
   const MaskedBatchRequest &request_;
-  const Multiply multiply_;
-  MaskRows masks_[kGroup];
+  const Masked masked_to_;
+  MaskedRows masked_[kGroup];
   float *const packed_;
   const scorecam_source *packed_source_ = nullptr;
   int64_t packed_begin_ = -1;

@@ -16,26 +16,38 @@ constexpr int64_t kRowPad = 16;
 
 inline int64_t padded(int64_t size) { return (size + kRowPad - 1) / kRowPad * kRowPad; }
 
+// One row of an image and of its masked copy, neither padded. Pixel p of plane c is the `channels` elements from
+// c * image_plane + p * channels on: contiguous images have planes of one channel, channels-last ones a single plane.
+struct MaskedRow {
+  int64_t planes, channels, pixels;
+  const float *image;
+  int64_t image_plane;
+  void *out;
+  int64_t out_plane;
+};
+
 // Every weighted sum over taps starts with the product of tap 0 and adds the others in order.
 //
 // expand_row   out[x] = sum over t of weights[t * size + x] * source[index[t * size + x]], x < size, a multiple of
 //              kRowPad: upsampling along the row. Indices are 32 bits wide, as vector lookups are; they stay
 //              within one row of a map.
-// mask_row     out[x] = (sum over t of weights[t] * rows[t][x] - min) * factor: upsampling across rows, and the
-//              normalisation. A division would take half of the time of a masked row.
+// mix_row      out[x] = sum over t of weights[t] * rows[t][x], x < size: upsampling across rows.
 // range_row    the same sum, folded into lo and hi, kRowPad running minima and maxima each. No NaNs.
-// multiply_*   out[p * channels + c] = image[p * channels + c] * mask[p], rounded to the type, p < pixels. mask is
-//              a scratch row, image and out are not padded.
+// masked_*     the whole row of masked pixels. With mask[p] = (sum over t of weights[t] * rows[t][p] - min) * factor,
+//              out of plane c, pixel p, channel k = image there * mask[p], rounded to the type. A division would take
+//              longer than all the rest.
 #define SCORECAM_ROW_KERNELS(KERNEL)                                                                              \
   KERNEL(expand_row, (const float *source, int64_t source_size, const int32_t *index, const float *weights,       \
                       int taps, int64_t size, float *out))                                                        \
-  KERNEL(mask_row, (const float *const *rows, const float *weights, int taps, int64_t size, float min,            \
-                    float factor, float *out))                                                                    \
+  KERNEL(mix_row, (const float *const *rows, const float *weights, int taps, int64_t size, float *out))           \
   KERNEL(range_row, (const float *const *rows, const float *weights, int taps, int64_t size, float *lo,           \
                      float *hi))                                                                                  \
-  KERNEL(multiply_float32, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out))  \
-  KERNEL(multiply_bfloat16, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out)) \
-  KERNEL(multiply_float16, (const float *mask, const float *image, int64_t channels, int64_t pixels, void *out))
+  KERNEL(masked_float32, (const float *const *rows, const float *weights, int taps, float min, float factor,      \
+                          const MaskedRow &row))                                                                  \
+  KERNEL(masked_bfloat16, (const float *const *rows, const float *weights, int taps, float min, float factor,     \
+                           const MaskedRow &row))                                                                 \
+  KERNEL(masked_float16, (const float *const *rows, const float *weights, int taps, float min, float factor,      \
+                          const MaskedRow &row))
 
 struct RowKernels {
 #define SLOT(name, parameters) void(*name) parameters;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "common/half.h"
@@ -114,98 +115,138 @@ inline Floats spread(Floats mask, std::index_sequence<Lane...>) {
 #endif
 }
 
-// Vector `Part` of the products of two vectors of mask values with 2 * Channels vectors of the image.
+// The vectors of a step: two of mask values make 2 * Channels of the output, which are stored in pairs.
+constexpr int kStep = 2 * kLanes;
+
+struct Step {
+  Floats mask[2];
+};
+
 template <int Channels, int Part>
-inline Floats product(const float *mask, const float *image) {
-  constexpr int half = Part / Channels;
+inline Floats product(const Step &step, const float *image) {
   return load(image + Part * kLanes) *
-         spread<Channels, Part % Channels>(load(mask + half * kLanes), std::make_index_sequence<kLanes>());
+         spread<Channels, Part % Channels>(step.mask[Part / Channels], std::make_index_sequence<kLanes>());
 }
 
 template <class Type, int Channels, int... Pair>
-inline void multiply_vectors(const float *mask, const float *image, typename Type::Element *out,
-                             std::integer_sequence<int, Pair...>) {
-  (Type::store(out + 2 * Pair * kLanes, product<Channels, 2 * Pair>(mask, image),
-               product<Channels, 2 * Pair + 1>(mask, image)),
+inline void multiply_pairs(const Step &step, const float *image, typename Type::Element *out,
+                           std::integer_sequence<int, Pair...>) {
+  (Type::store(out + 2 * Pair * kLanes, product<Channels, 2 * Pair>(step, image),
+               product<Channels, 2 * Pair + 1>(step, image)),
    ...);
 }
 
+// Pixels of a fixed number of channels.
 template <class Type, int Channels>
-void multiply_fixed(const float *mask, const float *image, int64_t pixels, typename Type::Element *out) {
-  constexpr std::make_integer_sequence<int, Channels> pairs;
-  constexpr int step = 2 * kLanes;
-  int64_t p = 0;
-  for (; p + step <= pixels; p += step)
-    multiply_vectors<Type, Channels>(mask + p, image + p * Channels, out + p * Channels, pairs);
-  if (p == pixels) return;
-  const std::size_t rest = static_cast<std::size_t>(pixels - p);
-  float mask_end[step] = {}, image_end[Channels * step] = {};
-  typename Type::Element out_end[Channels * step];
-  memcpy(mask_end, mask + p, rest * sizeof(float));
-  memcpy(image_end, image + p * Channels, rest * Channels * sizeof(float));
-  multiply_vectors<Type, Channels>(mask_end, image_end, out_end, pairs);
-  memcpy(out + p * Channels, out_end, rest * Channels * sizeof out_end[0]);
-}
+struct Fixed {
+  static constexpr bool kSinglePlane = Channels > 1;
 
-// Any number of channels: the mask is spread out through memory, a vector at a time.
+  static void multiply(const Step &step, const float *image, int64_t, typename Type::Element *out) {
+    multiply_pairs<Type, Channels>(step, image, out, std::make_integer_sequence<int, Channels>());
+  }
+
+  // The last `pixels` of a row, fewer than kStep.
+  static void multiply_end(const Step &step, const float *image, int64_t, int64_t pixels,
+                           typename Type::Element *out) {
+    float image_end[Channels * kStep] = {};
+    typename Type::Element out_end[Channels * kStep];
+    const std::size_t count = static_cast<std::size_t>(pixels * Channels);
+    memcpy(image_end, image, count * sizeof(float));
+    multiply(step, image_end, Channels, out_end);
+    memcpy(out, out_end, count * sizeof out_end[0]);
+  }
+};
+
+// Pixels of any number of channels: the mask is spread out through memory, a vector at a time.
 template <class Type>
-void multiply_any(const float *mask, const float *image, int64_t channels, int64_t pixels,
-                  typename Type::Element *out) {
-  const int64_t size = pixels * channels;
-  int64_t pixel = 0, channel = 0;
-  for (int64_t i = 0; i < size; i += kLanes) {
-    const int64_t count = size - i < kLanes ? size - i : kLanes;
-    float spread_mask[kLanes] = {}, image_part[kLanes] = {};
-    for (int64_t lane = 0; lane < count; ++lane) {
-      spread_mask[lane] = mask[pixel];
-      if (++channel == channels) {
-        channel = 0;
-        ++pixel;
+struct Any {
+  static constexpr bool kSinglePlane = true;
+
+  static void multiply(const Step &step, const float *image, int64_t channels, typename Type::Element *out) {
+    multiply_end(step, image, channels, kStep, out);
+  }
+
+  static void multiply_end(const Step &step, const float *image, int64_t channels, int64_t pixels,
+                           typename Type::Element *out) {
+    float mask[kStep];
+    Float32::store(mask, step.mask[0], step.mask[1]);
+    const int64_t size = pixels * channels;
+    int64_t pixel = 0, channel = 0;
+    for (int64_t i = 0; i < size; i += kLanes) {
+      const int64_t count = size - i < kLanes ? size - i : kLanes;
+      float spread_mask[kLanes] = {}, image_part[kLanes] = {};
+      for (int64_t lane = 0; lane < count; ++lane) {
+        spread_mask[lane] = mask[pixel];
+        if (++channel == channels) {
+          channel = 0;
+          ++pixel;
+        }
+      }
+      if (count == kLanes) {
+        Type::store(out + i, load(spread_mask) * load(image + i));
+      } else {
+        typename Type::Element out_part[kLanes];
+        memcpy(image_part, image + i, static_cast<std::size_t>(count) * sizeof(float));
+        Type::store(out_part, load(spread_mask) * load(image_part));
+        memcpy(out + i, out_part, static_cast<std::size_t>(count) * sizeof out_part[0]);
       }
     }
-    if (count == kLanes) {
-      Type::store(out + i, load(spread_mask) * load(image + i));
-    } else {
-      typename Type::Element out_part[kLanes];
-      memcpy(image_part, image + i, static_cast<std::size_t>(count) * sizeof(float));
-      Type::store(out_part, load(spread_mask) * load(image_part));
-      memcpy(out + i, out_part, static_cast<std::size_t>(count) * sizeof out_part[0]);
+  }
+};
+
+// The weighted sum over taps. It keeps copies, as rows and weights could be what is being written for all that the
+// compiler knows.
+template <int Taps>
+struct Mix {
+  const float *row[Taps];
+  Floats weight[Taps];
+
+  Mix(const float *const *rows, const float *weights) {
+    for (int t = 0; t < Taps; ++t) {
+      row[t] = rows[t];
+      weight[t] = weights[t] - Floats{};
     }
   }
-}
 
-template <class Type>
-void multiply(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
-  auto *typed = static_cast<typename Type::Element *>(out);
-  switch (channels) {
-    case 1:
-      return multiply_fixed<Type, 1>(mask, image, pixels, typed);
-    case 3:
-      return multiply_fixed<Type, 3>(mask, image, pixels, typed);
-    case 4:
-      return multiply_fixed<Type, 4>(mask, image, pixels, typed);
-    default:
-      return multiply_any<Type>(mask, image, channels, pixels, typed);
+  Floats at(int64_t x) const {
+    Floats sum = load(row[0] + x) * weight[0];
+    for (int t = 1; t < Taps; ++t) sum += load(row[t] + x) * weight[t];
+    return sum;
   }
-}
+};
 
 template <int Taps>
-inline Floats mix(const float *const *rows, const float *weights, int64_t x) {
-  Floats sum = load(rows[0] + x) * weights[0];
-  for (int t = 1; t < Taps; ++t) sum += load(rows[t] + x) * weights[t];
-  return sum;
+void mix_row_of(const float *const *rows, const float *weights, int64_t size, float *out) {
+  const Mix<Taps> mix(rows, weights);
+  for (int64_t x = 0; x < size; x += kLanes) Float32::store(out + x, mix.at(x));
 }
 
-template <int Taps>
-void mask_row_of(const float *const *rows, const float *weights, int64_t size, float min, float factor, float *out) {
-  for (int64_t x = 0; x < size; x += kLanes)
-    Float32::store(out + x, (mix<Taps>(rows, weights, x) - min) * factor);
+// `row` is a copy, lest it be read again after each store.
+template <class Type, class Pixels, int Taps>
+void masked_of(const float *const *rows, const float *weights, float min, float factor, const MaskedRow row) {
+  const Mix<Taps> mix(rows, weights);
+  const auto mask = [&](int64_t x) { return (mix.at(x) - min) * factor; };
+  const int64_t planes = Pixels::kSinglePlane ? 1 : row.planes;
+  auto *const out = static_cast<typename Type::Element *>(row.out);
+  int64_t p = 0;
+  for (; p + kStep <= row.pixels; p += kStep) {
+    const Step step = {{mask(p), mask(p + kLanes)}};
+    for (int64_t c = 0; c < planes; ++c)
+      Pixels::multiply(step, row.image + c * row.image_plane + p * row.channels, row.channels,
+                       out + c * row.out_plane + p * row.channels);
+  }
+  if (p == row.pixels) return;
+  const Step step = {{mask(p), p + kLanes < row.pixels ? mask(p + kLanes) : Floats{}}};
+  for (int64_t c = 0; c < planes; ++c)
+    Pixels::multiply_end(step, row.image + c * row.image_plane + p * row.channels, row.channels, row.pixels - p,
+                         out + c * row.out_plane + p * row.channels);
 }
 
 // As many accumulators as vectors in kRowPad, which also keeps several minima in flight.
 template <int Taps>
 void range_row_of(const float *const *rows, const float *weights, int64_t size, float *lo, float *hi) {
   constexpr int kVectors = kRowPad / kLanes;
+  const Mix<Taps> mix(rows, weights);
   Floats low[kVectors], high[kVectors];
   for (int v = 0; v < kVectors; ++v) {
     low[v] = load(lo + v * kLanes);
@@ -213,7 +254,7 @@ void range_row_of(const float *const *rows, const float *weights, int64_t size, 
   }
   for (int64_t x = 0; x < size; x += kRowPad)
     for (int v = 0; v < kVectors; ++v) {
-      const Floats value = mix<Taps>(rows, weights, x + v * kLanes);
+      const Floats value = mix.at(x + v * kLanes);
       low[v] = value < low[v] ? value : low[v];
       high[v] = value > high[v] ? value : high[v];
     }
@@ -247,46 +288,64 @@ void expand_row_of(const float *__restrict source, int64_t source_size, const in
   }
 }
 
-}  // namespace
-
 // The number of taps becomes a constant in each instance, so that the compiler unrolls the sum.
-#define FOR_TAPS(function, ...)            \
-  switch (taps) {                          \
-    case 1:                                \
-      return function<1>(__VA_ARGS__);     \
-    case 2:                                \
-      return function<2>(__VA_ARGS__);     \
-    default:                               \
-      return function<4>(__VA_ARGS__);     \
+template <int Count>
+using TapCount = std::integral_constant<int, Count>;
+
+template <class Call>
+inline void for_taps(int taps, Call call) {
+  taps == 1 ? call(TapCount<1>()) : taps == 2 ? call(TapCount<2>()) : call(TapCount<4>());
+}
+
+template <class Type, class Pixels>
+void masked_pixels(const float *const *rows, const float *weights, int taps, float min, float factor,
+                   const MaskedRow &row) {
+  for_taps(taps, [&](auto count) { masked_of<Type, Pixels, count()>(rows, weights, min, factor, row); });
+}
+
+template <class Type>
+void masked(const float *const *rows, const float *weights, int taps, float min, float factor, const MaskedRow &row) {
+  switch (row.channels) {
+    case 1:
+      return masked_pixels<Type, Fixed<Type, 1>>(rows, weights, taps, min, factor, row);
+    case 3:
+      return masked_pixels<Type, Fixed<Type, 3>>(rows, weights, taps, min, factor, row);
+    case 4:
+      return masked_pixels<Type, Fixed<Type, 4>>(rows, weights, taps, min, factor, row);
+    default:
+      return masked_pixels<Type, Any<Type>>(rows, weights, taps, min, factor, row);
   }
+}
+
+}  // namespace
 
 void expand_row(const float *source, int64_t source_size, const int32_t *index, const float *weights, int taps,
                 int64_t size, float *out) {
-  FOR_TAPS(expand_row_of, source, source_size, index, weights, size, out)
+  for_taps(taps, [&](auto count) { expand_row_of<count()>(source, source_size, index, weights, size, out); });
 }
 
-void mask_row(const float *const *rows, const float *weights, int taps, int64_t size, float min, float factor,
-              float *out) {
-  FOR_TAPS(mask_row_of, rows, weights, size, min, factor, out)
+void mix_row(const float *const *rows, const float *weights, int taps, int64_t size, float *out) {
+  for_taps(taps, [&](auto count) { mix_row_of<count()>(rows, weights, size, out); });
 }
 
 void range_row(const float *const *rows, const float *weights, int taps, int64_t size, float *lo, float *hi) {
-  FOR_TAPS(range_row_of, rows, weights, size, lo, hi)
+  for_taps(taps, [&](auto count) { range_row_of<count()>(rows, weights, size, lo, hi); });
 }
 
-void multiply_float32(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
-  multiply<Float32>(mask, image, channels, pixels, out);
+void masked_float32(const float *const *rows, const float *weights, int taps, float min, float factor,
+                    const MaskedRow &row) {
+  masked<Float32>(rows, weights, taps, min, factor, row);
 }
 
-void multiply_bfloat16(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
-  multiply<Bfloat16>(mask, image, channels, pixels, out);
+void masked_bfloat16(const float *const *rows, const float *weights, int taps, float min, float factor,
+                     const MaskedRow &row) {
+  masked<Bfloat16>(rows, weights, taps, min, factor, row);
 }
 
-void multiply_float16(const float *mask, const float *image, int64_t channels, int64_t pixels, void *out) {
-  multiply<Float16>(mask, image, channels, pixels, out);
+void masked_float16(const float *const *rows, const float *weights, int taps, float min, float factor,
+                    const MaskedRow &row) {
+  masked<Float16>(rows, weights, taps, min, factor, row);
 }
-
-#undef FOR_TAPS
 
 #define INITIALISE(name, parameters) name,
 const RowKernels row_kernels = {SCORECAM_ROW_KERNELS(INITIALISE)};
