@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -218,15 +218,25 @@ final class Explanation implements AutoCloseable {
     return recipe.finish().fuse(List.of(layerMap)).squeeze(0).squeeze(0).contiguous();
   }
 
-  /** Σ wₖ·Aₖ as [1, 1, h, w]. */
+  /**
+   * Σ wₖ·Aₖ as [1, 1, h, w], without the channels whose weight is 0 in float32: a finite map would
+   * add nothing, and one that was left out for its NaNs must not come back as 0 · NaN.
+   */
   private Tensor weightedSum(float[] weights) {
-    Tensor weight = Tensors.of(weights, weights.length, 1, 1);
-    try (weight) {
-      Tensor onDevice = weight.to(activations.device(), ScalarType.Float);
-      // A channel that was left out for its NaNs must not come back as 0 · NaN.
-      Tensor terms = activations.mul(onDevice).where(onDevice.ne(new Scalar(0.0)), new Scalar(0.0));
-      return terms.sum(new long[] {0}, true, null).unsqueeze(0);
+    long[] counted =
+        IntStream.range(0, weights.length).filter(k -> weights[k] != 0).asLongStream().toArray();
+    float[] factors = new float[counted.length];
+    for (int i = 0; i < counted.length; i++) {
+      factors[i] = weights[(int) counted[i]];
     }
+    Tensor maps = activations.flatten(1, 2);
+    if (counted.length < weights.length) {
+      maps = maps.index_select(0, Tensor.create(counted).to(activations.device(), ScalarType.Long));
+    }
+    Tensor onDevice = Tensor.create(factors).to(activations.device(), ScalarType.Float);
+    // One pass over the maps, with nothing of their size beside them. A matrix product with a
+    // vector, which stays in float32 where those of matrices are allowed less.
+    return maps.t().mv(onDevice).reshape(1, 1, activations.size(1), activations.size(2));
   }
 
   private SaliencyStatus statusOf(float[] selectedScores, boolean blank) {

@@ -22,6 +22,15 @@ public record SaliencyStatus(
     boolean blank) {
 
   /**
+   * How many forward passes were not needed, since another channel had the same masked input.
+   *
+   * @return scored channels less passes
+   */
+  public long savedPasses() {
+    return scoredChannels - passes;
+  }
+
+  /**
    * Whether the network or the layer produced NaN or infinities.
    *
    * @return true if it did, for a map or for a score

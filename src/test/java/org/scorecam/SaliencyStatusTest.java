@@ -96,8 +96,57 @@ class SaliencyStatusTest {
       assertEquals(constant, status.constantChannels());
       assertEquals(skipped ? channels - constant : channels, status.scoredChannels());
       assertEquals(channels - constant + (skipped ? 0 : 1), status.passes());
+      assertEquals(skipped ? 0 : constant - 1, status.savedPasses());
       assertFalse(status.sawNonFinite());
       assertFalse(status.blank());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("recipes")
+  void whatIsNotComputedTwiceDoesNotChangeTheMap(Recipe recipe) {
+    String channels = "x, 17.0 - x, x, torch.ones_like(x), 17.0 - x, torch.zeros_like(x), x * x";
+    float[] plain;
+    try (HookedModel model = network(channels, "y.mean([2, 3]) + x.sum([2, 3])");
+        Tensor picture = picture();
+        // It looks for constant channels but not for equal ones.
+        ScoreCam each =
+            ScoreCam.on(model).layer("maps").recipe(recipe).masker(new TensorMasker()).build();
+        Saliency saliency = each.explain(picture, Target.ofClass(0))) {
+      plain = Tensors.toArray(saliency.tensor());
+    }
+    try (HookedModel model = network(channels, "y.mean([2, 3]) + x.sum([2, 3])");
+        Tensor picture = picture();
+        ScoreCam cam = ScoreCam.on(model).layer("maps").recipe(recipe).build();
+        Saliency saliency = cam.explain(picture, Target.ofClass(0))) {
+      SaliencyStatus status = saliency.status();
+      assertEquals(status.scoredChannels() - status.passes(), status.savedPasses());
+      assertClose(plain, Tensors.toArray(saliency.tensor()), 1e-6);
+    }
+  }
+
+  @Test
+  void weightsThatAreZeroInFloat32AreLeftOutExactly() {
+    // The softmax of scores 1000 apart: the second channel's weight is 0, and its map is large.
+    try (HookedModel model =
+            network("x, x * x, 17.0 - x", "1000.0 * x[:, :, 3].mean(2) + y.mean([2, 3]) * 0");
+        Tensor picture = picture();
+        ScoreCam cam = ScoreCam.on(model).layer("maps").build();
+        Saliency saliency = cam.explain(picture, Target.ofClass(0));
+        Capture capture = model.capture(picture, List.of("maps"), RepeatedCall.LAST)) {
+      float[] weights = saliency.weights();
+      float[] maps = Tensors.toArray(capture.activations().get(0));
+      assertTrue(
+          Arrays.asList(0, 1, 2).stream().anyMatch(k -> weights[k] == 0), Arrays.toString(weights));
+      float[] expected = new float[16];
+      for (int i = 0; i < 16; i++) {
+        double sum = 0;
+        for (int k = 0; k < 3; k++) {
+          sum += (double) weights[k] * maps[16 * k + i];
+        }
+        expected[i] = (float) Math.max(0, sum);
+      }
+      assertClose(expected, Tensors.toArray(saliency.tensor()), 1e-6);
     }
   }
 

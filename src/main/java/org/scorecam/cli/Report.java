@@ -40,6 +40,7 @@ final class Report {
     result.addProperty("channels", status.channels());
     result.addProperty("scoredChannels", status.scoredChannels());
     result.addProperty("passes", status.passes());
+    result.addProperty("savedPasses", status.savedPasses());
     result.addProperty("constantChannels", status.constantChannels());
     result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
     result.addProperty("nonFiniteScores", status.nonFiniteScores());

@@ -308,6 +308,28 @@ class ExplainCommandTest {
       assertClose(expected, actual, 1e-4);
     }
     assertEquals(8, result(file("r.json"), 0).get("passes").getAsInt());
+    assertEquals(0, result(file("r.json"), 0).get("savedPasses").getAsInt());
+  }
+
+  @Test
+  void passesThatWereSavedAreSaid() throws IOException {
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                Goldens.file("tinydead_script.pt"),
+                "--layer",
+                "relu",
+                "--tensor",
+                Goldens.file("tinydead.input.npy"),
+                "--json",
+                file("r.json"))
+            .assertDone();
+    JsonObject result = result(file("r.json"), 0);
+    int saved = result.get("savedPasses").getAsInt();
+    assertTrue(saved > 0);
+    assertEquals(result.get("scoredChannels").getAsInt() - result.get("passes").getAsInt(), saved);
+    assertTrue(run.out().contains(" passes (" + saved + " saved), "), run.out());
   }
 
   @Test
