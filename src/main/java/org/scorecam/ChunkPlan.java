@@ -2,17 +2,20 @@ package org.scorecam;
 
 import java.util.List;
 import java.util.Locale;
+import org.scorecam.model.Precision;
 
 /**
  * How many masked inputs the network sees at once, and why.
  *
  * @param rows of a chunk
+ * @param precision of its values and of the network
  * @param bytes that such a chunk takes with its activations, on the network's device: measured, or
  *     estimated where no chunk was probed
  * @param basis what the number was taken from
  * @param probes the sizes that were tried, ascending; empty if none were
  */
-public record ChunkPlan(long rows, long bytes, Basis basis, List<Probe> probes) {
+public record ChunkPlan(
+    long rows, Precision precision, long bytes, Basis basis, List<Probe> probes) {
   private static final double MEBIBYTE = 1 << 20;
 
   /** What a plan rests on. */
@@ -41,6 +44,7 @@ public record ChunkPlan(long rows, long bytes, Basis basis, List<Probe> probes) 
    * Copies the list.
    *
    * @param rows of a chunk
+   * @param precision of its values
    * @param bytes that such a chunk takes
    * @param basis what the number was taken from
    * @param probes the sizes that were tried
@@ -51,17 +55,19 @@ public record ChunkPlan(long rows, long bytes, Basis basis, List<Probe> probes) 
 
   /** The same with fewer rows, for which there was more memory. */
   ChunkPlan reducedTo(long fewer) {
-    return fewer == rows ? this : new ChunkPlan(fewer, bytes * fewer / rows, Basis.REDUCED, probes);
+    return fewer == rows
+        ? this
+        : new ChunkPlan(fewer, precision, bytes * fewer / rows, Basis.REDUCED, probes);
   }
 
   /**
    * The plan in words.
    *
-   * @return for example {@code 8 rows (probed), 58 MiB}
+   * @return for example {@code 8 rows of float32 (probed), 58 MiB}
    */
   @Override
   public String toString() {
-    return "%d rows (%s), %.0f MiB"
-        .formatted(rows, basis.name().toLowerCase(Locale.ROOT), bytes / MEBIBYTE);
+    return "%d rows of %s (%s), %.0f MiB"
+        .formatted(rows, precision, basis.name().toLowerCase(Locale.ROOT), bytes / MEBIBYTE);
   }
 }

@@ -89,7 +89,7 @@ final class ChunkProfile {
         possible < Math.min(wanted, passes)
             ? ChunkPlan.Basis.REDUCED
             : probes.isEmpty() ? ChunkPlan.Basis.FITTED : ChunkPlan.Basis.PROBED;
-    return new ChunkPlan(rows, bytes(question, rows), basis, probes);
+    return new ChunkPlan(rows, question.scorer().precision(), bytes(question, rows), basis, probes);
   }
 
   /** A plan of exactly so many rows, but for those that were too many before. */
@@ -97,6 +97,7 @@ final class ChunkProfile {
     long fitting = Math.min(rows, fittingRows(question));
     return new ChunkPlan(
         fitting,
+        question.scorer().precision(),
         bytes(question, fitting),
         fitting < rows ? ChunkPlan.Basis.REDUCED : ChunkPlan.Basis.GIVEN,
         probes);

@@ -16,9 +16,13 @@ final class PrecisionProbe {
   static final double LEAST_CORRELATION = 0.99;
 
   /** Spread over all channels; enough for a map that is like the whole one. */
-  private static final int PASSES = 32;
+  private static final int PASSES = 16;
 
   private static final int RUNS = 2;
+
+  /** What takes so many times as long at first will not become faster. */
+  private static final double HOPELESS = 3;
+
   private static final double NANOS_PER_MILLI = 1e6;
 
   private final Explanation explanation;
@@ -73,6 +77,15 @@ final class PrecisionProbe {
 
   /** Scores them; the result is owned by the caller. */
   Result run(Scorer scorer) {
+    return run(scorer, Double.POSITIVE_INFINITY);
+  }
+
+  /** Scores them, and only once if that takes hopelessly longer than another result took. */
+  Result run(Scorer scorer, Result other) {
+    return run(scorer, HOPELESS * other.millisPerRow * passes.length);
+  }
+
+  private Result run(Scorer scorer, double patience) {
     try (NativeScope scope = NativeScope.open();
         Tensor chunk = ChunkPool.allocate(shape, scorer, device)) {
       for (int row = 0; row < passes.length; row++) {
@@ -87,7 +100,11 @@ final class PrecisionProbe {
           scores = Tensors.toArray(explanation.scoresOf(output, 0, passes.length));
         }
         double millis = (System.nanoTime() - start) / NANOS_PER_MILLI;
-        fastest = run == 0 ? fastest : Math.min(fastest, millis);
+        boolean hopeless = run == 0 && millis > patience;
+        fastest = run == 0 && !hopeless ? fastest : Math.min(fastest, millis);
+        if (hopeless) {
+          break;
+        }
       }
       float[] scoreOfPass = new float[explanation.passes()];
       Arrays.fill(scoreOfPass, Float.NaN);

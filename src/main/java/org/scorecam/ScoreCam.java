@@ -482,7 +482,8 @@ public final class ScoreCam implements AutoCloseable {
     List<Saliency> maps = new ArrayList<>();
     Stage.Capture captureStage = new Stage.Capture(String.join("+", layers), targets.size());
     try (NativeScope scope = NativeScope.open();
-        Capture capture = model.capture(images, layers, recipe.repeatedCall())) {
+        Capture capture =
+            model.capture(images.contiguous(model.memoryFormat()), layers, recipe.repeatedCall())) {
       captureStage.commit();
       Stage.Plan planStage = new Stage.Plan(String.join("+", layers));
       for (int i = 0; i < targets.size(); i++) {

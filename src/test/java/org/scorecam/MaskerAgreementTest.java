@@ -39,7 +39,9 @@ class MaskerAgreementTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
   void maskersAgree(Goldens.Case golden) {
-    try (HookedModel model = Goldens.model(golden.text("model"));
+    // The network as it is: with packed convolutions a difference of one ulp in the masks may come
+    // out larger than the maskers' own.
+    try (HookedModel model = new WatchedModel(Goldens.model(golden.text("model")));
         Tensor expected = Goldens.tensor(golden.text("map"));
         Saliency kernels = explain(model, golden, new KernelMasker());
         Saliency operations = explain(model, golden, new TensorMasker())) {

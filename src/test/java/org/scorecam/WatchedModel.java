@@ -57,6 +57,11 @@ public final class WatchedModel implements HookedModel {
     }
 
     @Override
+    public Precision precision() {
+      return model.scorer().precision();
+    }
+
+    @Override
     public ScalarType dtype() {
       return model.scorer().dtype();
     }

@@ -155,7 +155,7 @@ final class ExplainCommand implements Runnable {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s, %.2f s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
@@ -165,6 +165,7 @@ final class ExplainCommand implements Runnable {
         status.channels(),
         status.passes(),
         status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
+        saliency.plan().precision(),
         seconds,
         status.blank() ? "; the map is blank: no place spoke for the target" : "",
         status.sawNonFinite() ? "; NaN or infinities were seen and left out" : "");

@@ -55,6 +55,7 @@ final class Report {
   private static JsonObject chunk(ChunkPlan plan) {
     JsonObject chunk = new JsonObject();
     chunk.addProperty("rows", plan.rows());
+    chunk.addProperty("precision", plan.precision().toString());
     chunk.addProperty("bytes", plan.bytes());
     chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT));
     JsonArray probes = new JsonArray();

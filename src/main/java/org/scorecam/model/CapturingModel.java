@@ -61,6 +61,11 @@ abstract class CapturingModel implements HookedModel {
   abstract void free();
 
   @Override
+  public final MemoryFormat memoryFormat() {
+    return NetworkScorer.Kind.plain(Precision.FLOAT32, device).memoryFormat();
+  }
+
+  @Override
   public final synchronized Scorer scorer() {
     requireOpen();
     if (plainScorer == null) {
@@ -87,14 +92,10 @@ abstract class CapturingModel implements HookedModel {
     }
     NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
     List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
-    kinds.add(
-        plain.with(
-            plain.memoryFormat() == MemoryFormat.ChannelsLast
-                ? MemoryFormat.Contiguous
-                : MemoryFormat.ChannelsLast));
     if (cpu) {
       kinds.add(plain.withPackedWeights());
     }
+    kinds.add(plain.inTheOtherLayout());
     try {
       return FastestScorer.of(
           kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),

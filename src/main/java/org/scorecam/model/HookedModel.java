@@ -3,6 +3,7 @@ package org.scorecam.model;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
@@ -80,6 +81,15 @@ public interface HookedModel extends AutoCloseable {
    * @return the device that it was loaded on
    */
   Device device();
+
+  /**
+   * The layout of inputs that the network is fastest with as it is.
+   *
+   * @return contiguous or channels-last
+   */
+  default MemoryFormat memoryFormat() {
+    return MemoryFormat.Contiguous;
+  }
 
   /**
    * The network made ready for scoring in float32: frozen, without gradients, prepared for one

@@ -28,8 +28,10 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
           precision, channelsLast ? MemoryFormat.ChannelsLast : MemoryFormat.Contiguous, false);
     }
 
-    Kind with(MemoryFormat other) {
-      return new Kind(precision, other, packed);
+    Kind inTheOtherLayout() {
+      boolean channelsLast = memoryFormat == MemoryFormat.ChannelsLast;
+      return new Kind(
+          precision, channelsLast ? MemoryFormat.Contiguous : MemoryFormat.ChannelsLast, packed);
     }
 
     Kind withPackedWeights() {
@@ -57,6 +59,11 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
       return NativeErrors.translate(
           () -> run(chunk), (words, e) -> InputRefusal.of(chunk, words, e));
     }
+  }
+
+  @Override
+  public final Precision precision() {
+    return kind.precision;
   }
 
   @Override

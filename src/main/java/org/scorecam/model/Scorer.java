@@ -17,6 +17,13 @@ public interface Scorer {
   ModelOutput score(Tensor chunk);
 
   /**
+   * What the network computes with.
+   *
+   * @return the precision
+   */
+  Precision precision();
+
+  /**
    * The type of number that the scorer computes with.
    *
    * @return the dtype that chunks must have

@@ -329,7 +329,7 @@ class ExplainCommandTest {
     int saved = result.get("savedPasses").getAsInt();
     assertTrue(saved > 0);
     assertEquals(result.get("scoredChannels").getAsInt() - result.get("passes").getAsInt(), saved);
-    assertTrue(run.out().contains(" passes (" + saved + " saved), "), run.out());
+    assertTrue(run.out().contains(" passes (" + saved + " saved) of float32, "), run.out());
   }
 
   @Test
