@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -37,21 +38,24 @@ final class Explanation implements AutoCloseable {
   private final Tensor activations; // [K, h, w]
   private final long height;
   private final long width;
-  private final Masks masks;
-  private final ChannelFacts facts;
 
   /** The selected channels, and for each the pass that scores it. */
   private final long[] selected;
 
   private final int[] passOf;
 
-  /** For each pass the channel whose mask is written. */
-  private final long[] passChannels;
+  /** Of the selected channels' maps, by their place among the selected. */
+  private final Masks masks;
+
+  private final ChannelFacts facts;
+
+  /** For each pass the place of the channel whose mask is written. */
+  private final long[] passPlaces;
 
   private final Tensor passScores; // [passes] on the device
 
   /**
-   * Plans the passes.
+   * Plans the passes. Needs an open scope, in which alone the new object can be used.
    *
    * @param layer the target layer's path
    * @param activations its maps, float32 [K, h, w]; must stay open
@@ -76,35 +80,42 @@ final class Explanation implements AutoCloseable {
     this.height = image.size(1);
     this.width = image.size(2);
     this.selected = selection.select(activations);
-    this.masks = masker.prepare(activations, image, recipe.masks());
+    this.masks = masker.prepare(selectedMaps(), image, recipe.masks());
     this.facts = masks.facts();
     this.passOf = new int[selected.length];
-    this.passChannels = planPasses();
+    this.passPlaces = planPasses();
     try (NativeScope scope = NativeScope.open()) {
       this.passScores = scope.keep(torch.empty(new long[] {passes()}, activations.options(), null));
     }
   }
 
+  private Tensor selectedMaps() {
+    return selected.length == activations.size(0)
+        ? activations
+        : activations.index_select(
+            0, Tensor.create(selected).to(activations.device(), ScalarType.Long));
+  }
+
   private long[] planPasses() {
-    List<Long> channels = new ArrayList<>();
+    List<Long> places = new ArrayList<>();
     Map<Long, Integer> passOfMask = new HashMap<>();
     boolean skipConstant = recipe.constantChannels() == Recipe.ConstantChannels.SKIPPED;
     for (int i = 0; i < selected.length; i++) {
-      boolean constant = facts.isConstant(selected[i]);
-      if (facts.isNonFinite(selected[i]) || (constant && skipConstant)) {
+      boolean constant = facts.isConstant(i);
+      if (facts.isNonFinite(i) || (constant && skipConstant)) {
         passOf[i] = NOT_SCORED;
         continue;
       }
-      long mask = constant ? ZERO_MASK : facts.firstEqual(selected[i]);
-      Integer pass = passOfMask.putIfAbsent(mask, channels.size());
+      long mask = constant ? ZERO_MASK : facts.firstEqual(i);
+      Integer pass = passOfMask.putIfAbsent(mask, places.size());
       if (pass == null) {
-        passOf[i] = channels.size();
-        channels.add(selected[i]);
+        passOf[i] = places.size();
+        places.add((long) i);
       } else {
         passOf[i] = pass;
       }
     }
-    return channels.stream().mapToLong(Long::longValue).toArray();
+    return places.stream().mapToLong(Long::longValue).toArray();
   }
 
   /** How many channels are selected: the passes, if no two shared one and none was left out. */
@@ -114,12 +125,12 @@ final class Explanation implements AutoCloseable {
 
   /** How many masked inputs are to be scored. */
   int passes() {
-    return passChannels.length;
+    return passPlaces.length;
   }
 
   /** Writes the masked inputs of some passes to [count, C, H, W]. */
   void writeMaskedInputs(int firstPass, int count, Tensor rows) {
-    masks.write(Arrays.copyOfRange(passChannels, firstPass, firstPass + count), rows);
+    masks.write(Arrays.copyOfRange(passPlaces, firstPass, firstPass + count), rows);
   }
 
   /** Reads the scores of some passes from the network's output for a chunk. */
@@ -240,8 +251,8 @@ final class Explanation implements AutoCloseable {
   }
 
   private SaliencyStatus statusOf(float[] selectedScores, boolean blank) {
-    long constant = Arrays.stream(selected).filter(facts::isConstant).count();
-    long nonFinite = Arrays.stream(selected).filter(facts::isNonFinite).count();
+    long constant = LongStream.range(0, selected.length).filter(facts::isConstant).count();
+    long nonFinite = LongStream.range(0, selected.length).filter(facts::isNonFinite).count();
     long scored = 0;
     long nonFiniteScores = 0;
     for (int i = 0; i < selected.length; i++) {
