@@ -25,13 +25,19 @@ final class ChunkPool implements AutoCloseable {
   /** A chunk [rows, C, H, W] as the scorer wants it, to be given back. */
   Tensor take(long[] shape, Scorer scorer, Device device) {
     Tensor chunk = idle.poll();
-    if (chunk != null && Arrays.equals(chunk.shape(), shape)) {
+    if (chunk != null && fits(chunk, shape, scorer)) {
       return chunk;
     }
     if (chunk != null) {
       chunk.close();
     }
     return allocate(shape, scorer, device);
+  }
+
+  private static boolean fits(Tensor chunk, long[] shape, Scorer scorer) {
+    return Arrays.equals(chunk.shape(), shape)
+        && chunk.scalar_type().intern() == scorer.dtype().intern()
+        && chunk.is_contiguous(scorer.memoryFormat());
   }
 
   /** A chunk [rows, C, H, W] as the scorer wants it, with no values yet; owned by the caller. */

@@ -86,6 +86,9 @@ final class Explanation implements AutoCloseable {
     this.passPlaces = planPasses();
     try (NativeScope scope = NativeScope.open()) {
       this.passScores = scope.keep(torch.empty(new long[] {passes()}, activations.options(), null));
+    } catch (RuntimeException | Error e) {
+      masks.close();
+      throw e;
     }
   }
 
@@ -245,8 +248,8 @@ final class Explanation implements AutoCloseable {
       maps = maps.index_select(0, Tensor.create(counted).to(activations.device(), ScalarType.Long));
     }
     Tensor onDevice = Tensor.create(factors).to(activations.device(), ScalarType.Float);
-    // One pass over the maps, with nothing of their size beside them. A matrix product with a
-    // vector, which stays in float32 where those of matrices are allowed less.
+    // A matrix product with a vector, which stays in float32 where those of matrices are allowed
+    // less, and needs no products of the maps' size.
     return maps.t().mv(onDevice).reshape(1, 1, activations.size(1), activations.size(2));
   }
 

@@ -8,6 +8,7 @@ import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.PrecisionException;
+import org.scorecam.runtime.ScoreCamException;
 
 /**
  * Which precision one {@link ScoreCam} scores with: the one that was asked for, if it holds, or the
@@ -78,7 +79,7 @@ final class PrecisionChoice {
             best = precision;
             fastest = result.millisPerRow();
           }
-        } catch (PrecisionException e) {
+        } catch (ScoreCamException e) {
           LOG.log(System.Logger.Level.DEBUG, "a precision that does not work here", e);
         }
       }

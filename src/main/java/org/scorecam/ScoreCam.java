@@ -18,6 +18,7 @@ import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
+import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.runtime.PrecisionException;
@@ -385,7 +386,8 @@ public final class ScoreCam implements AutoCloseable {
    * Does in advance what the first explanation of an input of this size would do beside its own
    * work: prepares the network, probes how many masked inputs it is fastest with, allocates a
    * chunk, and has the network's libraries prepare for its shape. From the second call on this
-   * takes one forward pass.
+   * takes one forward pass. Only the trial of a reduced precision is left to the first
+   * explanation, since it needs an input that means something.
    *
    * @param inputChannels C
    * @param height H
@@ -537,7 +539,7 @@ public final class ScoreCam implements AutoCloseable {
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
   private long inputsAtOnce(Tensor inputs) {
-    long count = inputs.size(0);
+    long count = Math.min(inputs.size(0), inputsPerGroup());
     if (count == 1) {
       return 1;
     }
@@ -549,7 +551,7 @@ public final class ScoreCam implements AutoCloseable {
             inputs.size(2),
             inputs.size(3),
             count * perInput);
-    return plan.rows();
+    return Math.min(count, plan.rows());
   }
 
   /** Explains some of the inputs; in two halves where all together do not fit the memory. */
@@ -558,8 +560,8 @@ public final class ScoreCam implements AutoCloseable {
     try {
       results.addAll(
           explainGroup(inputs.narrow(0, first, count), targets.subList(first, first + count)));
-    } catch (NativeMemoryException e) {
-      if (count == 1) {
+    } catch (RuntimeException e) {
+      if (count == 1 || !NativeErrors.isOutOfMemory(e)) {
         throw e;
       }
       explainFitting(inputs, targets, first, count / 2, results);
