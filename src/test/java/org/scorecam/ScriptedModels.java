@@ -2,7 +2,11 @@ package org.scorecam;
 
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
@@ -30,7 +34,9 @@ public final class ScriptedModels {
     private final String type;
     private final String source;
     private final Map<String, Script> children = new LinkedHashMap<>();
-    private final Map<String, Float> numbers = new LinkedHashMap<>();
+    private final Map<String, Values> buffers = new LinkedHashMap<>();
+
+    private record Values(List<Float> values, List<Long> shape) {}
 
     private Script(String type, String source) {
       this.type = type;
@@ -44,7 +50,18 @@ public final class ScriptedModels {
 
     /** Adds a buffer of one number. */
     public Script number(String name, double value) {
-      numbers.put(name, (float) value);
+      buffers.put(name, new Values(List.of((float) value), List.of(1L)));
+      return this;
+    }
+
+    /** Adds a buffer of numbers between -0.1 and 0.1, which its name determines. */
+    public Script weight(String name, long... shape) {
+      Random random = new Random(name.hashCode());
+      List<Float> values =
+          Stream.generate(() -> 0.2f * random.nextFloat() - 0.1f)
+              .limit(LongStream.of(shape).reduce(1, Math::multiplyExact))
+              .toList();
+      buffers.put(name, new Values(values, LongStream.of(shape).boxed().toList()));
       return this;
     }
 
@@ -65,11 +82,15 @@ public final class ScriptedModels {
     /** Needs an open scope. The place makes the class's name unique, as PyTorch's mangling does. */
     private JitModule compile(String place) {
       JitModule module = new JitModule(new QualifiedName("__torch__." + place + "." + type));
-      numbers.forEach(
-          (name, value) -> {
-            Tensor number = Tensors.of(new float[] {value}, 1);
-            try (number) {
-              module.register_buffer(name, number);
+      buffers.forEach(
+          (name, buffer) -> {
+            float[] values = new float[buffer.values.size()];
+            for (int i = 0; i < values.length; i++) {
+              values[i] = buffer.values.get(i);
+            }
+            long[] shape = buffer.shape.stream().mapToLong(Long::longValue).toArray();
+            try (Tensor tensor = Tensors.of(values, shape)) {
+              module.register_buffer(name, tensor);
             }
           });
       children.forEach(

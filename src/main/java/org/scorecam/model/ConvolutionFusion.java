@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
@@ -19,8 +20,8 @@ import org.scorecam.model.PackedConvolution.Activation;
  * conv2d → add_ → relu_     becomes one operator
  * </pre>
  *
- * <p>Only what is certain to be the sole use of a convolution's output is taken. Whether the
- * network computes the same is for a probe to see: an alias can write to a tensor unnoticed.
+ * <p>Only what is certain to be the sole use of a convolution's output is taken, and a sum only
+ * where nothing is overwritten between the convolution and it.
  */
 final class ConvolutionFusion {
   /** The convolution, then what is done with its output, up to the value that takes its place. */
@@ -43,8 +44,9 @@ final class ConvolutionFusion {
    */
   static int in(JitModule frozen) {
     int packed = 0;
+    Block program = frozen.get_method("forward").graph().block();
     List<JitNode> convolutions =
-        GraphNodes.deepOf(frozen.get_method("forward").graph().block()).stream()
+        GraphNodes.deepOf(program).stream()
             .filter(node -> GraphNodes.kindOf(node).matches("aten::(conv2d|_convolution)"))
             .toList();
     for (JitNode node : convolutions) {
@@ -56,6 +58,7 @@ final class ConvolutionFusion {
         packed++;
       }
     }
+    GraphNodes.removeUnusedConstants(program); // The weights as they were.
     return packed;
   }
 
@@ -99,8 +102,8 @@ final class ConvolutionFusion {
 
   /** Extends the chain by a sum and an activation, where they follow. */
   private void follow() {
-    next().filter(this::isSum).ifPresent(this::takeSum);
-    next()
+    userOfOutput().filter(this::isSum).filter(this::seesTheSameInput).ifPresent(this::takeSum);
+    userOfOutput()
         .ifPresent(
             node -> {
               Activation found = activationOf(node);
@@ -115,19 +118,18 @@ final class ConvolutionFusion {
     return chain.get(chain.size() - 1);
   }
 
-  /** What alone uses the output so far, unless the input is overwritten before. */
-  private Optional<JitNode> next() {
-    return GraphNodes.onlyUserOf(last().output()).filter(user -> !overwritesInput(user));
+  private Optional<JitNode> userOfOutput() {
+    return GraphNodes.onlyUserOf(last().output());
   }
 
-  /** Whether anything from the convolution up to a node works in place on the input. */
-  private boolean overwritesInput(JitNode user) {
-    for (JitNode node = chain.get(0).next(); !node.equals(user); node = node.next()) {
-      if (GraphNodes.kindOf(node).endsWith("_") && node.input(0).equals(input)) {
-        return true;
+  /** Whether the convolution could as well be computed at a later node: nothing is overwritten. */
+  private boolean seesTheSameInput(JitNode later) {
+    for (JitNode node = chain.get(0).next(); !node.equals(later); node = node.next()) {
+      if (GraphNodes.writes(node)) {
+        return false;
       }
     }
-    return false;
+    return true;
   }
 
   private boolean isSum(JitNode node) {
@@ -174,7 +176,9 @@ final class ConvolutionFusion {
   }
 
   private void replaceBy(PackedConvolution convolution) {
-    Value result = convolution.insertBefore(last(), input, residual, activation);
+    // Where the other summand is known, and is not overwritten yet.
+    JitNode place = residual == null ? chain.get(0) : chain.get(1);
+    Value result = convolution.insertBefore(place, input, residual, activation);
     last().output().replaceAllUsesWith(result);
     for (int i = chain.size() - 1; i >= 0; i--) {
       chain.get(i).destroy();

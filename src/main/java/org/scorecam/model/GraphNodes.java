@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.BlockArrayRef;
+import org.bytedeco.pytorch.FunctionSchema;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueOptional;
 import org.bytedeco.pytorch.JitNode;
@@ -40,6 +41,30 @@ final class GraphNodes {
       }
     }
     return all;
+  }
+
+  /** Whether a node, or one of those in its blocks, may write to a tensor that it did not make. */
+  static boolean writes(JitNode node) {
+    FunctionSchema schema = node.maybeSchema();
+    if (schema != null && schema.is_mutable()) {
+      return true;
+    }
+    BlockArrayRef blocks = node.blocks();
+    for (long i = 0; i < blocks.size(); i++) {
+      if (of(blocks.get(i)).stream().anyMatch(GraphNodes::writes)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes constants out that nothing uses, which frees them. */
+  static void removeUnusedConstants(Block block) {
+    for (JitNode node : deepOf(block)) {
+      if (kindOf(node).equals("prim::Constant") && !node.hasUses()) {
+        node.destroy();
+      }
+    }
   }
 
   /** The operator of a node, such as {@code aten::conv2d}. */

@@ -1,0 +1,383 @@
+package org.scorecam.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.Goldens;
+import org.scorecam.ScriptedModels;
+import org.scorecam.ScriptedModels.Script;
+import org.scorecam.kernel.Winograd;
+import org.scorecam.runtime.NativeScope;
+
+/** Which operators are left after fusion, and that the network still computes the same. */
+class ConvolutionFusionTest {
+  private static final double TOLERANCE = 1e-5;
+
+  /** y = w ∗ x + b with 3×3 filters and 32 channels, for which there is an operator of ours. */
+  private static final String CONV = "torch.conv2d(x, self.w, self.b, [1, 1], [1, 1], [1, 1], 1)";
+
+  /** The same with 1×1 filters, which oneDNN runs. */
+  private static final String POINT = "torch.conv2d(x, self.p, self.b, [1, 1], [0, 0], [1, 1], 1)";
+
+  private static final String ONEDNN = "mkldnn::_convolution_pointwise";
+
+  @TempDir Path folder;
+
+  private NativeScope scope;
+
+  @BeforeEach
+  void open() {
+    scope = NativeScope.open();
+    torch.manual_seed(1);
+  }
+
+  @AfterEach
+  void close() {
+    scope.close();
+  }
+
+  private static String winograd() {
+    return Winograd.isAvailable() ? Winograd.OPERATOR : ONEDNN;
+  }
+
+  private static String winogradAdd() {
+    return Winograd.isAvailable() ? Winograd.RESIDUAL_OPERATOR : ONEDNN;
+  }
+
+  /** A network whose forward has these lines, on x [2, 32, 9, 7]. */
+  private static Script script(String... lines) {
+    return ScriptedModels.script(
+            "Fused",
+            "def forward(self, x: Tensor) -> Tensor:\n    " + String.join("\n    ", lines) + "\n")
+        .weight("w", 32, 32, 3, 3)
+        .weight("v", 32, 32, 3, 3)
+        .weight("p", 32, 32, 1, 1)
+        .weight("g", 32, 4, 3, 3)
+        .weight("b", 32);
+  }
+
+  private List<String> operatorsAfterFusing(int packed, String... lines) {
+    return operatorsAfterFusing(script(lines).save(folder), packed, torch.randn(2, 32, 9, 7));
+  }
+
+  /** The operators of the fused network, which must put out what the network itself does. */
+  private static List<String> operatorsAfterFusing(Path file, int packed, Tensor input) {
+    Tensor expected = run(load(file), input);
+    JitModule frozen = torch.freeze(load(file));
+    assertEquals(packed, ConvolutionFusion.in(frozen));
+    List<String> kinds =
+        nodesOf(frozen).stream()
+            .map(GraphNodes::kindOf)
+            .filter(kind -> !kind.startsWith("prim::"))
+            .toList();
+    // The second and third run are of a program that TorchScript has specialised.
+    for (int run = 0; run < 3; run++) {
+      Tensor actual = run(frozen, input.contiguous(MemoryFormat.ChannelsLast));
+      Goldens.assertClose(expected, actual, TOLERANCE);
+    }
+    return kinds;
+  }
+
+  private static List<JitNode> nodesOf(JitModule module) {
+    return GraphNodes.deepOf(module.get_method("forward").graph().block());
+  }
+
+  private static JitModule load(Path file) {
+    JitModule module = torch.load(file.toString());
+    module.eval();
+    return module;
+  }
+
+  private static Tensor run(JitModule module, Tensor input) {
+    ModelOutput output =
+        ModelOutput.of(module.forward(new IValueVector(new IValue(input.clone()))));
+    List<Tensor> tensors = new ArrayList<>();
+    output.forEachTensor(tensor -> tensors.add(tensor.clone()));
+    output.close();
+    return tensors.get(0);
+  }
+
+  @Test
+  void activationsAreTakenIn() {
+    assertEquals(List.of(winograd()), operatorsAfterFusing(1, "return torch.relu(" + CONV + ")"));
+    assertEquals(List.of(winograd()), operatorsAfterFusing(1, "return torch.relu_(" + CONV + ")"));
+    assertEquals(List.of(ONEDNN), operatorsAfterFusing(1, "return torch.relu(" + POINT + ")"));
+    for (String clipped :
+        List.of("torch.relu6(%s)", "torch.hardtanh(%s, 0., 6.)", "torch.hardtanh_(%s, 0., 6.)")) {
+      assertEquals(
+          List.of(ONEDNN), operatorsAfterFusing(1, "return " + clipped.formatted(CONV)), clipped);
+      assertEquals(
+          List.of(ONEDNN), operatorsAfterFusing(1, "return " + clipped.formatted(POINT)), clipped);
+    }
+  }
+
+  @Test
+  void otherActivationsStay() {
+    assertEquals(
+        List.of(winograd(), "aten::hardtanh"),
+        operatorsAfterFusing(1, "return torch.hardtanh(" + CONV + ", -1., 1.)"));
+    assertEquals(
+        List.of(winograd(), "aten::sigmoid"),
+        operatorsAfterFusing(1, "return torch.sigmoid(" + CONV + ")"));
+  }
+
+  @Test
+  void sumsAreTakenInWithTheirActivation() {
+    String conv = "y = " + CONV;
+    assertEquals(List.of(winogradAdd()), operatorsAfterFusing(1, conv, "return y.add_(x).relu_()"));
+    assertEquals(List.of(winogradAdd()), operatorsAfterFusing(1, conv, "return torch.relu(y + x)"));
+    assertEquals(List.of(winogradAdd()), operatorsAfterFusing(1, conv, "return torch.relu(x + y)"));
+    assertEquals(List.of(winogradAdd()), operatorsAfterFusing(1, conv, "return x + y"));
+    String point = "y = " + POINT;
+    assertEquals(List.of(ONEDNN), operatorsAfterFusing(1, point, "return y.add_(x).relu_()"));
+    assertEquals(List.of(ONEDNN), operatorsAfterFusing(1, point, "return y + x"));
+    // Beyond ReLU an activation after a sum stays.
+    assertEquals(
+        List.of(winogradAdd(), "aten::relu6"),
+        operatorsAfterFusing(1, conv, "return torch.relu6(y + x)"));
+  }
+
+  @Test
+  void aSumOfTwoConvolutionsGoesWithOneOfThem() {
+    List<String> kinds =
+        operatorsAfterFusing(2, "y = " + CONV, "z = " + POINT, "return torch.relu(y.add_(z))");
+    assertTrue(kinds.contains(ONEDNN) && kinds.size() == 2, kinds.toString());
+  }
+
+  @Test
+  void sumsOfAnotherMeaningStay() {
+    String conv = "y = " + CONV;
+    assertEquals(
+        List.of(winograd(), "aten::add"),
+        operatorsAfterFusing(1, conv, "return torch.add(y, x, alpha=2)"));
+    // Freezing makes a number part of the bias.
+    assertEquals(List.of(winograd()), operatorsAfterFusing(1, conv, "return y + 1.5"));
+    assertEquals(
+        List.of(winograd(), "aten::add"),
+        operatorsAfterFusing(1, conv, "return y + float(y.size(0))").stream()
+            .filter(kind -> !kind.matches("aten::(size|Float)"))
+            .toList());
+    assertEquals(List.of(winograd(), "aten::add"), operatorsAfterFusing(1, conv, "return y + y"));
+    // The sum is written to the other, which is read again.
+    assertEquals(
+        List.of("aten::mul", winograd(), "aten::add_", "aten::mul"),
+        operatorsAfterFusing(1, "o = x * 2", conv, "s = o.add_(y)", "return s * o"));
+  }
+
+  @Test
+  void whatIsReadElsewhereIsNotTakenIn() {
+    String conv = "y = " + CONV;
+    assertEquals(
+        List.of(winograd(), "aten::relu", "aten::mul"),
+        operatorsAfterFusing(1, conv, "return torch.relu(y) * y"));
+    assertEquals(
+        List.of(winograd(), "aten::relu_", "aten::mul"),
+        operatorsAfterFusing(1, conv, "z = y.relu_()", "return z * y"));
+    assertEquals(
+        List.of(winogradAdd(), "aten::relu", "aten::mul"),
+        operatorsAfterFusing(1, conv, "s = y + x", "return torch.relu(s) * s"));
+    // A view of the output shows the sum too.
+    assertEquals(
+        List.of(winograd(), "aten::select", "aten::add_", "aten::mul"),
+        operatorsAfterFusing(1, conv, "v = y[0]", "s = y.add_(x)", "return s * v"));
+  }
+
+  @Test
+  void anInputThatIsOverwrittenIsReadBefore() {
+    String copy = "x = x * 2";
+    String conv = "y = " + CONV;
+    for (String overwriting :
+        List.of(
+            "x.zero_()",
+            "x[:, 3:].zero_()",
+            "torch.mul(x, x, out=x)",
+            "x[1].fill_(3.)",
+            "x[0, 0, 0, 0] = 5")) {
+      operatorsAfterFusing(1, copy, conv, overwriting, "return torch.relu(y + x)");
+      operatorsAfterFusing(1, copy, conv, overwriting, "return torch.relu(y) + x");
+      // Within a condition.
+      operatorsAfterFusing(
+          1,
+          copy,
+          conv,
+          "if bool(x.sum() < 1e9):",
+          "    " + overwriting,
+          "return torch.relu(y + x)");
+    }
+  }
+
+  @Test
+  void anotherSummandThatIsOverwrittenIsReadBefore() {
+    operatorsAfterFusing(
+        1, "r = x * 2", "y = " + CONV, "s = y + r", "r.zero_()", "return torch.relu(s) + r");
+    operatorsAfterFusing(
+        1, "r = x * 2", "v = r[:, 1:]", "y = " + CONV, "s = y + r", "v.zero_()", "return s.relu()");
+    operatorsAfterFusing(
+        1, "r = x * 2", "y = " + CONV, "r.zero_()", "s = y + r", "return torch.relu(s)");
+  }
+
+  @Test
+  void convolutionsWithinConditionsAndLoopsAreFused() {
+    assertEquals(
+        List.of("aten::sum", "aten::lt", "aten::Bool", winograd(), winogradAdd()),
+        operatorsAfterFusing(
+            2,
+            "if bool(x.sum() < 1e9):",
+            "    y = torch.relu(" + CONV + ")",
+            "else:",
+            "    y = torch.relu(" + CONV + " + x)",
+            "return y"));
+    assertEquals(
+        List.of("aten::size", winogradAdd()),
+        operatorsAfterFusing(
+            1, "for i in range(x.size(0)):", "    x = torch.relu(" + CONV + " + x)", "return x"));
+    // What comes after the condition is another block's.
+    assertEquals(
+        List.of("aten::sum", "aten::lt", "aten::Bool", winograd(), "aten::relu"),
+        operatorsAfterFusing(
+            1, "y = x", "if bool(x.sum() < 1e9):", "    y = " + CONV, "return torch.relu(y)"));
+  }
+
+  @Test
+  void tracedConvolutionsAreFused() {
+    String traced =
+        "torch._convolution(x, self.%s, %s, [1, 1], [%d, %d], [1, 1], %s, [0, 0], 1, False, False,"
+            + " True, True)";
+    assertEquals(
+        List.of(winogradAdd()),
+        operatorsAfterFusing(
+            1,
+            "return torch.relu_(torch.add(x, "
+                + traced.formatted("w", "self.b", 1, 1, "False")
+                + "))"));
+    assertEquals(
+        List.of(ONEDNN),
+        operatorsAfterFusing(
+            1, "return torch.relu(" + traced.formatted("p", "None", 0, 0, "False") + ")"));
+    // A transposed one has other weights and stays.
+    assertEquals(
+        List.of("aten::_convolution", "aten::relu"),
+        operatorsAfterFusing(
+            0, "return torch.relu(" + traced.formatted("w", "self.b", 1, 1, "True") + ")"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "self.w, self.b, [2, 1], [1, 1], [1, 1], 1",
+        "self.w, self.b, [1, 1], [1, 0], [1, 1], 1",
+        "self.w, self.b, [1, 1], [2, 2], [1, 1], 1",
+        "self.w, self.b, [1, 1], [2, 2], [2, 2], 1",
+        "self.w, None, [1, 2], [0, 1], [2, 1], 1",
+        "self.g, self.b, [1, 1], [1, 1], [1, 1], 8",
+        "self.g, None, [2, 2], [1, 1], [1, 1], 8",
+        "self.p, None, [1, 1], [0, 0], [1, 1], 1",
+        "self.p, None, [2, 2], [0, 0], [1, 1], 1",
+      })
+  void geometriesThatAreNotOursAreLeftToOneDnn(String arguments) {
+    String conv = "torch.conv2d(x, %s)".formatted(arguments);
+    assertEquals(
+        List.of(ONEDNN), operatorsAfterFusing(1, "return torch.relu(" + conv + ")"), arguments);
+  }
+
+  @Test
+  void convolutionsWithoutBiasArePacked() {
+    assertEquals(
+        List.of(winogradAdd()),
+        operatorsAfterFusing(
+            1, "return torch.relu(x + torch.conv2d(x, self.w, None, [1, 1], [1, 1], [1, 1], 1))"));
+    assertEquals(
+        List.of(winograd()),
+        operatorsAfterFusing(1, "return torch.conv2d(x, self.w, None, [1, 1], [0, 0], [1, 1], 1)"));
+  }
+
+  @Test
+  void otherConvolutionsStay() {
+    assertEquals(
+        List.of("aten::conv2d", "aten::relu"),
+        operatorsAfterFusing(
+            0, "return torch.relu(torch.conv2d(x, self.w, self.b, [1, 1], \"same\", [1, 1], 1))"));
+    assertEquals(
+        List.of("aten::mul", "aten::conv2d", "aten::relu"),
+        operatorsAfterFusing(
+                0,
+                "weight = self.w * x[0, 0, 0, 0]",
+                "return torch.relu(torch.conv2d(x, weight, self.b, [1, 1], [1, 1], [1, 1], 1))")
+            .stream()
+            .filter(kind -> !kind.equals("aten::select"))
+            .toList());
+    assertEquals(
+        List.of("aten::conv_transpose2d", "aten::relu"),
+        operatorsAfterFusing(
+            0,
+            "return torch.relu(torch.conv_transpose2d(x, self.w, self.b, [1, 1], [1, 1], [0, 0],"
+                + " 1, [1, 1]))"));
+    assertEquals(
+        List.of("aten::flatten", "aten::conv1d", "aten::relu"),
+        operatorsAfterFusing(
+                0, "return torch.relu(torch.conv1d(torch.flatten(x, 2), self.w[:, :, 1]))")
+            .stream()
+            .filter(kind -> !kind.equals("aten::slice"))
+            .toList());
+  }
+
+  @Test
+  void weightsThatAreNotUsedAnyMoreAreFreed() {
+    JitModule frozen = torch.freeze(load(script("return torch.relu(" + CONV + ")").save(folder)));
+    ConvolutionFusion.in(frozen);
+    for (JitNode node : nodesOf(frozen)) {
+      assertTrue(
+          !GraphNodes.kindOf(node).equals("prim::Constant") || node.output().hasUses(),
+          frozen.get_method("forward").graph().toString());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "tinyresnet_script.pt",
+        "tinyresnet_trace.pt",
+        "tinyvgg_script.pt",
+        "tinygray_script.pt",
+        "tinyreuse_script.pt",
+        "tinydead_script.pt",
+        "tinybranch_script.pt",
+        "tinyyolo_script.pt",
+        "tinyseg_script.pt",
+        "tinytwohead_script.pt"
+      })
+  void goldenNetworksHaveNoConvolutionLeft(String name) {
+    int convolutions =
+        (int)
+            nodesOf(torch.freeze(load(Goldens.file(name)))).stream()
+                .map(GraphNodes::kindOf)
+                .filter(kind -> kind.matches("aten::(conv2d|_convolution)"))
+                .count();
+    Tensor input = Goldens.tensor(name.replaceAll("_.*", "") + ".input.npy");
+    List<String> kinds = operatorsAfterFusing(Goldens.file(name), convolutions, input);
+    assertTrue(convolutions >= 2, name + " has " + convolutions);
+    assertTrue(
+        kinds.stream().noneMatch(kind -> kind.matches("aten::(conv2d|_convolution)")),
+        kinds.toString());
+    if (name.startsWith("tinyresnet")) {
+      assertTrue(
+          kinds.stream().noneMatch(kind -> kind.matches("aten::(relu|add)_?")), kinds.toString());
+    }
+  }
+}
