@@ -57,7 +57,7 @@ final class PrecisionChoice {
 
   private Precision confirmed(PrecisionProbe probe, long... inputShape) {
     try (PrecisionProbe.Result exact = probe.run(model.scorer(Precision.FLOAT32, inputShape));
-        PrecisionProbe.Result reduced = probe.run(model.scorer(asked.get(), inputShape), exact)) {
+        PrecisionProbe.Result reduced = probe.run(model.scorer(asked.get(), inputShape))) {
       Optional<String> flaw = reduced.flawAgainst(exact);
       if (flaw.isPresent()) {
         throw new PrecisionException("%s is refused: %s".formatted(asked.get(), flaw.get()));
@@ -71,7 +71,7 @@ final class PrecisionChoice {
       Precision best = Precision.FLOAT32;
       double fastest = exact.millisPerRow();
       for (Precision precision : reducedOnes()) {
-        try (PrecisionProbe.Result result = probe.run(model.scorer(precision, inputShape), exact)) {
+        try (PrecisionProbe.Result result = probe.run(model.scorer(precision, inputShape))) {
           Optional<String> flaw = result.flawAgainst(exact);
           LOG.log(
               System.Logger.Level.DEBUG, "{0}: {1}", precision, flaw.orElse("as good as float32"));

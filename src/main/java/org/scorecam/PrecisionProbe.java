@@ -7,6 +7,7 @@ import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -18,16 +19,12 @@ final class PrecisionProbe {
   /** Spread over all channels; enough for a map that is like the whole one. */
   private static final int PASSES = 16;
 
-  private static final int RUNS = 2;
-
-  /** What takes so many times as long at first will not become faster. */
-  private static final double HOPELESS = 3;
-
+  private static final int ROWS = 4;
   private static final double NANOS_PER_MILLI = 1e6;
 
   private final Explanation explanation;
   private final Device device;
-  private final long[] shape;
+  private final long[] inputShape;
   private final int[] passes;
 
   /**
@@ -40,7 +37,7 @@ final class PrecisionProbe {
     this.explanation = explanation;
     this.device = device;
     int count = Math.min(PASSES, explanation.passes());
-    this.shape = new long[] {count, inputShape[0], inputShape[1], inputShape[2]};
+    this.inputShape = inputShape.clone();
     this.passes = new int[count];
     for (int i = 0; i < count; i++) {
       passes[i] = (int) ((long) i * explanation.passes() / count);
@@ -52,7 +49,7 @@ final class PrecisionProbe {
    *
    * @param map [H, W], which these masked inputs alone give
    */
-  record Result(double millisPerRow, Tensor map) implements AutoCloseable {
+  record Result(int passes, double millisPerRow, Tensor map) implements AutoCloseable {
     /** Why this is no replacement for another result, in words; nothing if it is one. */
     Optional<String> flawAgainst(Result exact) {
       MapAgreement agreement = MapAgreement.of(Tensors.toArray(exact.map), Tensors.toArray(map));
@@ -60,7 +57,7 @@ final class PrecisionProbe {
       if (!(correlation >= LEAST_CORRELATION || agreement.largestDifference() == 0)) {
         return Optional.of(
             "the map of %d masked inputs of this input correlates %.4f with that of float32; at least %.2f is needed"
-                .formatted(PASSES, correlation, LEAST_CORRELATION));
+                .formatted(passes, correlation, LEAST_CORRELATION));
       }
       return millisPerRow < exact.millisPerRow
           ? Optional.empty()
@@ -75,45 +72,45 @@ final class PrecisionProbe {
     }
   }
 
-  /** Scores them; the result is owned by the caller. */
+  /** Scores them, in smaller chunks where there is no memory; the result is owned by the caller. */
   Result run(Scorer scorer) {
-    return run(scorer, Double.POSITIVE_INFINITY);
+    for (int rows = Math.min(ROWS, passes.length); ; rows /= 2) {
+      try {
+        return run(scorer, rows);
+      } catch (NativeMemoryException e) {
+        if (rows == 1) {
+          throw e;
+        }
+      } finally {
+        DeviceMemory.of(device).releaseKept();
+      }
+    }
   }
 
-  /** Scores them, and only once if that takes hopelessly longer than another result took. */
-  Result run(Scorer scorer, Result other) {
-    return run(scorer, HOPELESS * other.millisPerRow * passes.length);
-  }
-
-  private Result run(Scorer scorer, double patience) {
+  private Result run(Scorer scorer, int rows) {
+    float[] scoreOfPass = new float[explanation.passes()];
+    Arrays.fill(scoreOfPass, Float.NaN);
+    long[] shape = {rows, inputShape[0], inputShape[1], inputShape[2]};
     try (NativeScope scope = NativeScope.open();
         Tensor chunk = ChunkPool.allocate(shape, scorer, device)) {
-      for (int row = 0; row < passes.length; row++) {
-        explanation.writeMaskedInputs(passes[row], 1, chunk.narrow(0, row, 1));
-      }
-      float[] scores = new float[0];
+      // Prepares what the network keeps for each shape.
+      scorer.score(chunk.zero_()).close();
       double fastest = Double.POSITIVE_INFINITY;
-      // The first run prepares what the network keeps for each shape.
-      for (int run = 0; run <= RUNS; run++) {
+      for (int first = 0; first < passes.length; first += rows) {
+        int count = Math.min(rows, passes.length - first);
+        for (int row = 0; row < count; row++) {
+          explanation.writeMaskedInputs(passes[first + row], 1, chunk.narrow(0, row, 1));
+        }
         long start = System.nanoTime();
         try (ModelOutput output = scorer.score(chunk)) {
-          scores = Tensors.toArray(explanation.scoresOf(output, 0, passes.length));
-        }
-        double millis = (System.nanoTime() - start) / NANOS_PER_MILLI;
-        boolean hopeless = run == 0 && millis > patience;
-        fastest = run == 0 && !hopeless ? fastest : Math.min(fastest, millis);
-        if (hopeless) {
-          break;
+          float[] scores = Tensors.toArray(explanation.scoresOf(output, 0, count));
+          fastest = Math.min(fastest, (System.nanoTime() - start) / NANOS_PER_MILLI);
+          for (int row = 0; row < count; row++) {
+            scoreOfPass[passes[first + row]] = scores[row];
+          }
         }
       }
-      float[] scoreOfPass = new float[explanation.passes()];
-      Arrays.fill(scoreOfPass, Float.NaN);
-      for (int row = 0; row < passes.length; row++) {
-        scoreOfPass[passes[row]] = scores[row];
-      }
-      return new Result(fastest / passes.length, scope.keep(explanation.mapOf(scoreOfPass)));
-    } finally {
-      DeviceMemory.of(device).releaseKept();
+      return new Result(passes.length, fastest / rows, scope.keep(explanation.mapOf(scoreOfPass)));
     }
   }
 }

@@ -63,6 +63,10 @@ public final class ScoreCam implements AutoCloseable {
   private final PrecisionChoice precision;
   private final ProgressListener progress;
   private final ChunkPool chunks = new ChunkPool();
+
+  /** Selected channels of all target layers together; 0 before an input has shown them. */
+  private volatile long seenPassesPerInput;
+
   private volatile boolean closed;
 
   private ScoreCam(Builder builder) {
@@ -366,9 +370,8 @@ public final class ScoreCam implements AutoCloseable {
       requireFinite(onDevice);
       List<List<Saliency>> results = new ArrayList<>();
       try {
-        long group = inputsAtOnce(onDevice);
-        for (long first = 0; first < inputs.size(0); first += group) {
-          long count = Math.min(group, inputs.size(0) - first);
+        for (long first = 0; first < inputs.size(0); first = results.size()) {
+          long count = inputsAtOnce(onDevice, inputs.size(0) - first);
           explainFitting(onDevice, targets, (int) first, (int) count, results);
         }
         stage.passes =
@@ -386,8 +389,8 @@ public final class ScoreCam implements AutoCloseable {
    * Does in advance what the first explanation of an input of this size would do beside its own
    * work: prepares the network, probes how many masked inputs it is fastest with, allocates a
    * chunk, and has the network's libraries prepare for its shape. From the second call on this
-   * takes one forward pass. Only the trial of a reduced precision is left to the first
-   * explanation, since it needs an input that means something.
+   * takes one forward pass. Only the trial of a reduced precision is left to the first explanation,
+   * since it needs an input that means something.
    *
    * @param inputChannels C
    * @param height H
@@ -437,14 +440,19 @@ public final class ScoreCam implements AutoCloseable {
 
   /**
    * How many inputs {@link #explainBatch} needs to fill its chunks well: few where each has many
-   * masked inputs, more where only the strongest channels are scored.
+   * masked inputs, more where the layer has few channels or only the strongest are scored. How many
+   * a layer has is known when an input was explained.
    *
    * @return from 1 to 32
    */
   public int inputsPerGroup() {
-    long passesPerInput = channels.countOf(MANY) * layers.size();
     long passes = FULL_CHUNKS * ChunkProfile.USUAL_ROWS;
-    return (int) Math.max(1, Math.min(MOST_INPUTS, passes / passesPerInput));
+    return (int) Math.max(1, Math.min(MOST_INPUTS, passes / passesPerInput()));
+  }
+
+  private long passesPerInput() {
+    long seen = seenPassesPerInput;
+    return seen > 0 ? seen : channels.countOf(MANY) * layers.size();
   }
 
   /**
@@ -493,7 +501,9 @@ public final class ScoreCam implements AutoCloseable {
       }
       planStage.passes = explanations.stream().mapToLong(Explanation::passes).sum();
       planStage.commit();
-      ChunkPlan plan = score(explanations, images);
+      long selected = explanations.stream().mapToLong(Explanation::selectedChannels).sum();
+      seenPassesPerInput = selected / targets.size();
+      ChunkPlan plan = score(explanations, images, selected);
       for (Explanation explanation : explanations) {
         maps.add(explanation.toSaliency(plan));
       }
@@ -538,19 +548,18 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
-  private long inputsAtOnce(Tensor inputs) {
-    long count = Math.min(inputs.size(0), inputsPerGroup());
+  private long inputsAtOnce(Tensor inputs, long left) {
+    long count = Math.min(left, inputsPerGroup());
     if (count == 1) {
       return 1;
     }
-    long perInput = channels.countOf(MANY) * layers.size();
     ChunkPlan plan =
         planner.plan(
             scorer(inputs.size(1), inputs.size(2), inputs.size(3)),
             inputs.size(1),
             inputs.size(2),
             inputs.size(3),
-            count * perInput);
+            count * passesPerInput());
     return Math.min(count, plan.rows());
   }
 
@@ -569,8 +578,7 @@ public final class ScoreCam implements AutoCloseable {
     }
   }
 
-  private ChunkPlan score(List<Explanation> explanations, Tensor images) {
-    long passes = explanations.stream().mapToLong(Explanation::selectedChannels).sum();
+  private ChunkPlan score(List<Explanation> explanations, Tensor images, long passes) {
     long[] shape = images.shape();
     Scorer scorer = precision.scorer(explanations, shape[1], shape[2], shape[3]);
     ChunkPlan plan = planner.plan(scorer, shape[1], shape[2], shape[3], passes);

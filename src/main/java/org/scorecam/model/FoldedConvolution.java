@@ -15,12 +15,8 @@ import org.scorecam.model.PackedConvolution.Activation;
  * <p>In evaluation mode batch norm is y = (x − μ) / √(σ² + ε) · γ + β, and x = W ∗ a + b; so that y
  * = W′ ∗ a + b′ with s = γ / √(σ² + ε), W′ = s·W and b′ = (b − μ)·s + β.
  */
-final class FoldedConvolution implements StandIn {
-  private final OperatorCall operator;
-
-  private FoldedConvolution(OperatorCall operator) {
-    this.operator = operator;
-  }
+final class FoldedConvolution {
+  private FoldedConvolution() {}
 
   /** Whether the padding is numbers, and of zeros; needs an open scope. */
   static boolean fits(Conv2dImpl convolution) {
@@ -35,12 +31,12 @@ final class FoldedConvolution implements StandIn {
   }
 
   /**
-   * Folds; needs an open scope, which the result outlives.
+   * Folds: W′ ∗ input + b′. Needs an open scope, which the result outlives.
    *
    * @param batchNorm null if none follows
    * @param rectified whether a ReLU is taken in as well, which packed weights can
    */
-  static FoldedConvolution of(
+  static StandIn of(
       Conv2dImpl convolution,
       BatchNorm2dImpl batchNorm,
       boolean rectified,
@@ -62,11 +58,10 @@ final class FoldedConvolution implements StandIn {
     bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;
     ConvolutionGeometry geometry = geometryOf(convolution.options());
     if (kind.packed()) {
-      return new FoldedConvolution(
-          new PackedConvolution(weight, bias, geometry)
-              .operator(false, rectified ? Activation.RELU : Activation.NONE));
+      return new PackedConvolution(weight, bias, geometry)
+          .operator(false, rectified ? Activation.RELU : Activation.NONE);
     }
-    return new FoldedConvolution(plain(weight, bias, geometry));
+    return plain(weight, bias, geometry);
   }
 
   private static OperatorCall plain(Tensor weight, Tensor bias, ConvolutionGeometry geometry) {
@@ -88,16 +83,5 @@ final class FoldedConvolution implements StandIn {
 
   private static List<Long> pair(LongPointer values) {
     return List.of(values.get(0), values.get(1));
-  }
-
-  /** W′ ∗ input + b′, rectified or not. */
-  @Override
-  public Tensor forward(Tensor input) {
-    return operator.call(input);
-  }
-
-  @Override
-  public void close() {
-    operator.close();
   }
 }

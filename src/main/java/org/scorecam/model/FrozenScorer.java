@@ -12,7 +12,10 @@ import org.scorecam.runtime.ModelException;
 import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 
-/** A frozen copy of a TorchScript network: parameters are constants, batch norms are folded. */
+/**
+ * A frozen copy of a TorchScript network: parameters are constants in the scorer's precision, batch
+ * norms are folded, and convolutions packed where that is wanted.
+ */
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
 

@@ -24,9 +24,6 @@ import org.scorecam.runtime.NativeScope;
  * <p>The network itself is not changed: others stand in for its modules while the scorer runs.
  */
 final class ModuleFolding implements AutoCloseable {
-  private static final double TOLERANCE = 1e-4;
-  private static final double REDUCED_TOLERANCE = 0.1;
-
   private final Map<Submodule, StandIn> standIns = new HashMap<>();
 
   /** Batch norms that are part of a convolution. */
@@ -39,7 +36,7 @@ final class ModuleFolding implements AutoCloseable {
 
   /**
    * Sees in one pass what follows what, and folds. Where a second pass gives another output, as it
-   * does if something else reads a convolution's output, nothing is folded.
+   * does if something else reads a convolution's output, nothing is folded together.
    *
    * @param sample an input [1, C, H, W]
    */
@@ -52,12 +49,10 @@ final class ModuleFolding implements AutoCloseable {
       try {
         folding.fold(sequence, kind);
         Tensor folded = folding.forOneRun().during(() -> network.call(sample));
-        boolean reduced = kind.precision().dtype() != ScalarType.Float;
-        Tensor error = folded.to(ScalarType.Float).sub(plain).abs().max();
-        Tensor range = plain.max().sub(plain.min());
-        double tolerance = reduced ? REDUCED_TOLERANCE : TOLERANCE;
-        if (!(error.item_double() <= tolerance * range.item_double())) {
+        if (!OutputAgreement.of(plain, folded.to(ScalarType.Float), kind.precision())) {
           folding.close();
+          sequence.forgetWhatFollows();
+          folding.fold(sequence, kind);
         }
         return folding;
       } catch (RuntimeException | Error e) {
@@ -128,6 +123,11 @@ final class ModuleFolding implements AutoCloseable {
     private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
 
     private final Map<Submodule, Integer> calls = new HashMap<>();
+
+    void forgetWhatFollows() {
+      convolutionOf.clear();
+      rectified.clear();
+    }
 
     /** The convolution that a tensor is from; another version has been written to in place. */
     private record Origin(Submodule convolution, long version) {}

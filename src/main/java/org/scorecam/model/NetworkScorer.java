@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -11,7 +12,11 @@ import org.scorecam.runtime.TensorFloat32;
 /** What all scorers share: precision and layout, and what is said of a failure. */
 abstract class NetworkScorer implements Scorer, AutoCloseable {
   private final Kind kind;
-  private volatile boolean closed;
+
+  /** Shared by runs; exclusive for closing, so that nothing is freed under a run. */
+  private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
+
+  private boolean closed;
 
   /**
    * How a network is prepared.
@@ -51,13 +56,16 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
 
   @Override
   public final ModelOutput score(Tensor chunk) {
-    if (closed) {
-      throw new IllegalStateException("the model is closed");
-    }
+    use.readLock().lock();
     try (NativeScope scope = NativeScope.open();
         TensorFloat32 rounding = TensorFloat32.allowed(kind.precision == Precision.TF32)) {
+      if (closed) {
+        throw new IllegalStateException("the model is closed");
+      }
       return NativeErrors.translate(
           () -> run(chunk), (words, e) -> InputRefusal.of(chunk, words, e));
+    } finally {
+      use.readLock().unlock();
     }
   }
 
@@ -86,10 +94,15 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
   }
 
   @Override
-  public final synchronized void close() {
-    if (!closed) {
-      closed = true;
-      free();
+  public final void close() {
+    use.writeLock().lock();
+    try {
+      if (!closed) {
+        closed = true;
+        free();
+      }
+    } finally {
+      use.writeLock().unlock();
     }
   }
 }

@@ -18,7 +18,7 @@ import org.bytedeco.pytorch.Value;
  * An operator of LibTorch's dispatcher with its constant arguments; what is left open are tensors.
  * It can be called, and it can be put into a TorchScript graph.
  */
-final class OperatorCall implements AutoCloseable {
+final class OperatorCall implements StandIn {
   private final String name;
   private final OperatorHandle operator;
 
@@ -97,6 +97,11 @@ final class OperatorCall implements AutoCloseable {
     }
     Dispatcher.singleton().callBoxed(operator, stack);
     return new Tensor(stack.get(0).toTensor());
+  }
+
+  @Override
+  public Tensor forward(Tensor input) {
+    return call(input);
   }
 
   /** Puts the operator before a node; needs an open scope. */

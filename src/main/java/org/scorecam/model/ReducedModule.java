@@ -7,23 +7,19 @@ import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** A linear layer or a batch norm with its parameters in another precision. */
-final class ReducedModule implements StandIn {
-  private final OperatorCall operator;
-
-  private ReducedModule(OperatorCall operator) {
-    this.operator = operator;
-  }
+/** Linear layers and batch norms with their parameters in another precision. */
+final class ReducedModule {
+  private ReducedModule() {}
 
   /** y = x·Wᵀ + b; needs an open scope, which the result outlives. */
-  static ReducedModule of(LinearImpl linear, ScalarType dtype) {
+  static StandIn of(LinearImpl linear, ScalarType dtype) {
     OperatorCall call = new OperatorCall("aten::linear", "").open();
     call.with(linear.weight().to(dtype));
-    return new ReducedModule(withOptional(call, linear.bias(), dtype));
+    return withOptional(call, linear.bias(), dtype);
   }
 
   /** y = (x − μ) / √(σ² + ε) · γ + β; needs an open scope, which the result outlives. */
-  static ReducedModule of(BatchNorm2dImpl norm, ScalarType dtype) {
+  static StandIn of(BatchNorm2dImpl norm, ScalarType dtype) {
     OperatorCall call = new OperatorCall("aten::batch_norm", "").open();
     List<Tensor> parameters = new ArrayList<>();
     parameters.add(norm.weight());
@@ -31,21 +27,10 @@ final class ReducedModule implements StandIn {
     parameters.add(norm.running_mean());
     parameters.add(norm.running_var());
     parameters.forEach(parameter -> withOptional(call, parameter, dtype));
-    return new ReducedModule(
-        call.with(false).with(0.0).with(norm.options().eps().get()).with(false));
+    return call.with(false).with(0.0).with(norm.options().eps().get()).with(false);
   }
 
   private static OperatorCall withOptional(OperatorCall call, Tensor tensor, ScalarType dtype) {
     return tensor.defined() ? call.with(tensor.to(dtype)) : call.withNone();
-  }
-
-  @Override
-  public Tensor forward(Tensor input) {
-    return operator.call(input);
-  }
-
-  @Override
-  public void close() {
-    operator.close();
   }
 }

@@ -40,7 +40,7 @@ public interface Scorer {
   /**
    * How the network runs.
    *
-   * @return one line with precision and layout
+   * @return one line: precision, layout, and whether weights are packed
    */
   String description();
 }

@@ -13,6 +13,9 @@ import org.bytedeco.pytorch.global.torch;
 public final class TensorFloat32 implements AutoCloseable {
   private static final TensorFloat32 UNCHANGED = new TensorFloat32();
 
+  /** How many are open. */
+  private static int allowing;
+
   private TensorFloat32() {}
 
   /**
@@ -25,7 +28,10 @@ public final class TensorFloat32 implements AutoCloseable {
     if (!allowed) {
       return UNCHANGED;
     }
-    set(true);
+    synchronized (TensorFloat32.class) {
+      allowing++;
+      set(true);
+    }
     return new TensorFloat32();
   }
 
@@ -39,7 +45,10 @@ public final class TensorFloat32 implements AutoCloseable {
   @Override
   public void close() {
     if (this != UNCHANGED) {
-      set(false);
+      synchronized (TensorFloat32.class) {
+        allowing--;
+        set(allowing > 0);
+      }
     }
   }
 }

@@ -1,0 +1,55 @@
+package org.scorecam.model;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Whether a network that was prepared for scoring still computes what the plain one does, as far as
+ * its precision goes.
+ */
+final class OutputAgreement {
+  /** How far a value may be off, as a part of the largest. */
+  private static final double TOLERANCE = 1e-4;
+
+  private static final double REDUCED_TOLERANCE = 0.1;
+
+  private OutputAgreement() {}
+
+  /** The output's tensors in double precision on the CPU; needs an open scope. */
+  static List<Tensor> copiesOf(ModelOutput output) {
+    List<Tensor> copies = new ArrayList<>();
+    output.forEachTensor(tensor -> copies.add(tensor.cpu().to(ScalarType.Double).clone()));
+    return copies;
+  }
+
+  /** Compares all tensors of two outputs; needs an open scope. */
+  static boolean of(List<Tensor> expected, List<Tensor> actual, Precision precision) {
+    if (expected.size() != actual.size()) {
+      return false;
+    }
+    for (int i = 0; i < expected.size(); i++) {
+      if (!of(expected.get(i), actual.get(i), precision)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Compares two tensors; needs an open scope. */
+  static boolean of(Tensor expected, Tensor actual, Precision precision) {
+    if (!Arrays.equals(expected.shape(), actual.shape())) {
+      return false;
+    }
+    if (expected.numel() == 0) {
+      return true;
+    }
+    boolean exact = precision.dtype().intern() == ScalarType.Float;
+    Tensor allowed = expected.abs().max().mul(new Scalar(exact ? TOLERANCE : REDUCED_TOLERANCE));
+    // A NaN agrees with nothing.
+    return expected.sub(actual).abs().max().le(allowed).item().toBool();
+  }
+}
