@@ -72,16 +72,23 @@ std::string list(const int64_t *values, int64_t count) {
   return text + "]";
 }
 
-// The shape of a dense channels-last float32 tensor; fails if it is something else.
-Shape shape_of(const Handle &tensor, const char *name) {
+// The number of dimensions of a float32 tensor, with their sizes and strides; fails if it has another type.
+int64_t rank_of(const Handle &tensor, const char *name, int64_t **sizes, int64_t **strides) {
   int32_t dtype = 0;
-  int64_t rank = 0, *sizes = nullptr, *strides = nullptr;
+  int64_t rank = 0;
   CALL(aoti_torch_get_dtype, tensor.get(), &dtype);
   require(dtype == torch.aoti_torch_dtype_float32(), std::string(name) + " is not float32");
   CALL(aoti_torch_get_dim, tensor.get(), &rank);
+  CALL(aoti_torch_get_sizes, tensor.get(), sizes);
+  CALL(aoti_torch_get_strides, tensor.get(), strides);
+  return rank;
+}
+
+// The shape of a dense channels-last float32 tensor; fails if it is something else.
+Shape shape_of(const Handle &tensor, const char *name) {
+  int64_t *sizes = nullptr, *strides = nullptr;
+  const int64_t rank = rank_of(tensor, name, &sizes, &strides);
   require(rank == kRank, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 4");
-  CALL(aoti_torch_get_sizes, tensor.get(), &sizes);
-  CALL(aoti_torch_get_strides, tensor.get(), &strides);
   Shape shape;
   int64_t dense[kRank];
   for (int i = 0; i < kRank; ++i) shape.sizes[i] = sizes[i];
@@ -93,19 +100,32 @@ Shape shape_of(const Handle &tensor, const char *name) {
   return shape;
 }
 
-int64_t length_of(const Handle &tensor) {
-  int64_t rank = 0, *sizes = nullptr;
-  CALL(aoti_torch_get_dim, tensor.get(), &rank);
-  CALL(aoti_torch_get_sizes, tensor.get(), &sizes);
-  require(rank == 1, "the bias has " + std::to_string(rank) + " dimensions, not 1");
+// The length of a dense float32 vector; fails if it is something else.
+int64_t length_of(const Handle &tensor, const char *name) {
+  int64_t *sizes = nullptr, *strides = nullptr;
+  const int64_t rank = rank_of(tensor, name, &sizes, &strides);
+  require(rank == 1, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 1");
+  require(sizes[0] == 1 || strides[0] == 1, std::string(name) + " is not dense");
   return sizes[0];
+}
+
+void require_weight(const Handle &weight, int64_t inputs, int64_t outputs) {
+  const int64_t floats = length_of(weight, "the weight");
+  int64_t expected = 0;
+  const scorecam_status status = scorecam_winograd_weight_size(inputs, outputs, &expected);
+  if (status != SCORECAM_STATUS_OK) fail(status, "%s", scorecam_last_message());
+  require(floats == expected, "the weight of " + std::to_string(floats) + " floats is not packed for " +
+                                  std::to_string(inputs) + " inputs and " + std::to_string(outputs) + " outputs");
 }
 
 StableValue convolve(const Handle &input, const Handle *residual, const Handle &weight, const Handle &bias,
                      int64_t padding, bool relu) {
   const Shape in = shape_of(input, "the input");
-  const Shape out = {{in.sizes[0], length_of(bias), in.sizes[2] + 2 * padding - 2, in.sizes[3] + 2 * padding - 2}};
+  require(padding >= 0 && padding <= 2, "padding is " + std::to_string(padding) + ", not within 0 and 2");
+  const Shape out = {
+      {in.sizes[0], length_of(bias, "the bias"), in.sizes[2] + 2 * padding - 2, in.sizes[3] + 2 * padding - 2}};
   require(out.sizes[2] > 0 && out.sizes[3] > 0, "an input of shape " + list(in.sizes, kRank) + " is too small");
+  require_weight(weight, in.sizes[1], out.sizes[1]);
   if (residual != nullptr) {
     const Shape added = shape_of(*residual, "the residual");
     for (int i = 0; i < kRank; ++i)
