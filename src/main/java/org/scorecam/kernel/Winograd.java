@@ -5,7 +5,7 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.ScoreCamException;
 import org.scorecam.runtime.Switch;
 
@@ -28,6 +28,9 @@ public final class Winograd {
 
   /** System property: {@code off} leaves all convolutions to LibTorch. */
   public static final String SETTING = "scorecam.winograd";
+
+  /** [O, I, 3, 3]. */
+  private static final int FILTER_RANK = 4;
 
   private static final System.Logger LOG = System.getLogger(Winograd.class.getName());
 
@@ -53,21 +56,24 @@ public final class Winograd {
   }
 
   /**
-   * Transforms the weights of a convolution.
+   * Transforms the weights of a convolution; needs an open scope.
    *
-   * @param weight float32 [O, I, 3, 3] on the CPU
-   * @return float32 [n], owned by the caller's scope
+   * @param weight float32, bfloat16 or float16 [O, I, 3, 3] on the CPU
+   * @return float32 [n], owned by the scope
+   * @throws org.scorecam.runtime.InputException if the weight has another shape or type
    */
   public static Tensor pack(Tensor weight) {
     Kernels kernels = Kernels.cpu();
-    try (NativeScope scope = NativeScope.open();
-        LongPointer size = new LongPointer(1)) {
-      kernels.check(CpuBinding.scorecam_winograd_weight_size(weight.size(1), weight.size(0), size));
-      Tensor packed = torch.empty(size.get());
-      TensorView view = kernels.viewOf(weight, "weights");
-      kernels.check(CpuBinding.scorecam_winograd_pack(view, packed.data_ptr_float()));
-      return scope.keep(packed);
+    TensorView view = kernels.viewOf(weight, "weights");
+    if (weight.dim() != FILTER_RANK) {
+      throw new InputException(
+          "weights have %d dimensions, not %d".formatted(weight.dim(), FILTER_RANK));
     }
+    LongPointer size = new LongPointer(1);
+    kernels.check(CpuBinding.scorecam_winograd_weight_size(weight.size(1), weight.size(0), size));
+    Tensor packed = torch.empty(size.get());
+    kernels.check(CpuBinding.scorecam_winograd_pack(view, packed.data_ptr_float()));
+    return packed;
   }
 
   /** Registered once, when first asked for. */

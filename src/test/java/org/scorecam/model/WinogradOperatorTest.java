@@ -1,0 +1,260 @@
+package org.scorecam.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
+import org.scorecam.kernel.NativeBuild;
+import org.scorecam.kernel.Winograd;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.NativeErrors;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/** Our convolutions as LibTorch's dispatcher calls them, against LibTorch's own. */
+class WinogradOperatorTest {
+  private static final double TOLERANCE = 1e-5;
+
+  private NativeScope scope;
+
+  @BeforeEach
+  void operatorsAreThere() {
+    NativeBuild.require();
+    assertTrue(Winograd.isAvailable(), Winograd.description());
+    scope = NativeScope.open();
+    torch.manual_seed(1);
+  }
+
+  @AfterEach
+  void close() {
+    if (scope != null) {
+      scope.close();
+    }
+  }
+
+  /** Images, inputs, height, width, outputs, padding. */
+  record Shape(long images, long inputs, long height, long width, long outputs, long padding) {}
+
+  static List<Shape> shapes() {
+    return List.of(
+        new Shape(1, 32, 7, 9, 32, 1),
+        new Shape(1, 32, 7, 9, 32, 0),
+        new Shape(3, 64, 14, 14, 48, 1),
+        new Shape(2, 33, 5, 3, 35, 1),
+        new Shape(2, 3, 3, 3, 5, 0),
+        new Shape(4, 16, 1, 1, 32, 1),
+        new Shape(5, 16, 1, 8, 33, 1),
+        new Shape(2, 1, 6, 6, 1, 2));
+  }
+
+  private static Tensor channelsLast(long... shape) {
+    return torch.randn(shape).contiguous(MemoryFormat.ChannelsLast);
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void computesWhatConv2dDoes(Shape shape) {
+    Tensor input = channelsLast(shape.images, shape.inputs, shape.height, shape.width);
+    Tensor weight = torch.randn(shape.outputs, shape.inputs, 3, 3);
+    Tensor bias = torch.randn(shape.outputs);
+    long[] ones = {1, 1};
+    long[] padding = {shape.padding, shape.padding};
+    Tensor sum = torch.conv2d(input, weight, new TensorOptional(bias), ones, padding, ones, 1);
+    Tensor residual = torch.randn_like(sum).contiguous(MemoryFormat.ChannelsLast);
+    Tensor packed = Winograd.pack(weight);
+    for (boolean relu : new boolean[] {false, true}) {
+      try (OperatorCall plain = plain(packed, bias, shape.padding, relu);
+          OperatorCall adding = adding(packed, bias, shape.padding, relu)) {
+        Tensor actual = plain.call(input);
+        assertTrue(actual.is_contiguous(MemoryFormat.ChannelsLast), "another layout");
+        Goldens.assertClose(relu ? sum.relu() : sum, actual, TOLERANCE);
+        Tensor added = sum.add(residual);
+        Goldens.assertClose(relu ? added.relu() : added, adding.call(input, residual), TOLERANCE);
+      }
+    }
+  }
+
+  private static OperatorCall plain(Tensor packed, Tensor bias, long padding, boolean relu) {
+    return new OperatorCall(Winograd.OPERATOR, "")
+        .open()
+        .with(packed)
+        .with(bias)
+        .with(padding)
+        .with(relu);
+  }
+
+  private static OperatorCall adding(Tensor packed, Tensor bias, long padding, boolean relu) {
+    return new OperatorCall(Winograd.RESIDUAL_OPERATOR, "")
+        .open()
+        .open()
+        .with(packed)
+        .with(bias)
+        .with(padding)
+        .with(relu);
+  }
+
+  /** What is said of a call that must be refused; the operator has to work after it. */
+  private static void assertRefused(Runnable call, String... reasons) {
+    RuntimeException refusal = assertThrows(RuntimeException.class, call::run);
+    String words = NativeErrors.messageOf(refusal);
+    for (String reason : reasons) {
+      assertTrue(words.contains(reason), words);
+    }
+    try (OperatorCall plain =
+        plain(Winograd.pack(torch.ones(2, 2, 3, 3)), torch.ones(2), 0, false)) {
+      Tensor nineteen = plain.call(torch.ones(1, 2, 3, 3).contiguous(MemoryFormat.ChannelsLast));
+      assertArrayEquals(new float[] {19, 19}, Tensors.toArray(nineteen), 1e-4f);
+    }
+  }
+
+  private static void assertRefuses(Tensor input, Tensor residual, String... reasons) {
+    Tensor packed = Winograd.pack(torch.randn(32, 32, 3, 3));
+    Tensor bias = torch.zeros(32);
+    try (OperatorCall plain = plain(packed, bias, 1, false);
+        OperatorCall adding = adding(packed, bias, 1, false)) {
+      assertRefused(
+          () -> {
+            if (residual == null) {
+              plain.call(input);
+            } else {
+              adding.call(input, residual);
+            }
+          },
+          reasons);
+    }
+  }
+
+  @Test
+  void otherLayoutsAreRefused() {
+    assertRefuses(
+        torch.randn(2, 32, 5, 6),
+        null,
+        "the input of shape [2, 32, 5, 6] and strides [960, 30, 6, 1]",
+        "is not dense and channels-last");
+    assertRefuses(
+        channelsLast(2, 64, 5, 6).narrow(1, 0, 32), null, "is not dense and channels-last");
+    assertRefuses(torch.randn(32, 5, 6), null, "the input has 3 dimensions, not 4");
+    assertRefuses(
+        channelsLast(2, 32, 5, 6),
+        torch.randn(2, 32, 5, 6),
+        "the residual of shape [2, 32, 5, 6]",
+        "is not dense and channels-last");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Half", "BFloat16", "Double"})
+  void otherTypesAreRefused(String dtype) {
+    Tensor input = channelsLast(2, 32, 5, 6);
+    Tensor other = input.to(ScalarType.valueOf(dtype));
+    assertRefuses(other, null, "the input is not float32");
+    assertRefuses(input, other, "the residual is not float32");
+  }
+
+  @Test
+  void residualsOfOtherShapesAreRefused() {
+    assertRefuses(
+        channelsLast(2, 32, 5, 6),
+        channelsLast(1, 32, 5, 6),
+        "the residual of shape [1, 32, 5, 6] does not fit the output's [2, 32, 5, 6]");
+    assertRefuses(
+        channelsLast(2, 32, 5, 6), channelsLast(2, 32, 1, 1), "does not fit the output's");
+  }
+
+  @Test
+  void imagesThatAreTooSmallAreRefused() {
+    try (OperatorCall plain =
+        plain(Winograd.pack(torch.randn(32, 32, 3, 3)), torch.zeros(32), 0, false)) {
+      assertRefused(() -> plain.call(channelsLast(1, 32, 2, 5)), "[1, 32, 2, 5] is too small");
+    }
+  }
+
+  @Test
+  void weightsAndBiasesThatDoNotFitAreRefused() {
+    Tensor input = channelsLast(2, 32, 5, 6);
+    Tensor packed = Winograd.pack(torch.randn(32, 32, 3, 3));
+    Tensor half = torch.zeros(32).to(ScalarType.Half);
+    List<OperatorCall> calls = new ArrayList<>();
+    calls.add(plain(Winograd.pack(torch.randn(32, 16, 3, 3)), torch.zeros(32), 1, false));
+    calls.add(plain(torch.randn(32, 32, 3, 3), torch.zeros(32), 1, false));
+    calls.add(plain(packed.to(ScalarType.BFloat16), torch.zeros(32), 1, false));
+    calls.add(plain(packed, torch.zeros(32 + 64), 1, false));
+    for (OperatorCall call : calls) {
+      try (call) {
+        assertRefused(() -> call.call(input), "weight");
+      }
+    }
+    for (Tensor bias : List.of(half, torch.zeros(32, 1), torch.zeros(32, 2).select(1, 0))) {
+      try (OperatorCall call = plain(packed, bias, 1, false)) {
+        assertRefused(() -> call.call(input), "the bias");
+      }
+    }
+  }
+
+  @Test
+  void paddingIsLimited() {
+    for (long padding : new long[] {-1, 3, (1L << 32) + 1}) {
+      try (OperatorCall call =
+          plain(Winograd.pack(torch.randn(32, 32, 3, 3)), torch.zeros(32), padding, false)) {
+        assertRefused(() -> call.call(channelsLast(1, 32, 9, 9)), "padding");
+      }
+    }
+  }
+
+  @Test
+  void packedWeightsAreAboutFourTimesAsMany() {
+    Tensor packed = Winograd.pack(torch.randn(64, 48, 3, 3));
+    assertEquals(List.of(36L * 64 * 48), CapturingModel.shapeOf(packed));
+    // Outputs are padded to whole vectors.
+    assertTrue(Winograd.pack(torch.randn(33, 48, 3, 3)).numel() > 36L * 33 * 48);
+    assertFalse(packed.requires_grad());
+  }
+
+  @Test
+  void onlyFiltersOfThreeByThreeArePacked() {
+    assertThrows(InputException.class, () -> Winograd.pack(torch.randn(32, 32, 5, 5)));
+    assertThrows(InputException.class, () -> Winograd.pack(torch.randn(32, 32, 3)));
+    assertThrows(
+        InputException.class, () -> Winograd.pack(torch.ones(4, 4, 3, 3).to(ScalarType.Double)));
+  }
+
+  @Test
+  void noImagesGiveNoOutput() {
+    try (OperatorCall call =
+        plain(Winograd.pack(torch.randn(32, 32, 3, 3)), torch.zeros(32), 1, false)) {
+      assertEquals(
+          List.of(0L, 32L, 5L, 6L), CapturingModel.shapeOf(call.call(channelsLast(0, 32, 5, 6))));
+    }
+  }
+
+  @Test
+  void callsLeaveNothingBehind() {
+    Tensor input = channelsLast(2, 32, 5, 6);
+    Tensor weight = torch.randn(32, 32, 3, 3);
+    Tensor bias = torch.zeros(32);
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          try (NativeScope inner = NativeScope.open();
+              OperatorCall call = plain(Winograd.pack(weight), bias, 1, true)) {
+            call.call(input);
+            assertThrows(RuntimeException.class, () -> call.call(bias));
+          }
+        });
+  }
+}
