@@ -47,7 +47,8 @@ public final class Diagnostics {
     facts.put("BLAS", "OpenBLAS " + versionOf("org.bytedeco", "openblas"));
     facts.putAll(LibTorch.setUp());
     facts.computeIfPresent(
-        LibTorchSettings.INTRA_OP_THREADS, (name, words) -> orAsSetSince(words, LibTorch.threads()));
+        LibTorchSettings.INTRA_OP_THREADS,
+        (name, words) -> orAsSetSince(words, LibTorch.threads()));
     facts.put("CUDA", cudaFacts());
     return new Diagnostics(facts, adviceFor(cores, isa));
   }
