@@ -7,37 +7,26 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <random>
 #include <vector>
 
+#include "timing.h"
 #include "scorecam.h"
 
 namespace {
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+using timing::check;
+using timing::Floats;
+using timing::seconds;
 
-void check(scorecam_status status) {
-  if (status == SCORECAM_STATUS_OK) return;
-  std::fprintf(stderr, "%s: %s\n", scorecam_status_name(status), scorecam_last_message());
-  std::exit(1);
-}
-
-// On cache lines, as LibTorch allocates.
-using Floats = std::unique_ptr<float, decltype(&std::free)>;
 Floats normal(int64_t floats, std::mt19937 &random) {
-  float *data = nullptr;
-  if (::posix_memalign(reinterpret_cast<void **>(&data), 64, static_cast<std::size_t>(floats) * sizeof(float)) != 0)
-    std::exit(1);
+  Floats data = timing::allocate(floats);
   std::normal_distribution<float> distribution;
-  for (int64_t i = 0; i < floats; ++i) data[i] = distribution(random);
-  return Floats(data, &std::free);
+  for (int64_t i = 0; i < floats; ++i) data.get()[i] = distribution(random);
+  return data;
 }
 
 void measure(int64_t images, int64_t channels, int64_t side, int repetitions) {

@@ -8,15 +8,14 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <numeric>
 #include <random>
 #include <vector>
 
+#include "timing.h"
 #include "scorecam.h"
 
 namespace {
@@ -29,23 +28,8 @@ struct Case {
   bool channels_last;
 };
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-void check(scorecam_status status) {
-  if (status == SCORECAM_STATUS_OK) return;
-  std::fprintf(stderr, "%s: %s\n", scorecam_status_name(status), scorecam_last_message());
-  std::exit(1);
-}
-
-// On cache lines, as LibTorch allocates.
-float *allocate(int64_t floats) {
-  float *data = nullptr;
-  if (::posix_memalign(reinterpret_cast<void **>(&data), 64, static_cast<std::size_t>(floats) * sizeof(float)) != 0)
-    std::exit(1);
-  return data;
-}
+using timing::check;
+using timing::seconds;
 
 void store_loop(float *data, int64_t floats, float value) {
 #pragma omp parallel for schedule(static)
@@ -58,7 +42,7 @@ void measure(const Case &at, int64_t chunk_rows, int repetitions) {
   std::vector<float> maps(static_cast<std::size_t>(at.maps * at.side * at.side)), image(kSample);
   for (float &value : maps) value = uniform(random);
   for (float &value : image) value = 4 * uniform(random) - 2;
-  const std::unique_ptr<float, decltype(&std::free)> chunk(allocate(chunk_rows * kSample), &std::free);
+  const timing::Floats chunk = timing::allocate(chunk_rows * kSample);
   std::vector<scorecam_range> ranges(static_cast<std::size_t>(at.maps));
   std::vector<int64_t> channels(ranges.size());
   for (std::size_t k = 0; k < channels.size(); ++k) channels[k] = static_cast<int64_t>(k);

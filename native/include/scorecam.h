@@ -15,7 +15,8 @@
  *
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
- *   - Every pointer stays the caller's. Nothing is kept after a call returns.
+ *   - Every pointer stays the caller's. Nothing is kept after a call returns, but for what scorecam_register_operators,
+ *     scorecam_use_huge_pages and scorecam_tune_allocator set for the whole process.
  *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
  *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
  *   - Outputs must not overlap inputs.
@@ -233,8 +234,8 @@ SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cp
 
 /*
  * Has LibTorch take huge pages for large tensors, on Linux, by a variable of the process's environment; to be called
- * before it allocates for the first time. A choice that the environment has made already is left.
- * SCORECAM_STATUS_NOT_APPLICABLE where the system gives none.
+ * before it allocates for the first time; whether it has already cannot be seen here. SCORECAM_STATUS_NOT_APPLICABLE
+ * where the environment has chosen against them, which is left, or the system gives none.
  */
 SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
 

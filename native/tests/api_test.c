@@ -1,5 +1,6 @@
 /* The C interface from C: bad arguments give a status and a message that names them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "scorecam.h"
@@ -144,6 +145,16 @@ int main(void) {
   EXPECT(scorecam_tune_allocator(0, INT64_C(1) << 31, 0), INVALID_ARGUMENT, "trim_threshold is 2147483648");
 #else
   EXPECT(scorecam_tune_allocator(0, 0, 0), NOT_APPLICABLE, "");
+#endif
+
+#if defined(__linux__)
+  setenv("THP_MEM_ALLOC_ENABLE", "0", 1);
+  EXPECT(scorecam_use_huge_pages(), NOT_APPLICABLE, "THP_MEM_ALLOC_ENABLE=0");
+  TRUE(strcmp(getenv("THP_MEM_ALLOC_ENABLE"), "0") == 0);
+  unsetenv("THP_MEM_ALLOC_ENABLE");
+  if (scorecam_use_huge_pages() == SCORECAM_STATUS_OK) TRUE(strcmp(getenv("THP_MEM_ALLOC_ENABLE"), "1") == 0);
+#else
+  EXPECT(scorecam_use_huge_pages(), NOT_APPLICABLE, "");
 #endif
   return failures == 0 ? 0 : 1;
 }

@@ -9,19 +9,17 @@
 
 #include "arrays.h"
 #include "check.h"
+#include "scenes.h"
 #include "variants.h"
 
 using namespace arrays;
+using namespace scenes;
 using variants::ok;
 using variants::use;
 
 namespace {
 
 constexpr float kTolerance = 2e-6f;  // of the range
-
-struct Shape {
-  int64_t h, w, height, width, channels;
-};
 
 // Around every vector width, tails of one, single values, maps larger than the image, bands of several rows.
 std::vector<Shape> shapes() {
@@ -42,10 +40,6 @@ std::vector<Shape> shapes() {
   return all;
 }
 
-constexpr int32_t kUpsamplings[] = {SCORECAM_UPSAMPLING_NEAREST, SCORECAM_UPSAMPLING_BILINEAR,
-                                    SCORECAM_UPSAMPLING_BILINEAR_ALIGNED, SCORECAM_UPSAMPLING_BICUBIC};
-constexpr int32_t kDtypes[] = {SCORECAM_DTYPE_FLOAT32, SCORECAM_DTYPE_BFLOAT16, SCORECAM_DTYPE_FLOAT16};
-constexpr Layout kLayouts[] = {Layout::contiguous, Layout::channels_last, Layout::gaps, Layout::reversed};
 
 std::string describe(const Shape &shape, const scorecam_masking &masking) {
   char text[160];
@@ -83,23 +77,13 @@ void masked_batch() {
       for (const int32_t normalisation : {SCORECAM_NORMALISE_AFTER, SCORECAM_NORMALISE_BEFORE}) {
         const scorecam_masking masking = {upsampling, normalisation, turn % 3 ? 1e-8f : 1e-10f, 0};
         const std::string what = describe(shape, masking);
-        Array maps0(kDtypes[turn % 3], {kChannels, shape.h, shape.w}, kLayouts[turn % 4]);
-        Array maps1(SCORECAM_DTYPE_FLOAT32, {kChannels, shape.h, shape.w}, Layout::contiguous);
-        Array image0(kDtypes[turn / 2 % 3], {shape.channels, shape.height, shape.width}, kLayouts[turn / 3 % 4]);
-        Array image1(SCORECAM_DTYPE_FLOAT32, {shape.channels, shape.height, shape.width}, kLayouts[turn % 2]);
-        fill_activations(maps0, random);
-        fill_activations(maps1, random);
-        fill_uniform(image0, random, -2, 2);
-        fill_uniform(image1, random, -2, 2);
-        if (turn % 5 == 0) image1.set(0, 0, 0, std::numeric_limits<float>::quiet_NaN());
+        Scene scene(shape, turn, random);
+        if (turn % 5 == 0) scene.image1.set(0, 0, 0, std::numeric_limits<float>::quiet_NaN());
         ++turn;
 
         use("scalar");
-        std::vector<scorecam_range> ranges0(kChannels), ranges1(kChannels);
-        ok(scorecam_channel_range(&maps0.tensor, shape.height, shape.width, &masking, ranges0.data()));
-        ok(scorecam_channel_range(&maps1.tensor, shape.height, shape.width, &masking, ranges1.data()));
-        const scorecam_source sources[] = {{maps0.tensor, image0.tensor, ranges0.data()},
-                                           {maps1.tensor, image1.tensor, ranges1.data()}};
+        scene.find_ranges(shape, masking);
+        const scorecam_source sources[] = {scene.first(), scene.second()};
         const int64_t row_sources[] = {0, 0, 0, 1, 1, 0, 1, 0, 1, 1};
         const int64_t row_channels[] = {kPlain, kTiny, kConstant, kPlain, kInfinite, SCORECAM_CHANNEL_NONE,
                                         kNan, kInfinite, kZero, kCopyOfPlain};
@@ -147,7 +131,7 @@ void masked_batch() {
                   k < 0 ? 0
                         : kTolerance * range *
                               conditioning(k == kTiny ? 1e-5f : 1.0f,
-                                           (row_sources[row] ? ranges1 : ranges0)[static_cast<std::size_t>(k)],
+                                           (row_sources[row] ? scene.ranges1 : scene.ranges0)[static_cast<std::size_t>(k)],
                                            masking.epsilon);
               CHECK(near(exact[i], expected[i], tolerance), "%s, %s: row %zu element %zu is %.9g, not %.9g", isa.c_str(),
                     what.c_str(), row, i % static_cast<std::size_t>(sample), static_cast<double>(exact[i]),

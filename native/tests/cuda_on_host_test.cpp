@@ -8,6 +8,7 @@
 #include "arrays.h"
 #include "check.h"
 #include "cuda/device.cuh"
+#include "scenes.h"
 
 // What is static shared memory on a device.
 namespace scorecam {
@@ -31,27 +32,17 @@ Scan *const shared_scans = scan_places;
 }  // namespace scorecam
 
 using namespace arrays;
+using namespace scenes;
+using variants::ok;
 using namespace scorecam;
 using namespace scorecam::cuda;
 
 namespace {
 
-bool ok(scorecam_status status) {
-  return CHECK(status == SCORECAM_STATUS_OK, "%s: %s", scorecam_status_name(status), scorecam_last_message());
-}
-
-struct Shape {
-  int64_t h, w, height, width, channels;
-};
-
 // Tiles of one row and of many, rows longer than a tile, sizes off every boundary of 16 bytes.
 const Shape kShapes[] = {{7, 7, 31, 40, 3},   {1, 1, 3, 5, 3},     {5, 3, 17, 33, 1},   {9, 4, 20, 24, 4},
                          {4, 9, 7, 29, 13},   {40, 30, 11, 13, 3}, {14, 14, 3, 2050, 3}, {3, 2, 2, 700, 13},
                          {6, 6, 2, 3, 3000},  {12, 12, 12, 12, 3}, {2, 50, 64, 16, 2},  {300, 3, 5, 8, 3}};
-constexpr int32_t kUpsamplings[] = {SCORECAM_UPSAMPLING_NEAREST, SCORECAM_UPSAMPLING_BILINEAR,
-                                    SCORECAM_UPSAMPLING_BILINEAR_ALIGNED, SCORECAM_UPSAMPLING_BICUBIC};
-constexpr int32_t kDtypes[] = {SCORECAM_DTYPE_FLOAT32, SCORECAM_DTYPE_BFLOAT16, SCORECAM_DTYPE_FLOAT16};
-constexpr Layout kLayouts[] = {Layout::contiguous, Layout::channels_last, Layout::gaps, Layout::reversed};
 
 template <class Out, int Repeat, class Arguments>
 void launch_rows(const Arguments &arguments) {
@@ -76,19 +67,9 @@ void run_masked_batch(const MaskedBatchRequest &request, int64_t multiprocessors
 }
 
 void test_masked_batch(const Shape &shape, const scorecam_masking &masking, std::size_t turn, std::mt19937 &random) {
-  Array maps0(kDtypes[turn % 3], {kChannels, shape.h, shape.w}, kLayouts[turn % 4]);
-  Array maps1(SCORECAM_DTYPE_FLOAT32, {kChannels, shape.h, shape.w}, Layout::contiguous);
-  Array image0(kDtypes[turn / 2 % 3], {shape.channels, shape.height, shape.width}, kLayouts[turn / 3 % 4]);
-  Array image1(SCORECAM_DTYPE_FLOAT32, {shape.channels, shape.height, shape.width}, kLayouts[turn % 2]);
-  fill_activations(maps0, random);
-  fill_activations(maps1, random);
-  fill_uniform(image0, random, -2, 2);
-  fill_uniform(image1, random, -2, 2);
-  std::vector<scorecam_range> ranges0(kChannels), ranges1(kChannels);
-  ok(scorecam_channel_range(&maps0.tensor, shape.height, shape.width, &masking, ranges0.data()));
-  ok(scorecam_channel_range(&maps1.tensor, shape.height, shape.width, &masking, ranges1.data()));
-  const scorecam_source sources[] = {{maps0.tensor, image0.tensor, ranges0.data()},
-                                     {maps1.tensor, image1.tensor, ranges1.data()}};
+  Scene scene(shape, turn, random);
+  scene.find_ranges(shape, masking);
+  const scorecam_source sources[] = {scene.first(), scene.second()};
   const int64_t row_sources[] = {0, 0, 0, 1, 1, 0, 1, 0};
   const int64_t row_channels[] = {kPlain, kCopyOfPlain, kConstant, kPlain, kInfinite, SCORECAM_CHANNEL_NONE,
                                   kNan,   kPlain};

@@ -11,6 +11,11 @@ namespace scorecam {
 #if defined(__linux__)
 
 void use_huge_pages() {
+  constexpr const char *kVariable = "THP_MEM_ALLOC_ENABLE";
+  // Somebody's own choice stays. LibTorch takes anything but "1" for a no.
+  const char *chosen = std::getenv(kVariable);
+  if (chosen != nullptr && std::strcmp(chosen, "1") != 0)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "%s=%.100s", kVariable, chosen);
   char modes[64] = "";
   if (FILE *file = std::fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r")) {
     if (std::fgets(modes, sizeof modes, file) == nullptr) modes[0] = '\0';
@@ -19,8 +24,7 @@ void use_huge_pages() {
   // The mode in force stands in brackets.
   if (modes[0] == '\0' || std::strstr(modes, "[never]") != nullptr)
     fail(SCORECAM_STATUS_NOT_APPLICABLE, "this system gives no huge pages to those who ask");
-  // Somebody's own choice stays.
-  if (::setenv("THP_MEM_ALLOC_ENABLE", "1", 0) != 0) fail(SCORECAM_STATUS_OUT_OF_MEMORY, "the environment is full");
+  if (::setenv(kVariable, "1", 0) != 0) fail(SCORECAM_STATUS_OUT_OF_MEMORY, "the environment is full");
 }
 
 #else

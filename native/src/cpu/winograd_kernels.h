@@ -25,7 +25,7 @@ struct Ahead {
   KERNEL(winograd_input, (const float *const *pixels, int64_t channels, int64_t block_stride,                         \
                           int64_t frequency_stride, float *out))                                                      \
   KERNEL(winograd_product, (const float *values, int64_t block_stride, int64_t blocks, const float *matrix,           \
-                            int64_t tiles, const Ahead (*ahead)[2], float *products))                      \
+                            int64_t tiles, const Ahead (*ahead)[2], float *products))                                 \
   KERNEL(winograd_output, (const float *products, const float *bias, const float *residual, bool relu,                \
                            const int64_t *offsets, int64_t channels, float *output))
 

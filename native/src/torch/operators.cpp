@@ -135,8 +135,10 @@ StableValue convolve(const Handle &input, const Handle *residual, const Handle &
   int64_t strides[kRank];
   out.strides(strides);
   TorchTensor *made = nullptr;
-  CALL(aoti_torch_empty_strided, kRank, out.sizes, strides, torch.aoti_torch_dtype_float32(),
-       torch.aoti_torch_device_type_cpu(), 0, &made);
+  // Its reason stays with LibTorch, but a shape that was checked fails for want of memory alone.
+  if (torch.aoti_torch_empty_strided(kRank, out.sizes, strides, torch.aoti_torch_dtype_float32(),
+                                     torch.aoti_torch_device_type_cpu(), 0, &made) != 0)
+    fail(SCORECAM_STATUS_OUT_OF_MEMORY, "out of memory: an output of shape %s", list(out.sizes, kRank).c_str());
   Handle output(made);
   scorecam_convolution convolution = {};
   convolution.images = in.sizes[0];

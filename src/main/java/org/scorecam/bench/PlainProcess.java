@@ -69,8 +69,12 @@ public final class PlainProcess implements Contestant {
     name = tuned ? "baseline, our set-up" : "baseline";
     try {
       folder = Files.createTempDirectory("scorecam-baseline");
-      process =
-          new ProcessBuilder(command()).redirectError(folder.resolve("errors").toFile()).start();
+      ProcessBuilder builder = new ProcessBuilder(command());
+      builder.redirectError(folder.resolve("errors").toFile());
+      // As this process was started with it, without what our set-up of LibTorch has added.
+      builder.environment().clear();
+      builder.environment().putAll(System.getenv());
+      process = builder.start();
     } catch (IOException e) {
       throw new InputException("the baseline cannot be started: " + e.getMessage(), e);
     }

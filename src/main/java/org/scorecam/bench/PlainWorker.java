@@ -36,7 +36,6 @@ final class PlainWorker {
   private PlainWorker(JsonObject job) throws IOException {
     if (job.get("tuned").getAsBoolean()) {
       LibTorch.load();
-
     } else {
       Loader.load(torch.class);
     }

@@ -1,11 +1,13 @@
 package org.scorecam.kernel;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.ScoreCamException;
 import org.scorecam.runtime.Switch;
 
@@ -41,18 +43,20 @@ public final class Winograd {
    * stable C interface cannot be found, or if they are switched off.
    *
    * @return always the same
+   * @throws IllegalArgumentException if {@link #SETTING} is neither on nor off
    */
   public static boolean isAvailable() {
-    return Registered.REASON == null;
+    return Registration.ATTEMPT.reason().isEmpty();
   }
 
   /**
    * Says whether the operators are there, and why not.
    *
    * @return one line
+   * @throws IllegalArgumentException if {@link #SETTING} is neither on nor off
    */
   public static String description() {
-    return isAvailable() ? "on" : "off (" + Registered.REASON + ")";
+    return Registration.ATTEMPT.reason().map("off (%s)"::formatted).orElse("on");
   }
 
   /**
@@ -76,23 +80,47 @@ public final class Winograd {
     return packed;
   }
 
-  /** Registered once, when first asked for. */
-  private static final class Registered {
-    static final String REASON = register();
+  /** The one attempt to register them, made when first asked for, and what came of it. */
+  private static final class Registration {
+    static final Registration ATTEMPT = new Registration();
+
+    private final String reason;
+    private final IllegalArgumentException mistake;
+
+    private Registration() {
+      String refused = null;
+      IllegalArgumentException wrong = null;
+      try {
+        refused = Switch.isOn(SETTING) ? register() : "-D" + SETTING + "=off";
+      } catch (IllegalArgumentException e) {
+        wrong = e;
+      }
+      this.reason = refused;
+      this.mistake = wrong;
+    }
+
+    /** Why there are none. */
+    Optional<String> reason() {
+      if (mistake != null) {
+        // A new one: the stack trace is the caller's.
+        throw new IllegalArgumentException(mistake.getMessage(), mistake);
+      }
+      return Optional.ofNullable(reason);
+    }
 
     private static String register() {
-      if (!Switch.isOn(SETTING)) {
-        return "-D" + SETTING + "=off";
-      }
       try {
         Kernels kernels = Kernels.cpu();
-        Path binding = Path.of(Loader.load(torch.class));
-        Path library = binding.resolveSibling(System.mapLibraryName("torch_cpu"));
+        String binding = Loader.load(torch.class);
+        if (binding == null) {
+          return "JavaCPP does not say where LibTorch is";
+        }
+        Path library = Path.of(binding).resolveSibling(System.mapLibraryName("torch_cpu"));
         kernels.check(CpuBinding.scorecam_register_operators(library.toString()));
         return null;
-      } catch (ScoreCamException e) {
+      } catch (ScoreCamException | LinkageError e) {
         LOG.log(System.Logger.Level.DEBUG, "no Winograd convolutions", e);
-        return e.getMessage();
+        return NativeErrors.messageOf(e);
       }
     }
   }

@@ -23,7 +23,7 @@ public abstract class DeviceMemory {
   }
 
   /**
-   * What could still be allocated.
+   * What could still be allocated: on the CPU without swapping, and within what a container allows.
    *
    * @return bytes, or nothing where the system does not say
    */
@@ -47,7 +47,7 @@ public abstract class DeviceMemory {
   private static final class OfTheProcess extends DeviceMemory {
     @Override
     public OptionalLong available() {
-      return ResidentMemory.available();
+      return AvailableMemory.ofThisMachine().bytes();
     }
 
     @Override

@@ -46,7 +46,9 @@ public final class Diagnostics {
     facts.put("instruction set", isa);
     facts.put("BLAS", "OpenBLAS " + versionOf("org.bytedeco", "openblas"));
     facts.putAll(LibTorch.setUp());
-    facts.put("intra-op threads", Integer.toString(LibTorch.threads()));
+    facts.computeIfPresent(
+        LibTorchSettings.INTRA_OP_THREADS,
+        (name, words) -> orAsSetSince(words, LibTorch.threads()));
     facts.put("CUDA", cudaFacts());
     return new Diagnostics(facts, adviceFor(cores, isa));
   }
@@ -67,6 +69,10 @@ public final class Diagnostics {
    */
   public List<String> advice() {
     return advice;
+  }
+
+  private static String orAsSetSince(String atFirst, int now) {
+    return atFirst.matches(now + "\\b.*") ? atFirst : now + ", set since the start";
   }
 
   private static String cudaFacts() {

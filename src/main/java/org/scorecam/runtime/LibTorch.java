@@ -22,9 +22,12 @@ import org.bytedeco.pytorch.global.torch;
  *       -Dscorecam.openblas.threads=N} sets another number, 0 leaves OpenBLAS alone.
  *   <li><b>Intra-op threads</b> stay at LibTorch's own choice, one per physical core, unless {@code
  *       -Dscorecam.threads=N} says otherwise.
- *   <li><b>NNPACK off.</b> oneDNN's convolutions are faster. {@code -Dscorecam.nnpack.off=off}
- *       leaves it to LibTorch.
+ *   <li><b>NNPACK off.</b> oneDNN's convolutions are faster. {@code -Dscorecam.nnpack=on} leaves it
+ *       to LibTorch.
  *   <li><b>TF32 off</b> on CUDA, where cuDNN's convolutions round to it unasked.
+ *   <li><b>cuDNN tries its algorithms</b> for each shape when it first meets it, and takes the
+ *       fastest: chunks have one shape, and a warm-up. {@code -Dscorecam.cudnn.benchmark=off} has
+ *       it guess.
  *   <li><b>The allocator</b> keeps large blocks, and takes <b>huge pages</b> for them: see {@code
  *       org.scorecam.kernel}, whose native library sets both.
  *   <li><b>JavaCPP's limit on resident memory off.</b> It is derived from the Java heap, so that a
@@ -39,10 +42,14 @@ public final class LibTorch {
   /** System property: threads that one LibTorch operator may use. */
   public static final String THREADS = "scorecam.threads";
 
-  /** System property: {@code off} leaves the choice of NNPACK to LibTorch. */
-  public static final String NNPACK_OFF = "scorecam.nnpack.off";
+  /** System property: {@code on} leaves the choice of NNPACK to LibTorch; off unless set. */
+  public static final String NNPACK = "scorecam.nnpack";
 
-  private static final String MAX_PHYSICAL_BYTES = "org.bytedeco.javacpp.maxPhysicalBytes";
+  /** System property: {@code off} leaves the choice of cuDNN's algorithms to its heuristics. */
+  public static final String CUDNN_BENCHMARK = "scorecam.cudnn.benchmark";
+
+  /** JavaCPP's. */
+  static final String MAX_PHYSICAL_BYTES = "org.bytedeco.javacpp.maxPhysicalBytes";
 
   private static volatile boolean loaded;
 

@@ -2,11 +2,14 @@ package org.scorecam.runtime;
 
 import java.util.List;
 import java.util.function.Supplier;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
 
 /** The settings of LibTorch itself; {@link LibTorch} says why each is made. */
 final class LibTorchSettings {
+  static final String INTRA_OP_THREADS = "intra-op threads";
+
   private LibTorchSettings() {}
 
   private record Setting(String name, Supplier<String> change) implements SetUpStep {
@@ -19,9 +22,11 @@ final class LibTorchSettings {
   static List<SetUpStep> all() {
     return List.of(
         new Setting("OpenBLAS threads", LibTorchSettings::openBlasThreads),
-        new Setting("intra-op threads", LibTorchSettings::intraOpThreads),
+        new Setting(INTRA_OP_THREADS, LibTorchSettings::intraOpThreads),
         new Setting("NNPACK", LibTorchSettings::nnpack),
-        new Setting("TF32", LibTorchSettings::tensorFloat32));
+        new Setting("TF32", LibTorchSettings::tensorFloat32),
+        new Setting("cuDNN benchmark", LibTorchSettings::cudnnBenchmark),
+        new Setting("JavaCPP's limit", LibTorchSettings::javaCppLimit));
   }
 
   private static String openBlasThreads() {
@@ -44,8 +49,8 @@ final class LibTorchSettings {
   }
 
   private static String nnpack() {
-    if (!Switch.isOn(LibTorch.NNPACK_OFF)) {
-      return Switch.leftAlone(LibTorch.NNPACK_OFF);
+    if (Switch.isOnIfSet(LibTorch.NNPACK)) {
+      return Switch.leftAlone(LibTorch.NNPACK);
     }
     torch.globalContext().setUserEnabledNNPACK(false);
     return "off";
@@ -54,5 +59,21 @@ final class LibTorchSettings {
   private static String tensorFloat32() {
     TensorFloat32.set(false);
     return "off, but for the precision of that name";
+  }
+
+  private static String cudnnBenchmark() {
+    if (!Switch.isOn(LibTorch.CUDNN_BENCHMARK)) {
+      return Switch.leftAlone(LibTorch.CUDNN_BENCHMARK);
+    }
+    torch.globalContext().setBenchmarkCuDNN(true);
+    return "on";
+  }
+
+  /** Set before JavaCPP was initialised; shown here with what it came to. */
+  private static String javaCppLimit() {
+    long bytes = Pointer.maxPhysicalBytes();
+    return bytes > 0
+        ? "%d MiB of resident memory (-D%s)".formatted(bytes >> 20, LibTorch.MAX_PHYSICAL_BYTES)
+        : "off";
   }
 }

@@ -18,8 +18,6 @@ public final class ResidentMemory {
   private static final String FORGET_PEAK = "5";
   private static final String NOW = "VmRSS:";
   private static final String PEAK = "VmHWM:";
-  private static final String AVAILABLE = "MemAvailable:";
-  private static final Path MEMORY = Path.of("/proc/meminfo");
   private static final long KIBIBYTE = 1024;
 
   private ResidentMemory() {}
@@ -31,7 +29,7 @@ public final class ResidentMemory {
    */
   public static long now() {
     // JavaCPP's own number leaves out pages of libraries, which the peak has.
-    return line(STATUS, NOW).orElseGet(ResidentMemory::nowByJavaCpp);
+    return line(NOW).orElseGet(ResidentMemory::nowByJavaCpp);
   }
 
   private static long nowByJavaCpp() {
@@ -45,7 +43,7 @@ public final class ResidentMemory {
    * @return bytes, or nothing where the system does not say
    */
   public static OptionalLong peak() {
-    return line(STATUS, PEAK);
+    return line(PEAK);
   }
 
   /**
@@ -62,18 +60,9 @@ public final class ResidentMemory {
     }
   }
 
-  /**
-   * What the machine could still give without swapping.
-   *
-   * @return bytes, or nothing where the system does not say
-   */
-  public static OptionalLong available() {
-    return line(MEMORY, AVAILABLE);
-  }
-
-  private static OptionalLong line(Path file, String name) {
+  private static OptionalLong line(String name) {
     try {
-      return Files.readAllLines(file).stream()
+      return Files.readAllLines(STATUS).stream()
           .filter(line -> line.startsWith(name))
           .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * KIBIBYTE)
           .findFirst();

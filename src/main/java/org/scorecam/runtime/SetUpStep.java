@@ -1,8 +1,8 @@
 package org.scorecam.runtime;
 
 /**
- * Something that is set for the whole process when LibTorch was loaded, before anything is
- * computed. {@link LibTorch} takes the steps, its own and those that {@link
+ * Something that is set for the whole process after LibTorch was loaded, and before it allocates or
+ * computes anything. {@link LibTorch} takes the steps, its own and those that {@link
  * java.util.ServiceLoader} finds.
  */
 public interface SetUpStep {
@@ -14,7 +14,8 @@ public interface SetUpStep {
   String name();
 
   /**
-   * Sets it, if it is not switched off. Must not use anything that loads LibTorch.
+   * Sets it, if it is not switched off. LibTorch is loaded, but {@link LibTorch#load} has not
+   * returned: must use nothing that calls it, and make no tensor.
    *
    * @return what was done, or why nothing was, in words
    * @throws IllegalArgumentException if a system property has a value that does not exist

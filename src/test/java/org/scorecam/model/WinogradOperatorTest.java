@@ -217,6 +217,21 @@ class WinogradOperatorTest {
     }
   }
 
+  /** Less at once may succeed, so that a chunk is halved and tried again. */
+  @Test
+  void anOutputThatMemoryCannotHoldIsReportedAsSuch() {
+    // Nothing is written to either, so that the system gives no pages for them.
+    Tensor input = torch.empty(1L << 25, 1, 1, 1);
+    Tensor packed = Winograd.pack(torch.empty(1, 1, 3, 3).expand(1L << 17, 1, 3, 3));
+    try (OperatorCall call = plain(packed, torch.zeros(1L << 17), 2, false)) {
+      RuntimeException thrown = assertThrows(RuntimeException.class, () -> call.call(input));
+      assertTrue(NativeErrors.isOutOfMemory(thrown), thrown.getMessage());
+      String words = NativeErrors.messageOf(thrown);
+      assertTrue(
+          words.contains("out of memory: an output of shape [33554432, 131072, 3, 3]"), words);
+    }
+  }
+
   @Test
   void packedWeightsAreAboutFourTimesAsMany() {
     Tensor packed = Winograd.pack(torch.randn(64, 48, 3, 3));
