@@ -6,7 +6,8 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.ScoreCamException;
+import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.SetUpStep;
 import org.scorecam.runtime.Switch;
 
 /**
@@ -16,7 +17,7 @@ import org.scorecam.runtime.Switch;
  *
  * <p>On the CPU, in float32, channels-last.
  */
-public final class Winograd {
+public final class Winograd implements SetUpStep {
   /**
    * The operator {@code (Tensor input, Tensor weight, Tensor bias, int padding, bool relu) ->
    * Tensor}, with a weight that {@link #pack} made.
@@ -32,9 +33,10 @@ public final class Winograd {
   /** [O, I, 3, 3]. */
   private static final int FILTER_RANK = 4;
 
-  private static final System.Logger LOG = System.getLogger(Winograd.class.getName());
+  private static volatile boolean available;
 
-  private Winograd() {}
+  /** For the service loader. */
+  public Winograd() {}
 
   /**
    * Whether the operators are there: not without the native library, on a platform where LibTorch's
@@ -43,16 +45,28 @@ public final class Winograd {
    * @return always the same
    */
   public static boolean isAvailable() {
-    return Registered.REASON == null;
+    LibTorch.load();
+    return available;
   }
 
-  /**
-   * Says whether the operators are there, and why not.
-   *
-   * @return one line
-   */
-  public static String description() {
-    return isAvailable() ? "on" : "off (" + Registered.REASON + ")";
+  @Override
+  public String name() {
+    return "convolutions";
+  }
+
+  @Override
+  public String apply() {
+    if (!Switch.isOn(SETTING)) {
+      return Switch.leftAlone(SETTING);
+    }
+    return NativeSetting.apply(
+        () -> {
+          Path binding = Path.of(Loader.load(torch.class));
+          Path library = binding.resolveSibling(System.mapLibraryName("torch_cpu"));
+          int status = CpuBinding.scorecam_register_operators(library.toString());
+          available = status == CpuBinding.SCORECAM_STATUS_OK;
+          return new NativeSetting.Outcome(status, "of 3×3 by Winograd's filtering if faster");
+        });
   }
 
   /**
@@ -74,26 +88,5 @@ public final class Winograd {
     Tensor packed = torch.empty(size.get());
     kernels.check(CpuBinding.scorecam_winograd_pack(view, packed.data_ptr_float()));
     return packed;
-  }
-
-  /** Registered once, when first asked for. */
-  private static final class Registered {
-    static final String REASON = register();
-
-    private static String register() {
-      if (!Switch.isOn(SETTING)) {
-        return "-D" + SETTING + "=off";
-      }
-      try {
-        Kernels kernels = Kernels.cpu();
-        Path binding = Path.of(Loader.load(torch.class));
-        Path library = binding.resolveSibling(System.mapLibraryName("torch_cpu"));
-        kernels.check(CpuBinding.scorecam_register_operators(library.toString()));
-        return null;
-      } catch (ScoreCamException e) {
-        LOG.log(System.Logger.Level.DEBUG, "no Winograd convolutions", e);
-        return e.getMessage();
-      }
-    }
   }
 }
