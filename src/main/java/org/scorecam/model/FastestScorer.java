@@ -4,9 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
@@ -44,7 +42,7 @@ final class FastestScorer {
       List<Supplier<NetworkScorer>> candidates, long[] inputShape, Device device) {
     NetworkScorer best = candidates.get(0).get();
     try (NativeScope scope = NativeScope.open()) {
-      Tensor sample = sample(inputShape, device);
+      Tensor sample = ProbeInput.of(device, ROWS, inputShape[0], inputShape[1], inputShape[2]);
       Trial plain = tryOut(best, sample);
       long fastest = plain.nanoseconds;
       for (Supplier<NetworkScorer> candidate : candidates.subList(1, candidates.size())) {
@@ -83,21 +81,9 @@ final class FastestScorer {
     }
   }
 
-  /** Numbers between -2 and 2 without a pattern that a network could take for constant. */
-  private static Tensor sample(long[] inputShape, Device device) {
-    long[] shape = {ROWS, inputShape[0], inputShape[1], inputShape[2]};
-    Tensor numbers = torch.arange(new Scalar(Arrays.stream(shape).reduce(1, Math::multiplyExact)));
-    return numbers
-        .to(ScalarType.Float)
-        .mul(new Scalar(0.7548))
-        .sin()
-        .mul(new Scalar(2.0))
-        .view(shape)
-        .to(device.toTorch(), ScalarType.Float);
-  }
-
   private static Trial tryOut(NetworkScorer scorer, Tensor sample) {
-    Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat());
+    // A copy: a network may work in place on its input.
+    Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat()).clone();
     List<Tensor> outputs = List.of();
     long fastest = Long.MAX_VALUE;
     // The first run is not counted: plans are made in it, and TorchScript looks at the types.

@@ -39,25 +39,24 @@ final class ModuleFolding implements AutoCloseable {
 
   /**
    * Sees in one pass what follows what, and folds. Where a second pass gives another output, as it
-   * does if something else reads a convolution's output, nothing is folded.
+   * does if something else reads a convolution's output, every module stays by itself.
    *
-   * @param sample an input [1, C, H, W]
+   * @param sample an input float32 [1, C, H, W]
    */
   static ModuleFolding of(Network network, Tensor sample, NetworkScorer.Kind kind) {
     try (NativeScope scope = NativeScope.open()) {
       Sequence sequence = new Sequence();
-      Tensor input = sample.to(ScalarType.Float);
-      Tensor plain = sequence.during(() -> network.call(input));
+      Tensor plain = sequence.during(() -> network.call(sample.clone()));
+      Tensor chunk = sample.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
       ModuleFolding folding = new ModuleFolding();
       try {
         folding.fold(sequence, kind);
-        Tensor folded = folding.forOneRun().during(() -> network.call(sample));
-        boolean reduced = kind.precision().dtype() != ScalarType.Float;
-        Tensor error = folded.to(ScalarType.Float).sub(plain).abs().max();
-        Tensor range = plain.max().sub(plain.min());
-        double tolerance = reduced ? REDUCED_TOLERANCE : TOLERANCE;
-        if (!(error.item_double() <= tolerance * range.item_double())) {
+        Tensor folded = folding.forOneRun().during(() -> network.call(chunk));
+        if (!agree(plain, folded, isReduced(kind) ? REDUCED_TOLERANCE : TOLERANCE)) {
           folding.close();
+          if (isReduced(kind)) {
+            folding.fold(sequence.withoutFollowers(), kind);
+          }
         }
         return folding;
       } catch (RuntimeException | Error e) {
@@ -65,6 +64,17 @@ final class ModuleFolding implements AutoCloseable {
         throw e;
       }
     }
+  }
+
+  private static boolean isReduced(NetworkScorer.Kind kind) {
+    return kind.precision().dtype() != ScalarType.Float;
+  }
+
+  private static boolean agree(Tensor expected, Tensor actual, double tolerance) {
+    Tensor error = actual.to(ScalarType.Float).sub(expected).abs().max();
+    Tensor range = expected.numel() > 1 ? expected.max().sub(expected.min()) : expected.abs().max();
+    // A NaN agrees with nothing.
+    return error.item_double() <= tolerance * range.item_double();
   }
 
   private void fold(Sequence sequence, NetworkScorer.Kind kind) {
@@ -86,7 +96,7 @@ final class ModuleFolding implements AutoCloseable {
         if (rectify) {
           rectified.add(module);
         }
-      } else if (kind.precision().dtype() != ScalarType.Float) {
+      } else if (isReduced(kind)) {
         if (isBatchNorm(module) && !foldedAway.contains(module)) {
           standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
         } else if (isLinear(module)) {
@@ -128,6 +138,13 @@ final class ModuleFolding implements AutoCloseable {
     private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
 
     private final Map<Submodule, Integer> calls = new HashMap<>();
+
+    /** The same modules, none of them part of another. */
+    Sequence withoutFollowers() {
+      Sequence separate = new Sequence();
+      separate.seen.addAll(seen);
+      return separate;
+    }
 
     /** The convolution that a tensor is from; another version has been written to in place. */
     private record Origin(Submodule convolution, long version) {}
