@@ -46,9 +46,10 @@ final class PrecisionProbe {
   /**
    * What one scorer made of them.
    *
+   * @param rows how many they are
    * @param map [H, W], which these masked inputs alone give
    */
-  record Result(double millisPerRow, Tensor map) implements AutoCloseable {
+  record Result(int rows, double millisPerRow, Tensor map) implements AutoCloseable {
     /** Why this is no replacement for another result, in words; nothing if it is one. */
     Optional<String> flawAgainst(Result exact) {
       MapAgreement agreement = MapAgreement.of(Tensors.toArray(exact.map), Tensors.toArray(map));
@@ -56,7 +57,7 @@ final class PrecisionProbe {
       if (!(correlation >= LEAST_CORRELATION || agreement.largestDifference() == 0)) {
         return Optional.of(
             "the map of %d masked inputs of this input correlates %.4f with that of float32; at least %.2f is needed"
-                .formatted(PASSES, correlation, LEAST_CORRELATION));
+                .formatted(rows, correlation, LEAST_CORRELATION));
       }
       return millisPerRow < exact.millisPerRow
           ? Optional.empty()
@@ -94,7 +95,8 @@ final class PrecisionProbe {
       for (int row = 0; row < passes.length; row++) {
         scoreOfPass[passes[row]] = scores[row];
       }
-      return new Result(fastest / passes.length, scope.keep(explanation.mapOf(scoreOfPass)));
+      return new Result(
+          passes.length, fastest / passes.length, scope.keep(explanation.mapOf(scoreOfPass)));
     } finally {
       DeviceMemory.of(device).releaseKept();
     }
