@@ -34,5 +34,6 @@ module org.scorecam {
 
   provides org.scorecam.runtime.SetUpStep with
       org.scorecam.kernel.Allocator,
-      org.scorecam.kernel.HugePages;
+      org.scorecam.kernel.HugePages,
+      org.scorecam.kernel.Winograd;
 }

@@ -47,6 +47,8 @@ final class PrecisionProbe {
   /**
    * What one scorer made of them.
    *
+   * @param passes how many they are
+   * @param millisPerRow the network's time for one of them
    * @param map [H, W], which these masked inputs alone give
    */
   record Result(int passes, double millisPerRow, Tensor map) implements AutoCloseable {

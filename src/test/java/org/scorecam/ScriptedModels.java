@@ -118,6 +118,29 @@ public final class ScriptedModels {
         .number("b", b);
   }
 
+  /**
+   * A network [N, 3, H, W] to [N, 40] with scores around 100,000 that differ by less than bfloat16
+   * can tell apart there. Its layer: maps.
+   */
+  public static Script fineScores() {
+    return script(
+            "FineScores",
+            """
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.maps.forward(x)
+                return 100000. + 500. * torch.mean(torch.abs(y), [2, 3])
+            """)
+        .child(
+            "maps",
+            script(
+                    "Maps",
+                    """
+                    def forward(self, x: Tensor) -> Tensor:
+                        return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
+                    """)
+                .weight("w", 40, 3, 4, 4));
+  }
+
   /** A container whose children are called one by one, as {@code ModuleList} is. */
   public static Script moduleList(Script... children) {
     Script list = script("ModuleList", "");

@@ -24,6 +24,9 @@ public final class WatchedModel implements HookedModel {
   private final HookedModel model;
   private final Scorer scorer;
 
+  /** What computes; the model's own scorer unless set. */
+  private Scorer behind;
+
   /** The rows of every chunk, in order. */
   public final List<Long> chunks = Collections.synchronizedList(new ArrayList<>());
 
@@ -36,6 +39,16 @@ public final class WatchedModel implements HookedModel {
   public WatchedModel(HookedModel model) {
     this.model = model;
     this.scorer = new WatchedScorer();
+  }
+
+  /** Has all precisions scored by one scorer. */
+  public WatchedModel scoredBy(Scorer other) {
+    this.behind = other;
+    return this;
+  }
+
+  private Scorer behind() {
+    return behind == null ? model.scorer() : behind;
   }
 
   /** Throws as LibTorch's allocator is said to, if there are more than so many. */
@@ -53,7 +66,7 @@ public final class WatchedModel implements HookedModel {
     public ModelOutput score(Tensor chunk) {
       chunks.add(chunk.size(0));
       beforeChunk.accept(chunk.size(0));
-      return model.scorer().score(chunk);
+      return behind().score(chunk);
     }
 
     @Override
@@ -63,17 +76,17 @@ public final class WatchedModel implements HookedModel {
 
     @Override
     public ScalarType dtype() {
-      return model.scorer().dtype();
+      return behind().dtype();
     }
 
     @Override
     public MemoryFormat memoryFormat() {
-      return model.scorer().memoryFormat();
+      return behind().memoryFormat();
     }
 
     @Override
     public String description() {
-      return "watched, " + model.scorer().description();
+      return "watched, " + behind().description();
     }
   }
 

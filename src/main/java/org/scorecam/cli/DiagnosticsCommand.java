@@ -1,7 +1,6 @@
 package org.scorecam.cli;
 
 import java.io.PrintWriter;
-import org.scorecam.kernel.Winograd;
 import org.scorecam.mask.Maskers;
 import org.scorecam.runtime.Diagnostics;
 import picocli.CommandLine.Command;
@@ -21,7 +20,6 @@ final class DiagnosticsCommand implements Runnable {
     Diagnostics found = Diagnostics.collect();
     found.facts().forEach((name, value) -> out.printf("%-18s%s%n", name, value));
     out.printf("%-18s%s%n", "masker", Maskers.preferred().description());
-    out.printf("%-18s%s%n", "convolutions", Winograd.description());
     found.advice().forEach(sentence -> out.printf("%-18s%s%n", "advice", sentence));
   }
 }

@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
       "0:done",
       "1:any other failure",
       "2:wrong usage",
-      "3:bad model, layer, class, input or device",
+      "3:bad model, layer, class, input, device or precision",
       "4:out of memory",
     })
 public final class Main implements Runnable {

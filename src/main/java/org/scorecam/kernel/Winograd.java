@@ -1,14 +1,13 @@
 package org.scorecam.kernel;
 
 import java.nio.file.Path;
-import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeErrors;
-import org.scorecam.runtime.ScoreCamException;
+import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.SetUpStep;
 import org.scorecam.runtime.Switch;
 
 /**
@@ -18,7 +17,7 @@ import org.scorecam.runtime.Switch;
  *
  * <p>On the CPU, in float32, channels-last.
  */
-public final class Winograd {
+public final class Winograd implements SetUpStep {
   /**
    * The operator {@code (Tensor input, Tensor weight, Tensor bias, int padding, bool relu) ->
    * Tensor}, with a weight that {@link #pack} made.
@@ -34,29 +33,44 @@ public final class Winograd {
   /** [O, I, 3, 3]. */
   private static final int FILTER_RANK = 4;
 
-  private static final System.Logger LOG = System.getLogger(Winograd.class.getName());
+  private static volatile boolean available;
 
-  private Winograd() {}
+  /** For the service loader. */
+  public Winograd() {}
 
   /**
    * Whether the operators are there: not without the native library, on a platform where LibTorch's
    * stable C interface cannot be found, or if they are switched off.
    *
    * @return always the same
-   * @throws IllegalArgumentException if {@link #SETTING} is neither on nor off
    */
   public static boolean isAvailable() {
-    return Registration.ATTEMPT.reason().isEmpty();
+    LibTorch.load();
+    return available;
   }
 
-  /**
-   * Says whether the operators are there, and why not.
-   *
-   * @return one line
-   * @throws IllegalArgumentException if {@link #SETTING} is neither on nor off
-   */
-  public static String description() {
-    return Registration.ATTEMPT.reason().map("off (%s)"::formatted).orElse("on");
+  @Override
+  public String name() {
+    return "convolutions";
+  }
+
+  @Override
+  public String apply() {
+    if (!Switch.isOn(SETTING)) {
+      return Switch.leftAlone(SETTING);
+    }
+    return NativeSetting.apply(
+        () -> {
+          int status = CpuBinding.scorecam_register_operators(libraryOfLibTorch());
+          available = status == CpuBinding.SCORECAM_STATUS_OK;
+          return new NativeSetting.Outcome(status, "of 3×3 by Winograd's filtering if faster");
+        });
+  }
+
+  private static String libraryOfLibTorch() {
+    String name = System.mapLibraryName("torch_cpu");
+    String binding = Loader.load(torch.class);
+    return binding == null ? name : Path.of(binding).resolveSibling(name).toString();
   }
 
   /**
@@ -78,50 +92,5 @@ public final class Winograd {
     Tensor packed = torch.empty(size.get());
     kernels.check(CpuBinding.scorecam_winograd_pack(view, packed.data_ptr_float()));
     return packed;
-  }
-
-  /** The one attempt to register them, made when first asked for, and what came of it. */
-  private static final class Registration {
-    static final Registration ATTEMPT = new Registration();
-
-    private final String reason;
-    private final IllegalArgumentException mistake;
-
-    private Registration() {
-      String refused = null;
-      IllegalArgumentException wrong = null;
-      try {
-        refused = Switch.isOn(SETTING) ? register() : "-D" + SETTING + "=off";
-      } catch (IllegalArgumentException e) {
-        wrong = e;
-      }
-      this.reason = refused;
-      this.mistake = wrong;
-    }
-
-    /** Why there are none. */
-    Optional<String> reason() {
-      if (mistake != null) {
-        // A new one: the stack trace is the caller's.
-        throw new IllegalArgumentException(mistake.getMessage(), mistake);
-      }
-      return Optional.ofNullable(reason);
-    }
-
-    private static String register() {
-      try {
-        Kernels kernels = Kernels.cpu();
-        String binding = Loader.load(torch.class);
-        if (binding == null) {
-          return "JavaCPP does not say where LibTorch is";
-        }
-        Path library = Path.of(binding).resolveSibling(System.mapLibraryName("torch_cpu"));
-        kernels.check(CpuBinding.scorecam_register_operators(library.toString()));
-        return null;
-      } catch (ScoreCamException | LinkageError e) {
-        LOG.log(System.Logger.Level.DEBUG, "no Winograd convolutions", e);
-        return NativeErrors.messageOf(e);
-      }
-    }
   }
 }

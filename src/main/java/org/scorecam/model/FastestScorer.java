@@ -1,12 +1,8 @@
 package org.scorecam.model;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.NativeMemoryException;
@@ -55,7 +51,9 @@ final class FastestScorer {
       List<Supplier<NetworkScorer>> candidates, long[] inputShape, Device device) {
     for (long rows = ROWS; ; rows /= 2) {
       try (NativeScope scope = NativeScope.open()) {
-        FastestScorer trials = new FastestScorer(sample(rows, inputShape, device));
+        FastestScorer trials =
+            new FastestScorer(
+                ProbeInput.of(device, rows, inputShape[0], inputShape[1], inputShape[2]));
         try {
           return trials.among(candidates);
         } finally {
@@ -94,7 +92,8 @@ final class FastestScorer {
   private void tryOut(NetworkScorer scorer) {
     NetworkScorer loser = scorer;
     try (NativeScope scope = NativeScope.open();
-        Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat())) {
+        Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat()).clone()) {
+      // A copy, since a network may work in place on its input.
       // The first run is not counted: plans are made in it, and TorchScript looks at the types.
       long taken = run(scorer, chunk);
       if (best != null && taken / HOPELESS > fastest) {
@@ -150,18 +149,5 @@ final class FastestScorer {
       }
       return OutputAgreement.of(expected, actual, scorer.precision());
     }
-  }
-
-  /** Numbers between -2 and 2 without a pattern that a network could take for constant. */
-  private static Tensor sample(long rows, long[] inputShape, Device device) {
-    long[] shape = {rows, inputShape[0], inputShape[1], inputShape[2]};
-    Tensor numbers = torch.arange(new Scalar(Arrays.stream(shape).reduce(1, Math::multiplyExact)));
-    return numbers
-        .to(ScalarType.Float)
-        .mul(new Scalar(0.7548))
-        .sin()
-        .mul(new Scalar(2.0))
-        .view(shape)
-        .to(device.toTorch(), ScalarType.Float);
   }
 }

@@ -2,21 +2,24 @@ package org.scorecam.model;
 
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.nn.Network;
+import org.scorecam.runtime.Device;
 
 /**
  * Runs a network of modules with convolutions, batch norms and activations folded together.
  *
- * <p>What follows what is seen in the first chunk's pass; see {@link ModuleFolding}. The network
- * itself is not changed.
+ * <p>What follows what is seen in a pass before the first chunk's; see {@link ModuleFolding}. The
+ * network itself is not changed.
  */
 final class FoldedScorer extends NetworkScorer {
   private final Network network;
+  private final Device device;
   private final Kind kind;
   private volatile ModuleFolding folding;
 
-  FoldedScorer(Network network, Kind kind) {
+  FoldedScorer(Network network, Device device, Kind kind) {
     super(kind);
     this.network = network;
+    this.device = device;
     this.kind = kind;
   }
 
@@ -30,7 +33,9 @@ final class FoldedScorer extends NetworkScorer {
     if (folding == null) {
       synchronized (this) {
         if (folding == null) {
-          folding = ModuleFolding.of(network, chunk.narrow(0, 0, 1), kind);
+          // Not a row of the chunk, which may be black: then nothing that differs would show.
+          Tensor sample = ProbeInput.of(device, 1, chunk.size(1), chunk.size(2), chunk.size(3));
+          folding = ModuleFolding.of(network, sample, kind);
         }
       }
     }

@@ -36,23 +36,24 @@ final class ModuleFolding implements AutoCloseable {
 
   /**
    * Sees in one pass what follows what, and folds. Where a second pass gives another output, as it
-   * does if something else reads a convolution's output, nothing is folded together.
+   * does if something else reads a convolution's output, every module stays by itself.
    *
-   * @param sample an input [1, C, H, W]
+   * @param sample an input float32 [1, C, H, W]
    */
   static ModuleFolding of(Network network, Tensor sample, NetworkScorer.Kind kind) {
     try (NativeScope scope = NativeScope.open()) {
       Sequence sequence = new Sequence();
-      Tensor input = sample.to(ScalarType.Float);
-      Tensor plain = sequence.during(() -> network.call(input));
+      Tensor plain = sequence.during(() -> network.call(sample.clone()));
+      Tensor chunk = sample.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
       ModuleFolding folding = new ModuleFolding();
       try {
         folding.fold(sequence, kind);
-        Tensor folded = folding.forOneRun().during(() -> network.call(sample));
+        Tensor folded = folding.forOneRun().during(() -> network.call(chunk));
         if (!OutputAgreement.of(plain, folded.to(ScalarType.Float), kind.precision())) {
           folding.close();
-          sequence.forgetWhatFollows();
-          folding.fold(sequence, kind);
+          if (isReduced(kind)) {
+            folding.fold(sequence.withoutFollowers(), kind);
+          }
         }
         return folding;
       } catch (RuntimeException | Error e) {
@@ -60,6 +61,10 @@ final class ModuleFolding implements AutoCloseable {
         throw e;
       }
     }
+  }
+
+  private static boolean isReduced(NetworkScorer.Kind kind) {
+    return kind.precision().dtype() != ScalarType.Float;
   }
 
   private void fold(Sequence sequence, NetworkScorer.Kind kind) {
@@ -81,7 +86,7 @@ final class ModuleFolding implements AutoCloseable {
         if (rectify) {
           rectified.add(module);
         }
-      } else if (kind.precision().dtype() != ScalarType.Float) {
+      } else if (isReduced(kind)) {
         if (isBatchNorm(module) && !foldedAway.contains(module)) {
           standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
         } else if (isLinear(module)) {
@@ -124,9 +129,11 @@ final class ModuleFolding implements AutoCloseable {
 
     private final Map<Submodule, Integer> calls = new HashMap<>();
 
-    void forgetWhatFollows() {
-      convolutionOf.clear();
-      rectified.clear();
+    /** The same modules, none of them part of another. */
+    Sequence withoutFollowers() {
+      Sequence separate = new Sequence();
+      separate.seen.addAll(seen);
+      return separate;
     }
 
     /** The convolution that a tensor is from; another version has been written to in place. */

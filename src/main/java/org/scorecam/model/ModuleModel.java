@@ -128,7 +128,7 @@ public final class ModuleModel extends CapturingModel {
 
   @Override
   NetworkScorer scorerOf(NetworkScorer.Kind kind) {
-    return new FoldedScorer(network, kind);
+    return new FoldedScorer(network, device(), kind);
   }
 
   @Override

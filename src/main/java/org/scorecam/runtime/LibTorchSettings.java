@@ -30,7 +30,7 @@ final class LibTorchSettings {
   }
 
   private static String openBlasThreads() {
-    int threads = Integer.getInteger(LibTorch.OPENBLAS_THREADS, 1);
+    int threads = numberOf(LibTorch.OPENBLAS_THREADS, 1);
     if (threads > 0) {
       openblas.blas_set_num_threads(threads);
       return Integer.toString(threads);
@@ -40,12 +40,25 @@ final class LibTorchSettings {
   }
 
   private static String intraOpThreads() {
-    int threads = Integer.getInteger(LibTorch.THREADS, 0);
+    int threads = numberOf(LibTorch.THREADS, 0);
     if (threads > 0) {
       torch.set_num_threads(threads);
       return "%d (-D%s)".formatted(threads, LibTorch.THREADS);
     }
     return torch.get_num_threads() + ", LibTorch's choice";
+  }
+
+  private static int numberOf(String property, int unlessSet) {
+    String value = System.getProperty(property);
+    if (value == null) {
+      return unlessSet;
+    }
+    // As many digits as an int always has room for.
+    if (!value.matches("\\d{1,9}")) {
+      throw new IllegalArgumentException(
+          "-D%s is a number of threads, not '%s'".formatted(property, value));
+    }
+    return Integer.parseInt(value);
   }
 
   private static String nnpack() {

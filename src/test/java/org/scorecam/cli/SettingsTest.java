@@ -62,7 +62,7 @@ class SettingsTest {
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=9g");
     assertEquals(ExitCode.DONE, run.exitCode(), run.err());
     assertEquals("1 (-Dscorecam.threads)", factOf(run, "intra-op threads"));
-    assertEquals("off (-Dscorecam.winograd=off)", factOf(run, "convolutions"));
+    assertEquals("as it was (-Dscorecam.winograd=off)", factOf(run, "convolutions"));
     assertEquals("as it was (-Dscorecam.nnpack=on)", factOf(run, "NNPACK"));
     assertEquals("as it was (-Dscorecam.cudnn.benchmark=off)", factOf(run, "cuDNN benchmark"));
     assertTrue(factOf(run, "JavaCPP's limit").startsWith("9216 MiB"), run.out());

@@ -1,0 +1,211 @@
+package org.scorecam;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.scorecam.Goldens.assertClose;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.Precision;
+import org.scorecam.model.Scorer;
+import org.scorecam.runtime.PrecisionException;
+import org.scorecam.tensor.Tensors;
+
+/** What is scored in which precision, and which is refused. */
+class PrecisionTest {
+  private static final double LEAST_CORRELATION = 0.99;
+  private static final double TOLERANCE = 1e-5;
+
+  private static final Map<String, HookedModel> MODELS = new HashMap<>();
+
+  @TempDir Path folder;
+
+  @AfterAll
+  static void close() {
+    MODELS.values().forEach(HookedModel::close);
+    MODELS.clear();
+  }
+
+  private static HookedModel model(String file) {
+    return MODELS.computeIfAbsent(file, Goldens::model);
+  }
+
+  @Test
+  void precisionsAreFoundByName() {
+    for (Precision precision : Precision.values()) {
+      assertSame(precision, Precision.named(precision.toString()));
+    }
+    assertSame(Precision.BFLOAT16, Precision.named("BFloat16"));
+    assertEquals("float32", Precision.FLOAT32.toString());
+    assertEquals(ScalarType.Float, Precision.TF32.dtype());
+    assertEquals(ScalarType.Half, Precision.FLOAT16.dtype());
+    assertEquals(
+        "'fp16' is no precision; there are float32, tf32, bfloat16, float16",
+        assertThrows(IllegalArgumentException.class, () -> Precision.named("fp16")).getMessage());
+  }
+
+  static List<Goldens.Case> cases() throws IOException {
+    return Goldens.cases().stream()
+        .filter(golden -> golden.text("model").matches("tiny(resnet|vgg|gray|dead|seg)_script.pt"))
+        .toList();
+  }
+
+  private static ScoreCam.Builder on(HookedModel model, Goldens.Case golden) {
+    return ScoreCam.on(model)
+        .layer(golden.text("layer"))
+        .recipe(golden.recipe())
+        .channels(golden.channels());
+  }
+
+  private static float[] map(ScoreCam.Builder builder, Tensor input, Target target) {
+    try (ScoreCam cam = builder.build();
+        Saliency saliency = cam.explain(input, target)) {
+      return Tensors.toArray(saliency.tensor());
+    }
+  }
+
+  /** Scored in bfloat16 whatever its speed. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("cases")
+  void mapsInBfloat16AreLikeThoseInFloat32(Goldens.Case golden) {
+    HookedModel model = model(golden.text("model"));
+    try (Tensor input = Goldens.tensor(golden.text("input"));
+        Tensor exact = Goldens.tensor(golden.text("map"))) {
+      Scorer scorer = model.scorer(Precision.BFLOAT16, input.size(1), input.size(2), input.size(3));
+      assertEquals(ScalarType.BFloat16, scorer.dtype());
+      WatchedModel reduced = new WatchedModel(model).scoredBy(scorer);
+      MapAgreement agreement =
+          MapAgreement.of(Tensors.toArray(exact), map(on(reduced, golden), input, golden.target()));
+      assertTrue(
+          agreement.correlation() >= LEAST_CORRELATION || agreement.largestDifference() == 0,
+          agreement.toString());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bfloat16", "float16"})
+  void aReducedPrecisionHoldsOrSaysWhyNot(String name) {
+    HookedModel model = model("tinyresnet_script.pt");
+    Target target = Target.ofClass(3);
+    ScoreCam.Builder exact = ScoreCam.on(model).layer("layer3");
+    try (Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      float[] expected = map(exact, input, target);
+      try (ScoreCam cam =
+              ScoreCam.on(model).layer("layer3").precision(Precision.named(name)).build();
+          Saliency saliency = cam.explain(input, target)) {
+        float[] actual = Tensors.toArray(saliency.tensor());
+        assertTrue(MapAgreement.of(expected, actual).correlation() >= LEAST_CORRELATION);
+        assertEquals(Precision.named(name).dtype(), cam.scorer(3, 64, 64).dtype());
+      } catch (PrecisionException e) {
+        // How fast it is depends on the machine.
+        assertTrue(
+            e.getMessage()
+                .matches(
+                    name
+                        + " is refused: on this machine it takes [0-9.]+ ms for a masked input,"
+                        + " float32 [0-9.]+|the network cannot be run in "
+                        + name
+                        + ": .*"),
+            e.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void tf32IsForCuda() {
+    try (ScoreCam cam =
+            ScoreCam.on(model("tinyresnet_script.pt"))
+                .layer("layer3")
+                .precision(Precision.TF32)
+                .build();
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      String message = "tf32 is a precision of CUDA devices; the network is on cpu";
+      assertEquals(message, refusal(cam, input));
+      assertEquals(
+          message,
+          assertThrows(PrecisionException.class, () -> cam.scorer(3, 64, 64)).getMessage());
+    }
+  }
+
+  private static String refusal(ScoreCam cam, Tensor input) {
+    return assertThrows(PrecisionException.class, () -> cam.explain(input, Target.ofClass(3)))
+        .getMessage();
+  }
+
+  @Test
+  void aMapThatIsOffIsRefused() {
+    String words =
+        "bfloat16 is refused: the map of %d masked inputs of this input correlates"
+            + " (-?[01]\\.\\d{4}|NaN) with that of float32; at least 0.99 is needed";
+    try (HookedModel model = ScriptedModels.fineScores().load(folder);
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      for (ChannelSelection channels :
+          List.of(ChannelSelection.all(), ChannelSelection.topMax(4))) {
+        try (ScoreCam cam =
+            ScoreCam.on(model)
+                .layer("maps")
+                .channels(channels)
+                .precision(Precision.BFLOAT16)
+                .build()) {
+          // The same each time: what was refused stays refused.
+          for (int i = 0; i < 2; i++) {
+            String message = refusal(cam, input);
+            int passes = Math.min(16, (int) channels.countOf(40));
+            assertTrue(message.matches(words.formatted(passes)), channels + message);
+          }
+        }
+      }
+      NativeObjects.assertNoneLeftBy(
+          () -> {
+            try (ScoreCam cam =
+                ScoreCam.on(model).layer("maps").precision(Precision.BFLOAT16).build()) {
+              refusal(cam, input);
+            }
+          });
+    }
+  }
+
+  @Test
+  void theFastestIsFloat32WhereNothingElseHolds() {
+    try (HookedModel model = ScriptedModels.fineScores().load(folder);
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      Target target = Target.ofClass(1);
+      float[] expected = map(ScoreCam.on(model).layer("maps"), input, target);
+      try (ScoreCam cam = ScoreCam.on(model).layer("maps").fastestPrecision().build()) {
+        for (int i = 0; i < 2; i++) {
+          try (Saliency saliency = cam.explain(input, target)) {
+            assertClose(expected, Tensors.toArray(saliency.tensor()), TOLERANCE);
+          }
+        }
+        assertEquals(ScalarType.Float, cam.scorer(3, 64, 64).dtype());
+        assertSame(model.scorer(Precision.FLOAT32, 3, 64, 64), cam.scorer(3, 64, 64));
+      }
+    }
+  }
+
+  @Test
+  void theFastestHoldsWhateverItIs() {
+    HookedModel model = model("tinyvgg_script.pt");
+    Target target = Target.ofClass(5);
+    try (Tensor input = Goldens.tensor("tinyvgg.input.npy")) {
+      float[] expected = map(ScoreCam.on(model).layer("features"), input, target);
+      float[] actual = map(ScoreCam.on(model).layer("features").fastestPrecision(), input, target);
+      assertTrue(MapAgreement.of(expected, actual).correlation() >= LEAST_CORRELATION);
+    }
+  }
+}

@@ -1,0 +1,288 @@
+package org.scorecam.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.ConvTranspose2dImpl;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.ReLUImpl;
+import org.bytedeco.pytorch.StringTensorDict;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
+import org.scorecam.nn.Interceptor;
+import org.scorecam.nn.Network;
+import org.scorecam.nn.Submodule;
+import org.scorecam.nn.TestNetworks;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.PrecisionException;
+
+/** Which modules a scorer still computes by themselves, and that it computes what they do. */
+class ModuleFoldingTest {
+  private static final double TOLERANCE = 1e-4;
+  private static final double REDUCED_TOLERANCE = 0.05;
+
+  private static final NetworkScorer.Kind PLAIN =
+      NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu());
+  private static final NetworkScorer.Kind PACKED = PLAIN.withPackedWeights();
+  private static final NetworkScorer.Kind REDUCED =
+      NetworkScorer.Kind.plain(Precision.BFLOAT16, Device.cpu());
+
+  private NativeScope scope;
+  private Tensor input;
+
+  @BeforeEach
+  void makeInput() {
+    scope = NativeScope.open();
+    torch.manual_seed(1);
+    input = torch.randn(2, 3, 12, 10);
+  }
+
+  @AfterEach
+  void freeInput() {
+    scope.close();
+  }
+
+  /** Whether a ReLU works in place does not matter to what it is. */
+  private static final class Rectified extends Network {
+    private final Submodule stem = child("stem", TestNetworks.conv(3, 32));
+    private final Submodule bn1 = child("bn1", TestNetworks.batchNorm(32));
+    private final Submodule relu1 = child("relu1", TestNetworks.reluInPlace());
+    private final Submodule conv2 = child("conv2", TestNetworks.conv(32, 32));
+    private final Submodule relu2 = child("relu2", new ReLUImpl());
+    private final Submodule conv3 = child("conv3", TestNetworks.conv(32, 32));
+    private final Submodule bn3 = child("bn3", TestNetworks.batchNorm(32));
+    private final Submodule fc = child("fc", new LinearImpl(32, 5));
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor y = sequence(x, stem, bn1, relu1, conv2, relu2, conv3, bn3);
+      return fc.forward(y.mean(2, 3));
+    }
+  }
+
+  /** Adds in place between convolution and ReLU, so that the ReLU sees the same object. */
+  private static final class Residual extends Network {
+    private final Submodule stem = child("stem", TestNetworks.conv(3, 32));
+    private final Submodule conv = child("conv", TestNetworks.conv(32, 32));
+    private final Submodule relu = child("relu", new ReLUImpl());
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor stemmed = stem.forward(x);
+      Tensor y = conv.forward(stemmed);
+      y.add_(stemmed);
+      return relu.forward(y).mean(2, 3);
+    }
+  }
+
+  /** Reads a convolution's output beside the ReLU after it. */
+  private static final class TappedRelu extends Network {
+    private final Submodule conv = child("conv", TestNetworks.conv(3, 8));
+    private final Submodule relu = child("relu", new ReLUImpl());
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor y = conv.forward(x);
+      return relu.forward(y).add(y).mean(2, 3);
+    }
+  }
+
+  /** One number for each image. */
+  private static final class OneOutput extends Network {
+    private final Submodule conv = child("conv", TestNetworks.conv(3, 8));
+    private final Submodule bn = child("bn", TestNetworks.batchNorm(8));
+    private final Submodule relu = child("relu", new ReLUImpl());
+    private final Submodule fc = child("fc", new LinearImpl(8, 1));
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return fc.forward(sequence(x, conv, bn, relu).mean(2, 3));
+    }
+  }
+
+  /** Begins with a batch norm, which belongs to no convolution. */
+  private static final class NormFirst extends Network {
+    private final Submodule bn = child("bn", TestNetworks.batchNorm(3));
+    private final Submodule conv = child("conv", TestNetworks.conv(3, 8));
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return conv.forward(bn.forward(x)).mean(2, 3);
+    }
+  }
+
+  /** Has parameters that nothing stands in for. */
+  private static final class Transposed extends Network {
+    private final Submodule conv = child("conv", TestNetworks.conv(3, 8));
+    private final Submodule up = child("up", new ConvTranspose2dImpl(8, 8, new LongPointer(3, 3)));
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return up.forward(conv.forward(x)).mean(2, 3);
+    }
+  }
+
+  /** A network whose batch norms are not the identity. */
+  private <N extends Network> N ready(N network) {
+    StringTensorDict buffers = scope.keep(network).named_buffers();
+    for (long i = 0; i < buffers.size(); i++) {
+      if (buffers.get(i).value().is_floating_point()) {
+        buffers.get(i).value().uniform_(0.5, 1.5, new GeneratorOptional());
+      }
+    }
+    network.eval();
+    return network;
+  }
+
+  /** The modules that compute by themselves; the output must be the network's own. */
+  private List<String> computing(Network network, NetworkScorer.Kind kind) {
+    Tensor plain = network.call(input.clone());
+    Tensor sample = ProbeInput.of(Device.cpu(), 1, 3, 12, 10);
+    List<String> computing = new ArrayList<>();
+    Map<String, Submodule> submodules = network.submodules();
+    try (ModuleFolding folding = ModuleFolding.of(network, sample, kind)) {
+      Interceptor run = folding.forOneRun();
+      Interceptor watching =
+          (module, x, forward) ->
+              run.call(
+                  module,
+                  x,
+                  y -> {
+                    submodules.forEach(
+                        (path, each) -> {
+                          if (each == module && isLeaf(path, submodules)) {
+                            computing.add(path);
+                          }
+                        });
+                    return forward.apply(y);
+                  });
+      Tensor chunk = input.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
+      Tensor scored = watching.during(() -> network.call(chunk));
+      assertEquals(kind.precision().dtype(), scored.scalar_type().intern());
+      boolean exact = scored.scalar_type().intern() == ScalarType.Float;
+      double error = scored.to(ScalarType.Float).sub(plain).abs().max().item_double();
+      double largest = plain.abs().max().item_double();
+      assertTrue(
+          error <= (exact ? TOLERANCE : REDUCED_TOLERANCE) * largest, error + " of " + largest);
+    }
+    return computing;
+  }
+
+  private static boolean isLeaf(String path, Map<String, Submodule> submodules) {
+    return submodules.keySet().stream().noneMatch(other -> other.startsWith(path + "."));
+  }
+
+  @Test
+  void whatFollowsAConvolutionIsPartOfIt() {
+    try (Rectified network = ready(new Rectified())) {
+      assertEquals(List.of("relu1", "relu2", "fc"), computing(network, PLAIN));
+      assertEquals(List.of("fc"), computing(network, PACKED));
+      assertEquals(List.of("relu1", "relu2"), computing(network, REDUCED));
+      assertEquals(List.of(), computing(network, REDUCED.withPackedWeights()));
+    }
+  }
+
+  @Test
+  void aReluAfterASumInPlaceIsNotTakenForTheConvolutions() {
+    try (Residual network = ready(new Residual())) {
+      for (NetworkScorer.Kind kind : List.of(PLAIN, PACKED, REDUCED, REDUCED.withPackedWeights())) {
+        assertEquals(List.of("relu"), computing(network, kind));
+      }
+    }
+    try (TestNetworks.Small network = ready(new TestNetworks.Small())) {
+      assertEquals(List.of("layer1.0.relu", "layer1.1.relu", "fc"), computing(network, PACKED));
+      assertEquals(
+          List.of("layer1.0.relu", "layer1.1.relu"),
+          computing(network, REDUCED.withPackedWeights()));
+    }
+  }
+
+  @Test
+  void anOutputThatIsReadTwiceIsLeftAsItIs() {
+    try (TappedRelu network = ready(new TappedRelu());
+        TestNetworks.Tapped normed = ready(new TestNetworks.Tapped())) {
+      assertEquals(List.of("conv", "relu"), computing(network, PACKED));
+      assertEquals(List.of("relu"), computing(network, REDUCED.withPackedWeights()));
+      assertEquals(List.of("conv", "bn"), computing(normed, PACKED));
+      // Each has its own stand-in.
+      assertEquals(List.of(), computing(normed, REDUCED));
+    }
+  }
+
+  @Test
+  void oneOutputIsEnoughToCompare() {
+    try (OneOutput network = ready(new OneOutput())) {
+      assertEquals(List.of("fc"), computing(network, PACKED));
+      assertEquals(List.of(), computing(network, REDUCED.withPackedWeights()));
+    }
+  }
+
+  @Test
+  void batchNormsOfTheirOwnAreReducedToo() {
+    try (NormFirst network = ready(new NormFirst())) {
+      assertEquals(List.of("bn"), computing(network, PACKED));
+      assertEquals(List.of(), computing(network, REDUCED));
+    }
+  }
+
+  @Test
+  void aBlackChunkDecidesNothing() {
+    Network tapped = scope.keep(new TestNetworks.Tapped());
+    tapped.eval();
+    try (ModuleModel model = ModuleModel.of(tapped, Device.cpu());
+        ModelOutput plain = model.forward(input)) {
+      model.scorer().score(torch.zeros(2, 3, 12, 10)).close();
+      try (ModelOutput scored = model.scorer().score(input)) {
+        Goldens.assertClose(plain.tensor(), scored.tensor(), TOLERANCE);
+      }
+    }
+  }
+
+  @Test
+  void aModuleThatCannotBeReducedIsAReasonToRefuse() {
+    try (ModuleModel model = ModuleModel.of(ready(new Transposed()), Device.cpu())) {
+      model.scorer(Precision.FLOAT32, 3, 12, 10).score(input).close();
+      String message =
+          assertThrows(PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 3, 12, 10))
+              .getMessage();
+      assertTrue(message.startsWith("the network cannot be run in bfloat16: "), message);
+      assertTrue(
+          message.contains("BFloat16Type) and weight type (CPUFloatType) should be the same"),
+          message);
+      assertEquals(1, message.lines().count(), message);
+      NativeObjects.assertNoneLeftBy(
+          () ->
+              assertThrows(
+                  PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 3, 12, 10)));
+    }
+  }
+
+  @Test
+  void foldingLeavesNothingBehind() {
+    Network network = ready(new Rectified());
+    Network tapped = ready(new TappedRelu());
+    Tensor sample = ProbeInput.of(Device.cpu(), 1, 3, 12, 10);
+    for (NetworkScorer.Kind kind : List.of(PLAIN, PACKED, REDUCED, REDUCED.withPackedWeights())) {
+      NativeObjects.assertNoneLeftBy(
+          () -> {
+            ModuleFolding.of(network, sample, kind).close();
+            ModuleFolding.of(tapped, sample, kind).close();
+          });
+    }
+    tapped.close();
+    network.close();
+  }
+}
