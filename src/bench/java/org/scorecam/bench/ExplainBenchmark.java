@@ -75,7 +75,7 @@ public class ExplainBenchmark {
       Tensor activations = capture.activations().get(0).select(0, 0);
       contestant =
           new PlainProcess(
-              new PlainProcess.Job(file, Device.cpu(), input, activations, CLASS),
+              new PlainProcess.Task(file, Device.cpu(), input, activations, CLASS),
               explainer.equals("plainTuned"));
     }
   }

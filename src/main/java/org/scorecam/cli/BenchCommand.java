@@ -190,18 +190,18 @@ final class BenchCommand implements Runnable {
     try (NativeScope scope = NativeScope.open();
         Capture capture =
             network.capture(image, layers, first.saliency().recipe().repeatedCall())) {
-      PlainProcess.Job job =
-          new PlainProcess.Job(
+      PlainProcess.Task task =
+          new PlainProcess.Task(
               model.file(),
               network.device(),
               image,
               capture.activations().get(0).select(0, 0).to(ScalarType.Float),
               first.saliency().target().classIndex().orElseThrow());
       if (chosen == Baseline.PLAIN || chosen == Baseline.BOTH) {
-        baselines.add(new PlainProcess(job, false));
+        baselines.add(new PlainProcess(task, false));
       }
       if (chosen == Baseline.TUNED || chosen == Baseline.BOTH) {
-        baselines.add(new PlainProcess(job, true));
+        baselines.add(new PlainProcess(task, true));
       }
       return baselines;
     } catch (RuntimeException | Error e) {
