@@ -126,7 +126,7 @@ class ScoreCamTest {
   void theMapIsThatOfTheAlgorithmAsItIsWritten(String layer) {
     try (ScoreCam cam = ScoreCam.on(resnet).layer(layer).build();
         Saliency saliency = cam.explain(input, Target.ofClass(6));
-        Tensor expected = PlainScoreCam.explain(resnet, layer, input, 6)) {
+        Tensor expected = PaperScoreCam.explain(resnet, layer, input, 6)) {
       assertClose(expected, saliency.tensor(), 1e-4);
     }
   }
@@ -499,7 +499,7 @@ class ScoreCamTest {
       }
       try (ScoreCam cam = ScoreCam.on(model).layer("grow").build();
           Saliency saliency = cam.explain(image, Target.ofClass(1));
-          Tensor expected = PlainScoreCam.explain(model, "grow", image, 1)) {
+          Tensor expected = PaperScoreCam.explain(model, "grow", image, 1)) {
         assertClose(expected, saliency.tensor(), 1e-4);
       }
     }

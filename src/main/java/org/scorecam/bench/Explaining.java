@@ -7,14 +7,13 @@ import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
-import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
 
 /** Explains the same inputs again and again, all at once or one by one. */
 public final class Explaining implements Contestant {
   private final String name;
   private final ScoreCam explainer;
-  private final Device device;
   private final Tensor inputs;
   private final List<Target> targets;
   private final boolean oneByOne;
@@ -24,21 +23,14 @@ public final class Explaining implements Contestant {
    *
    * @param name in the report
    * @param explainer is closed with this
-   * @param device that it runs on
    * @param inputs [N, C, H, W]; must stay open
    * @param target of each
    * @param oneByOne whether each input is explained by itself
    */
   public Explaining(
-      String name,
-      ScoreCam explainer,
-      Device device,
-      Tensor inputs,
-      Target target,
-      boolean oneByOne) {
+      String name, ScoreCam explainer, Tensor inputs, Target target, boolean oneByOne) {
     this.name = name;
     this.explainer = explainer;
-    this.device = device;
     this.inputs = inputs;
     this.targets = Collections.nCopies((int) inputs.size(0), target);
     this.oneByOne = oneByOne;
@@ -72,7 +64,7 @@ public final class Explaining implements Contestant {
         map.close();
       }
     }
-    Synchronisation.of(device);
+    DeviceMemory.of(explainer.device()).finishWork();
     return Lap.since(start, passes);
   }
 

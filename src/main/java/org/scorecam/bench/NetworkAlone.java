@@ -6,6 +6,7 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -57,7 +58,7 @@ public final class NetworkAlone implements Contestant {
     for (int rows : chunks) {
       scorer.score(ofRows.get(rows)).close();
     }
-    Synchronisation.of(device);
+    DeviceMemory.of(device).finishWork();
     return Lap.since(start, passes);
   }
 

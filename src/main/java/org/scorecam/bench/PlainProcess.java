@@ -56,16 +56,17 @@ public final class PlainProcess implements Contestant {
    * @param activations of the target layer for it, [K, h, w]
    * @param classIndex of interest
    */
-  public record Job(Path model, Device device, Tensor image, Tensor activations, long classIndex) {}
+  public record Task(
+      Path model, Device device, Tensor image, Tensor activations, long classIndex) {}
 
   /**
    * Starts the process and has it load the network.
    *
-   * @param job what it will explain; its tensors may be closed afterwards
+   * @param task what it will explain; its tensors may be closed afterwards
    * @param tuned whether it sets LibTorch up as we do
    * @throws InputException if the process cannot be started, or cannot load the network
    */
-  public PlainProcess(Job job, boolean tuned) {
+  public PlainProcess(Task task, boolean tuned) {
     name = tuned ? "baseline, our set-up" : "baseline";
     try {
       folder = Files.createTempDirectory("scorecam-baseline");
@@ -84,7 +85,7 @@ public final class PlainProcess implements Contestant {
     answers =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     try {
-      residentIdle = ask(describe(job, tuned)).get("resident").getAsLong();
+      residentIdle = ask(describe(task, tuned)).get("resident").getAsLong();
       busyUntil = busy();
     } catch (RuntimeException | Error e) {
       close();
@@ -121,15 +122,15 @@ public final class PlainProcess implements Contestant {
     return command;
   }
 
-  private JsonObject describe(Job job, boolean tuned) {
+  private JsonObject describe(Task task, boolean tuned) {
     JsonObject described = new JsonObject();
     described.addProperty("tuned", tuned);
     described.addProperty("threads", LibTorch.threads());
-    described.addProperty("model", job.model.toAbsolutePath().toString());
-    described.addProperty("device", job.device.toString());
-    described.addProperty("class", job.classIndex);
-    described.add("image", write("image", job.image));
-    described.add("activations", write("activations", job.activations));
+    described.addProperty("model", task.model.toAbsolutePath().toString());
+    described.addProperty("device", task.device.toString());
+    described.addProperty("class", task.classIndex);
+    described.add("image", write("image", task.image));
+    described.add("activations", write("activations", task.activations));
     return described;
   }
 

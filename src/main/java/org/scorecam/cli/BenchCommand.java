@@ -102,12 +102,8 @@ final class BenchCommand implements Runnable {
 
   @Override
   public void run() {
-    if (model.channelWeights() != null) {
-      throw new ParameterException(spec.commandLine(), "--weights needs --arch");
-    }
-    if (method.repeatsLayer()) {
-      throw new ParameterException(spec.commandLine(), "--layer names a layer twice");
-    }
+    model.requireNoChannelWeights();
+    method.requireDifferentLayers();
     String whyNoBaseline = whyNoBaseline();
     if (whyNoBaseline != null && baseline != null && baseline != Baseline.NONE) {
       throw new ParameterException(spec.commandLine(), "--baseline " + whyNoBaseline);
@@ -140,7 +136,7 @@ final class BenchCommand implements Runnable {
     ScoreCam explainer = method.builder(network).build();
     try (Tensor image = inputs.narrow(0, 0, 1);
         Race race = new Race();
-        Explaining explanation = race.enter(explaining("explanation", network, explainer, image));
+        Explaining explanation = race.enter(explaining("explanation", explainer, image));
         FirstExplanation first = FirstExplanation.of(network, explainer, image, target.target())) {
       Scorer scorer = explainer.scorer(image.size(1), image.size(2), image.size(3));
       BenchReport report = new BenchReport(model.name(), network, scorer, image, first, runs);
@@ -148,7 +144,7 @@ final class BenchCommand implements Runnable {
       Contestant whole = explanation;
       if (!method.scoresAllChannels()) {
         ScoreCam.Builder all = method.builder(network).channels(ChannelSelection.all());
-        whole = race.enter(explaining("all channels", network, all.build(), image));
+        whole = race.enter(explaining("all channels", all.build(), image));
         race.compare(whole, explanation);
       }
       List<PlainProcess> baselines =
@@ -178,9 +174,8 @@ final class BenchCommand implements Runnable {
         first.saliency().status().passes());
   }
 
-  private Explaining explaining(
-      String name, HookedModel network, ScoreCam explainer, Tensor inputs) {
-    return new Explaining(name, explainer, network.device(), inputs, target.target(), false);
+  private Explaining explaining(String name, ScoreCam explainer, Tensor inputs) {
+    return new Explaining(name, explainer, inputs, target.target(), false);
   }
 
   private List<PlainProcess> baselines(HookedModel network, Tensor image, FirstExplanation first) {
@@ -190,18 +185,18 @@ final class BenchCommand implements Runnable {
     try (NativeScope scope = NativeScope.open();
         Capture capture =
             network.capture(image, layers, first.saliency().recipe().repeatedCall())) {
-      PlainProcess.Job job =
-          new PlainProcess.Job(
+      PlainProcess.Task task =
+          new PlainProcess.Task(
               model.file(),
               network.device(),
               image,
               capture.activations().get(0).select(0, 0).to(ScalarType.Float),
               first.saliency().target().classIndex().orElseThrow());
       if (chosen == Baseline.PLAIN || chosen == Baseline.BOTH) {
-        baselines.add(new PlainProcess(job, false));
+        baselines.add(new PlainProcess(task, false));
       }
       if (chosen == Baseline.TUNED || chosen == Baseline.BOTH) {
-        baselines.add(new PlainProcess(job, true));
+        baselines.add(new PlainProcess(task, true));
       }
       return baselines;
     } catch (RuntimeException | Error e) {
@@ -213,14 +208,14 @@ final class BenchCommand implements Runnable {
   private void enterVariants(Race race, HookedModel network, Tensor inputs, Tensor image) {
     for (int rows : chunks) {
       ScoreCam explainer = method.builder(network).batch(rows).build();
-      race.enter(explaining("chunks of " + rows, network, explainer, image));
+      race.enter(explaining("chunks of " + rows, explainer, image));
     }
     Contestant fewest = null;
     for (int count : threads) {
       ScoreCam explainer = method.builder(network).build();
       String name = count == 1 ? "1 thread" : count + " threads";
       Contestant contestant =
-          race.enter(new WithThreads(count, explaining(name, network, explainer, image)));
+          race.enter(new WithThreads(count, explaining(name, explainer, image)));
       if (fewest == null) {
         fewest = contestant;
       } else {
@@ -234,13 +229,11 @@ final class BenchCommand implements Runnable {
               new Explaining(
                   count + " one by one",
                   method.builder(network).build(),
-                  network.device(),
                   batch,
                   target.target(),
                   true));
       Contestant atOnce =
-          race.enter(
-              explaining(count + " at once", network, method.builder(network).build(), batch));
+          race.enter(explaining(count + " at once", method.builder(network).build(), batch));
       race.compare(oneByOne, atOnce);
     }
   }

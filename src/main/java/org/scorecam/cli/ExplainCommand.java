@@ -71,16 +71,16 @@ final class ExplainCommand implements Runnable {
       throw new ParameterException(
           spec.commandLine(), "--weights needs one --layer: a fused map has no channel weights");
     }
-    if (method.repeatsLayer()) {
-      throw new ParameterException(spec.commandLine(), "--layer names a layer twice");
-    }
+    method.requireDifferentLayers();
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
-    try (HookedModel network = model.load();
-        ScoreCam cam = method.scoreCam(network, progress)) {
-      if (input.tensor() == null) {
-        explainPictures(cam);
-      } else {
+    if (input.tensor() == null) {
+      try (Replicas replicas = new Replicas(model, method, progress)) {
+        explainPictures(replicas.explainers());
+      }
+    } else {
+      try (HookedModel network = model.load();
+          ScoreCam cam = method.scoreCam(network, progress)) {
         explainTensor(cam);
       }
     }
@@ -89,11 +89,11 @@ final class ExplainCommand implements Runnable {
     }
   }
 
-  private void explainPictures(ScoreCam cam) {
+  private void explainPictures(List<ScoreCam> explainers) {
     Preprocessing preprocessing = pictures.preprocessing();
     List<String> names = input.images().stream().map(Path::toString).toList();
     ResultFiles files = new ResultFiles(output, names);
-    Pipeline.on(cam)
+    Pipeline.on(explainers)
         .preprocessing(preprocessing)
         .target(target.target())
         .failFast()

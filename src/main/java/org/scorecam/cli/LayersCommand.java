@@ -10,7 +10,6 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -27,9 +26,7 @@ final class LayersCommand implements Runnable {
 
   @Override
   public void run() {
-    if (model.channelWeights() != null) {
-      throw new ParameterException(spec.commandLine(), "--weights needs --arch");
-    }
+    model.requireNoChannelWeights();
     try (HookedModel network = model.load()) {
       if (input != null) {
         try (Tensor sample = input.tensorFor(network)) {

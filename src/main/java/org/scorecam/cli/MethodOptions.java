@@ -78,9 +78,11 @@ final class MethodOptions {
     return layers.size() > 1;
   }
 
-  /** Whether a layer is named more than once. */
-  boolean repeatsLayer() {
-    return layers.stream().distinct().count() < layers.size();
+  /** Refuses a layer that is named more than once. */
+  void requireDifferentLayers() {
+    if (layers.stream().distinct().count() < layers.size()) {
+      throw new ParameterException(command.commandLine(), "--layer names a layer twice");
+    }
   }
 
   /** Whether all channels of the target layer are scored. */

@@ -2,6 +2,7 @@ package org.scorecam.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
@@ -46,10 +47,13 @@ final class ModelOptions {
   @Option(
       names = "--device",
       paramLabel = "cpu|cuda:N",
+      split = ",",
       defaultValue = "cpu",
       converter = DeviceConverter.class,
-      description = "Where the network runs; ${DEFAULT-VALUE} unless given.")
-  private Device device;
+      description =
+          "Where the network runs; ${DEFAULT-VALUE} unless given. With explain and pictures, several"
+              + " separated by commas share the pictures.")
+  private List<Device> devices;
 
   @Option(
       names = "--threads",
@@ -58,8 +62,22 @@ final class ModelOptions {
       description = "Threads for one operation; one per physical core unless given.")
   private Integer threads;
 
-  /** Loads the network; owned by the caller. */
+  /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
+    if (devices.size() > 1) {
+      throw new ParameterException(
+          command.commandLine(), "--device: only pictures are shared by several devices");
+    }
+    return loadOn(devices.get(0));
+  }
+
+  /** Where it is to run: one device, or several for replicas of it. */
+  List<Device> devices() {
+    return devices;
+  }
+
+  /** Loads the network; owned by the caller. */
+  HookedModel loadOn(Device device) {
     if (network.architecture != null && weights == null) {
       throw new ParameterException(command.commandLine(), "--arch needs --weights");
     }
@@ -94,6 +112,13 @@ final class ModelOptions {
               + " %s is no .npy file".formatted(weights));
     }
     return weights;
+  }
+
+  /** Refuses weights where nothing could be written to them. */
+  void requireNoChannelWeights() {
+    if (channelWeights() != null) {
+      throw new ParameterException(command.commandLine(), "--weights needs --arch");
+    }
   }
 
   private static final class DeviceConverter implements ITypeConverter<Device> {

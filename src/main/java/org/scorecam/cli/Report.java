@@ -1,22 +1,14 @@
 package org.scorecam.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
-import org.scorecam.ChunkPlan;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
-import org.scorecam.runtime.AtomicFile;
 
 /** The results of a run as JSON. */
 final class Report {
-  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().serializeNulls().create();
-
   private final JsonArray results = new JsonArray();
 
   /** Adds what is known of one map. */
@@ -45,36 +37,17 @@ final class Report {
     result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
     result.addProperty("nonFiniteScores", status.nonFiniteScores());
     result.addProperty("blank", status.blank());
-    result.add("chunk", chunk(saliency.plan()));
+    result.add("chunk", JsonFile.of(saliency.plan()));
     JsonArray files = new JsonArray();
     written.forEach(file -> files.add(file.toString()));
     result.add("files", files);
     results.add(result);
   }
 
-  private static JsonObject chunk(ChunkPlan plan) {
-    JsonObject chunk = new JsonObject();
-    chunk.addProperty("rows", plan.rows());
-    chunk.addProperty("precision", plan.precision().toString());
-    chunk.addProperty("bytes", plan.bytes());
-    chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT));
-    JsonArray probes = new JsonArray();
-    for (ChunkPlan.Probe tried : plan.probes()) {
-      JsonObject probe = new JsonObject();
-      probe.addProperty("rows", tried.rows());
-      probe.addProperty("millisPerRow", tried.millisPerRow());
-      probe.addProperty("bytes", tried.bytes());
-      probes.add(probe);
-    }
-    chunk.add("probes", probes);
-    return chunk;
-  }
-
   /** Writes the report, whole or not at all. */
   void write(Path file) {
     JsonObject report = new JsonObject();
     report.add("results", results);
-    byte[] json = (GSON.toJson(report) + "\n").getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(file, out -> out.write(json));
+    JsonFile.write(file, report);
   }
 }

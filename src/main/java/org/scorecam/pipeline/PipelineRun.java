@@ -13,12 +13,16 @@ import java.util.concurrent.CancellationException;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.PrecisionException;
 import org.scorecam.runtime.ScoreCamException;
 
 /**
@@ -33,6 +37,10 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   private final Preprocessing preprocessing;
   private final Target target;
   private final boolean failFast;
+
+  /** Whether inputs lie in pinned memory, from which a device copies them while others work. */
+  private final boolean pinned;
+
   private final int group;
   private final int capacity;
   private final List<Thread> threads = new ArrayList<>();
@@ -45,12 +53,12 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   // All below under this object's lock.
 
   /** Admitted and not taken yet, in order: never more than the capacity. */
-  private final Deque<Job> untaken = new ArrayDeque<>();
+  private final Deque<PipelineJob> untaken = new ArrayDeque<>();
 
   /** Of these, in order, those that no scoring thread has; some are still being read. */
-  private final List<Job> unscored = new ArrayList<>();
+  private final List<PipelineJob> unscored = new ArrayList<>();
 
-  private final Set<Job> read = new HashSet<>();
+  private final Set<PipelineJob> read = new HashSet<>();
 
   private long admitted;
   private boolean sourcesEnded;
@@ -69,15 +77,16 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     this.preprocessing = preprocessing;
     this.target = target;
     this.failFast = failFast;
+    this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
     this.group = explainers.stream().mapToInt(ScoreCam::inputsPerGroup).max().orElseThrow();
     // While each explainer has a group and one waits to be taken, the next one is read.
     this.capacity = group * (explainers.size() + 1) + ahead;
     for (int i = 0; i < readers; i++) {
-      start("read-" + i, this::readAll);
+      addThread("read-" + i, this::readAll);
     }
     for (int i = 0; i < explainers.size(); i++) {
       ScoreCam explainer = explainers.get(i);
-      start("score-" + i, () -> scoreAll(explainer));
+      addThread("score-" + i, () -> scoreAll(explainer));
     }
     threads.forEach(Thread::start);
   }
@@ -87,7 +96,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     void run() throws InterruptedException;
   }
 
-  private void start(String name, Work work) {
+  private void addThread(String name, Work work) {
     Runnable guarded =
         () -> {
           try {
@@ -106,13 +115,13 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   // Reading threads
 
   private void readAll() throws InterruptedException {
-    for (Job job = admitNext(); job != null; job = admitNext()) {
-      job.read(preprocessing);
+    for (PipelineJob job = admitNext(); job != null; job = admitNext()) {
+      job.read(preprocessing, pinned);
       finishReading(job);
     }
   }
 
-  private Job admitNext() throws InterruptedException {
+  private PipelineJob admitNext() throws InterruptedException {
     synchronized (askingForSources) {
       if (!awaitRoom()) {
         return null;
@@ -129,19 +138,19 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     return !stopped && !sourcesEnded;
   }
 
-  private synchronized Job admit(Source source) {
+  private synchronized PipelineJob admit(Source source) {
     notifyAll();
     if (source == null) {
       sourcesEnded = true;
       return null;
     }
-    Job job = new Job(admitted++, source);
+    PipelineJob job = new PipelineJob(admitted++, source);
     untaken.add(job);
     unscored.add(job);
     return job;
   }
 
-  private synchronized void finishReading(Job job) {
+  private synchronized void finishReading(PipelineJob job) {
     if (job.result() == null) {
       read.add(job);
     } else {
@@ -153,7 +162,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   // Scoring threads
 
   private void scoreAll(ScoreCam explainer) throws InterruptedException {
-    for (List<Job> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
+    for (List<PipelineJob> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
       score(explainer, jobs);
       synchronized (this) {
         notifyAll();
@@ -165,10 +174,10 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
    * The first picture and others with inputs of its shape; waits for those that are being read if
    * they may be among them. None if the run is over.
    */
-  private synchronized List<Job> nextGroup() throws InterruptedException {
+  private synchronized List<PipelineJob> nextGroup() throws InterruptedException {
     while (!stopped && !(sourcesEnded && unscored.isEmpty())) {
       if (!unscored.isEmpty() && read.contains(unscored.get(0))) {
-        List<Job> jobs = likeTheFirst();
+        List<PipelineJob> jobs = likeTheFirst();
         if (jobs.size() == group || read.containsAll(unscored)) {
           unscored.removeAll(jobs);
           jobs.forEach(read::remove);
@@ -180,24 +189,27 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     return List.of();
   }
 
-  private List<Job> likeTheFirst() {
-    Job first = unscored.get(0);
+  private List<PipelineJob> likeTheFirst() {
+    PipelineJob first = unscored.get(0);
     return unscored.stream()
         .filter(job -> read.contains(job) && job.hasShapeOf(first))
         .limit(group)
         .toList();
   }
 
-  private void score(ScoreCam explainer, List<Job> jobs) {
+  private void score(ScoreCam explainer, List<PipelineJob> jobs) {
     long start = System.nanoTime();
     try {
-      List<Saliency> maps = explain(explainer, jobs);
+      List<Saliency> maps = NativeErrors.translate(() -> explain(explainer, jobs), this::failureOf);
       double seconds = (System.nanoTime() - start) / NANOSECONDS / jobs.size();
       synchronized (this) {
         for (int i = 0; i < jobs.size(); i++) {
           jobs.get(i).succeed(maps.get(i), seconds);
         }
       }
+    } catch (PrecisionException e) {
+      // It is the network's and the machine's: the next picture would only try it again.
+      throw e;
     } catch (ScoreCamException e) {
       if (jobs.size() == 1) {
         synchronized (this) {
@@ -210,16 +222,24 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     }
   }
 
-  private List<Saliency> explain(ScoreCam explainer, List<Job> jobs) {
+  private List<Saliency> explain(ScoreCam explainer, List<PipelineJob> jobs) {
     try (NativeScope scope = NativeScope.open()) {
       TensorVector inputs = new TensorVector();
-      jobs.forEach(job -> inputs.push_back(job.input()));
-      Tensor batch = torch.cat(inputs, 0);
-      if (explainer.device().type() == Device.Type.CUDA) {
-        batch = batch.pin_memory();
+      for (PipelineJob job : jobs) {
+        inputs.push_back(
+            job.input().to(explainer.device().toTorch(), ScalarType.Float, pinned, false, null));
       }
+      Tensor batch = torch.cat(inputs, 0);
       return explainer.explainBatch(batch, Collections.nCopies(jobs.size(), target));
     }
+  }
+
+  /** LibTorch's own errors are a picture's failure; what else is thrown ends the run. */
+  private ScoreCamException failureOf(String words, RuntimeException thrown) {
+    if (thrown.getClass() != RuntimeException.class) {
+      throw thrown;
+    }
+    return new InputException("LibTorch cannot explain it: " + words, thrown);
   }
 
   private synchronized void breakOff(Throwable thrown) {
@@ -267,7 +287,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     if (!hasNext()) {
       throw new NoSuchElementException("all pictures are taken");
     }
-    Job job = untaken.getFirst();
+    PipelineJob job = untaken.getFirst();
     try {
       while (job.result() == null && !stopped) {
         wait();
@@ -327,7 +347,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       }
     }
     synchronized (this) {
-      untaken.forEach(Job::discard);
+      untaken.forEach(PipelineJob::discard);
       untaken.clear();
       unscored.clear();
       read.clear();

@@ -83,7 +83,7 @@ class PlainScoreCamTest {
     try (Tensor image = Goldens.tensor("tinyresnet.input.npy");
         Tensor activations = activations(MODEL, "layer3", image)) {
       return new PlainProcess(
-          new PlainProcess.Job(model, Device.cpu(), image, activations, classIndex), tuned);
+          new PlainProcess.Task(model, Device.cpu(), image, activations, classIndex), tuned);
     }
   }
 

@@ -68,6 +68,10 @@ class BenchCommandTest {
     assertEquals("[1, 3, 64, 64]", setting.get("input").getAsString());
     assertEquals(64, setting.get("channels").getAsLong());
     assertEquals("4 chunks of 16", setting.get("chunks").getAsString());
+    JsonObject plan = setting.getAsJsonObject("plan");
+    assertEquals(16, plan.get("rows").getAsLong());
+    assertEquals("given", plan.get("basis").getAsString());
+    assertEquals("work", setting.get("stagesAre").getAsString());
     assertEquals(
         List.of("explanation", "network alone", "baseline"), names(found, "times", "name"));
     assertEquals(List.of("explanation/network alone", "baseline/explanation"), comparisons(found));
@@ -150,6 +154,9 @@ class BenchCommandTest {
         bench("--layer", "layer3", "--size", "64x32", "--channels", "max:2", "--baseline", "none")
             .assertDone();
     assertTrue(run.out().contains("input [1, 3, 32, 64]"), run.out());
+    assertTrue(
+        run.out().lines().anyMatch(line -> line.matches("planned: \\d+ rows of float32 .*MiB.*")),
+        run.out());
   }
 
   @Test
@@ -160,6 +167,10 @@ class BenchCommandTest {
     bench("--layer", "layer3", "--tensor", INPUT, "--baseline", "python")
         .assertMisused("--baseline");
     bench("--tensor", INPUT).assertMisused("--layer");
+    bench("--layer", "layer3,layer3", "--tensor", INPUT)
+        .assertMisused("--layer names a layer twice");
+    bench("--layer", "layer3", "--tensor", INPUT, "--device", "cpu,cpu")
+        .assertMisused("--device: only pictures are shared by several devices");
     bench("--layer", "layer3", "--tensor", INPUT, "--weights", folder.resolve("w.npy"))
         .assertMisused("--weights needs --arch");
     bench("--layer", "layr3", "--tensor", INPUT).assertFails(ExitCode.BAD_INPUT, "layer3");

@@ -170,6 +170,42 @@ class ExplainCommandTest {
   }
 
   @Test
+  void severalDevicesShareThePictures() throws IOException {
+    List<Path> pictures = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      pictures.add(writePicture("p" + i + ".png", i));
+    }
+    for (String devices : List.of("cpu", "cpu,cpu")) {
+      List<Object> arguments =
+          new ArrayList<>(List.of("explain", "--model", MODEL, "--layer", "layer3", "--image"));
+      arguments.addAll(pictures);
+      Path maps = Files.createDirectory(file(devices));
+      arguments.addAll(List.of("--size", "64x64", "--device", devices));
+      arguments.addAll(List.of("--map", maps.resolve("map.npy")));
+      CommandLineRun run = CommandLineRun.of(arguments.toArray()).assertDone();
+      assertEquals(5, run.out().lines().filter(line -> line.contains(" channels in ")).count());
+    }
+    for (int i = 0; i < 5; i++) {
+      String map = "map-p" + i + ".npy";
+      try (Tensor one = NpyFile.read(file("cpu").resolve(map));
+          Tensor two = NpyFile.read(file("cpu,cpu").resolve(map))) {
+        assertClose(one, two, 1e-5);
+      }
+    }
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--tensor",
+            TENSOR,
+            "--device",
+            "cpu,cpu")
+        .assertMisused("--device: only pictures are shared by several devices");
+  }
+
+  @Test
   void severalPicturesGiveOneOutputEach() throws IOException {
     Path other = writePicture("other.png", 2);
     Path deeper = Files.createDirectory(file("deeper"));

@@ -39,6 +39,7 @@ import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.runtime.InputException;
+import org.scorecam.runtime.PrecisionException;
 import org.scorecam.tensor.Tensors;
 
 /** Many pictures, one after the other and beside each other. */
@@ -229,6 +230,63 @@ class PipelineTest {
             IntStream.range(0, 4).mapToObj(i -> source(3 * i)).toList(),
             explained -> failed.add(explained.failure().isPresent()));
     assertEquals(List.of(false, false, true, false), failed);
+  }
+
+  @Test
+  void whatLibTorchThrowsForAGroupIsNoFailureOfItsPictures() {
+    model.beforeCapture =
+        inputs -> {
+          if (inputs > 1) {
+            throw new RuntimeException("something of LibTorch's\nException raised from f");
+          }
+        };
+    List<Boolean> failed = new ArrayList<>();
+    pipeline()
+        .build()
+        .runSources(
+            IntStream.range(0, 4).mapToObj(i -> source(3 * i)).toList(),
+            explained -> failed.add(explained.failure().isPresent()));
+    assertEquals(List.of(false, false, false, false), failed);
+  }
+
+  @Test
+  void whatLibTorchThrowsForAPictureIsItsFailure() {
+    AtomicInteger captures = new AtomicInteger();
+    model.beforeCapture =
+        inputs -> {
+          if (inputs > 1 || captures.incrementAndGet() == 2) {
+            throw new RuntimeException("something of LibTorch's\nException raised from f");
+          }
+        };
+    List<String> failures = new ArrayList<>();
+    pipeline()
+        .build()
+        .runSources(
+            IntStream.range(0, 4).mapToObj(i -> source(3 * i)).toList(),
+            explained ->
+                failures.add(explained.failure().map(Throwable::getMessage).orElse("none")));
+    assertEquals(4, failures.size());
+    assertEquals(3, Collections.frequency(failures, "none"));
+    assertTrue(
+        failures.contains("LibTorch cannot explain it: something of LibTorch's"),
+        failures::toString);
+  }
+
+  @Test
+  void aRefusedPrecisionEndsTheRunAndIsNotTriedAgain() {
+    AtomicInteger tried = new AtomicInteger();
+    model.beforeCapture =
+        inputs -> {
+          tried.incrementAndGet();
+          throw new PrecisionException("bfloat16 is refused");
+        };
+    Pipeline pipeline = pipeline().queue(8).build();
+    PrecisionException thrown =
+        assertThrows(
+            PrecisionException.class, () -> pipeline.runSources(sources(12), explained -> {}));
+    assertEquals("bfloat16 is refused", thrown.getMessage());
+    assertEquals(1, tried.get());
+    assertEquals(0, threadsOfPipelines());
   }
 
   @Test

@@ -10,7 +10,7 @@ import org.scorecam.image.Preprocessing;
  * One picture on its way. It belongs to one thread at a time: reading, scoring, then the one that
  * takes the result; {@link PipelineRun} hands it on under its lock.
  */
-final class Job {
+final class PipelineJob {
   private final long index;
   private final Source source;
   private Picture picture;
@@ -22,16 +22,25 @@ final class Job {
 
   private Explained result;
 
-  Job(long index, Source source) {
+  PipelineJob(long index, Source source) {
     this.index = index;
     this.source = source;
   }
 
-  /** Reads and preprocesses; a failure is the result. */
-  void read(Preprocessing preprocessing) {
+  /**
+   * Reads and preprocesses; a failure is the result.
+   *
+   * @param pinned whether the input is put where CUDA devices copy it from without the processor
+   */
+  void read(Preprocessing preprocessing, boolean pinned) {
     try {
       picture = source.reader().get();
       input = preprocessing.apply(picture);
+      if (pinned) {
+        try (Tensor pageable = input) {
+          input = pageable.pin_memory();
+        }
+      }
       shape = input.shape();
     } catch (RuntimeException e) {
       fail(e);
@@ -42,7 +51,7 @@ final class Job {
     return input;
   }
 
-  boolean hasShapeOf(Job other) {
+  boolean hasShapeOf(PipelineJob other) {
     return Arrays.equals(shape, other.shape);
   }
 

@@ -14,10 +14,10 @@ import org.scorecam.runtime.NativeScope;
  * Score-CAM as the paper writes it, for networks that have no golden map: every map at the input's
  * size, every masked input at once, the network as it was loaded.
  */
-final class PlainScoreCam {
+final class PaperScoreCam {
   private static final double EPSILON = 1e-10;
 
-  private PlainScoreCam() {}
+  private PaperScoreCam() {}
 
   /** The map [H, W] of an input [1, C, H, W], owned by the caller. */
   static Tensor explain(HookedModel model, String layer, Tensor input, long classIndex) {

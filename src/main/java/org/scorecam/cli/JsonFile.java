@@ -1,0 +1,44 @@
+package org.scorecam.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.scorecam.ChunkPlan;
+import org.scorecam.runtime.AtomicFile;
+
+/** What the reports have in common as JSON. */
+final class JsonFile {
+  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().serializeNulls().create();
+
+  private JsonFile() {}
+
+  /** Writes a file, whole or not at all. */
+  static void write(Path file, JsonElement content) {
+    byte[] text = (GSON.toJson(content) + "\n").getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, out -> out.write(text));
+  }
+
+  /** How many masked inputs were scored at once, and why. */
+  static JsonObject of(ChunkPlan plan) {
+    JsonObject chunk = new JsonObject();
+    chunk.addProperty("rows", plan.rows());
+    chunk.addProperty("precision", plan.precision().toString());
+    chunk.addProperty("bytes", plan.bytes());
+    chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT));
+    JsonArray probes = new JsonArray();
+    for (ChunkPlan.Probe tried : plan.probes()) {
+      JsonObject probe = new JsonObject();
+      probe.addProperty("rows", tried.rows());
+      probe.addProperty("millisPerRow", tried.millisPerRow());
+      probe.addProperty("bytes", tried.bytes());
+      probes.add(probe);
+    }
+    chunk.add("probes", probes);
+    return chunk;
+  }
+}

@@ -1,0 +1,38 @@
+package org.scorecam.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.scorecam.ProgressListener;
+import org.scorecam.ScoreCam;
+import org.scorecam.model.HookedModel;
+import org.scorecam.runtime.Device;
+
+/** The network with an explainer on each of the devices that were asked for. */
+final class Replicas implements AutoCloseable {
+  private final List<HookedModel> networks = new ArrayList<>();
+  private final List<ScoreCam> explainers = new ArrayList<>();
+
+  /** Loads the network as often as there are devices. */
+  Replicas(ModelOptions model, MethodOptions method, ProgressListener progress) {
+    try {
+      for (Device device : model.devices()) {
+        networks.add(model.loadOn(device));
+        explainers.add(method.scoreCam(networks.get(networks.size() - 1), progress));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** One for each device, closed with this. */
+  List<ScoreCam> explainers() {
+    return explainers;
+  }
+
+  @Override
+  public void close() {
+    explainers.forEach(ScoreCam::close);
+    networks.forEach(HookedModel::close);
+  }
+}
