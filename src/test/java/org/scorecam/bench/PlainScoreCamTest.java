@@ -116,7 +116,7 @@ class PlainScoreCamTest {
       Path environment = Path.of("/proc", started.iterator().next().toString(), "environ");
       String variables = Files.readString(environment, StandardCharsets.ISO_8859_1);
       assertFalse(variables.isEmpty());
-      assertFalse(variables.contains(HUGE_PAGES), variables);
+      assertFalse(variables.contains(HUGE_PAGES), plain.name());
     }
   }
 
