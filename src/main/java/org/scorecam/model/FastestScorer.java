@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
@@ -58,6 +59,8 @@ final class FastestScorer {
           return trials.among(candidates);
         } finally {
           trials.expected.forEach(Tensor::close);
+          // The losers' weights, and what all worked in, must not stay in the process.
+          DeviceMemory.of(device).releaseKept();
         }
       } catch (NativeMemoryException e) {
         if (rows == 1) {
