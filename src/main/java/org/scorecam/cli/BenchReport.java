@@ -2,17 +2,10 @@ package org.scorecam.cli;
 
 import static java.util.stream.Collectors.joining;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.MapAgreement;
@@ -26,21 +19,14 @@ import org.scorecam.bench.Race;
 import org.scorecam.bench.StageTimes;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
-import org.scorecam.runtime.AtomicFile;
-import org.scorecam.runtime.Diagnostics;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.tensor.Tensors;
 
 /** What {@code bench} found, as a table and as JSON. */
-final class BenchReport {
-  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().serializeNulls().create();
+final class BenchReport extends BenchOutput {
   private static final double MILLISECONDS = 1e3;
-  private static final double PER_CENT = 100;
-  private static final double MEBIBYTE = 1 << 20;
 
   private final FirstExplanation first;
-  private final JsonObject json = new JsonObject();
-  private final List<String> lines = new ArrayList<>();
 
   /** Starts with what is measured. */
   BenchReport(
@@ -70,9 +56,7 @@ final class BenchReport {
     setting.addProperty("chunks", chunks);
     setting.addProperty("runs", runs);
     json.add("setting", setting);
-    JsonObject machine = new JsonObject();
-    Diagnostics.collect().facts().forEach(machine::addProperty);
-    json.add("machine", machine);
+    addMachine();
     line(
         "%s, %s, recipe %s, input %s, on %s with %d thread(s), %s",
         name,
@@ -165,7 +149,9 @@ final class BenchReport {
     memory.addProperty("peak", peak.isPresent() ? peak.getAsLong() : null);
     json.add("residentBytes", memory);
     line("");
-    line("%-50s%8.0f MiB", "resident with the network loaded", first.residentIdle() / MEBIBYTE);
+    line(
+        "%-50s%8.0f MiB",
+        "resident with the network loaded and prepared", first.residentIdle() / MEBIBYTE);
     if (peak.isPresent()) {
       line(
           "%-50s%8.0f MiB",
@@ -205,19 +191,5 @@ final class BenchReport {
   void noBaseline(String reason) {
     json.addProperty("noBaseline", reason);
     line("no baseline: it " + reason);
-  }
-
-  private void line(String format, Object... values) {
-    lines.add(String.format(Locale.ROOT, format, values));
-  }
-
-  void print(PrintWriter out) {
-    lines.forEach(out::println);
-  }
-
-  /** Writes the JSON, whole or not at all. */
-  void write(Path file) {
-    byte[] text = (GSON.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(file, out -> out.write(text));
   }
 }

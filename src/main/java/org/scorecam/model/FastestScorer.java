@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
@@ -80,6 +81,9 @@ final class FastestScorer {
     } catch (RuntimeException | Error e) {
       best.close();
       throw e;
+    } finally {
+      // The losers' weights, and what all worked in, must not stay in the process.
+      DeviceMemory.of(device).releaseKept();
     }
   }
 
