@@ -12,6 +12,7 @@ import org.scorecam.bench.FirstExplanation;
 import org.scorecam.bench.NetworkAlone;
 import org.scorecam.bench.PlainProcess;
 import org.scorecam.bench.Race;
+import org.scorecam.bench.Soak;
 import org.scorecam.bench.WithThreads;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
@@ -43,6 +44,9 @@ final class BenchCommand implements Runnable {
     TUNED,
     BOTH
   }
+
+  /** Two for each of the tenths that are shown. */
+  private static final int LEAST_SOAK = 20;
 
   @Spec private CommandSpec spec;
 
@@ -97,6 +101,18 @@ final class BenchCommand implements Runnable {
       description = "Also explain with these numbers of threads.")
   private List<Integer> threads = List.of();
 
+  @Option(
+      names = "--soak",
+      paramLabel = "N",
+      converter = Positive.class,
+      description = {
+        "In place of all that: explain N batches, at least 20, of 1 to 4 inputs from half of the"
+            + " input's sides to the whole, in all recipes, at each layer, with the chosen channels"
+            + " and with all, and watch the memory.",
+        "With java -Xmx256m before -jar, what is native shows.",
+      })
+  private Integer soak;
+
   @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
   private Path json;
 
@@ -111,14 +127,36 @@ final class BenchCommand implements Runnable {
     if (json != null) {
       OutputOptions.requireFolder(json);
     }
-    BenchReport report;
+    if (soak != null && soak < LEAST_SOAK) {
+      throw new ParameterException(
+          spec.commandLine(), "--soak takes at least %d explanations".formatted(LEAST_SOAK));
+    }
+    if (soak != null && (baseline != null || variesAnything())) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--soak is no race: leave out --baseline, --chunks, --images and --compare-threads");
+    }
+    BenchOutput report;
     try (HookedModel network = model.load();
         Tensor inputs = input.tensorFor(network)) {
-      report = measure(network, inputs, whyNoBaseline);
+      report =
+          soak == null ? measure(network, inputs, whyNoBaseline) : watchMemory(network, inputs);
     }
     report.print(spec.commandLine().getOut());
     if (json != null) {
       report.write(json);
+    }
+  }
+
+  private boolean variesAnything() {
+    return !chunks.isEmpty() || !images.isEmpty() || !threads.isEmpty();
+  }
+
+  private SoakReport watchMemory(HookedModel network, Tensor sample) {
+    List<ScoreCam> explainers = method.ofAllRecipes(network);
+    try (Soak all = new Soak(explainers, sample, target.target())) {
+      List<Soak.Tenth> tenths = all.run(soak, new TerminalProgress("explanations")::onProgress);
+      return new SoakReport(model.name(), sample, explainers.size(), tenths);
     }
   }
 

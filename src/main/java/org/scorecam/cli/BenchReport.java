@@ -4,10 +4,7 @@ import static java.util.stream.Collectors.joining;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
@@ -25,20 +22,15 @@ import org.scorecam.bench.StageTimes;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.Diagnostics;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.tensor.Tensors;
 
 /** What {@code bench} found, as a table and as JSON. */
-final class BenchReport {
+final class BenchReport extends BenchOutput {
   private static final double MILLISECONDS = 1e3;
-  private static final double PER_CENT = 100;
-  private static final double MEBIBYTE = 1 << 20;
 
   private final FirstExplanation first;
   private final boolean onCuda;
-  private final JsonObject json = new JsonObject();
-  private final List<String> lines = new ArrayList<>();
 
   /** Starts with what is measured. */
   BenchReport(
@@ -71,9 +63,7 @@ final class BenchReport {
     setting.addProperty("runs", runs);
     setting.addProperty("stagesAre", onCuda ? "submission" : "work");
     json.add("setting", setting);
-    JsonObject machine = new JsonObject();
-    Diagnostics.collect().facts().forEach(machine::addProperty);
-    json.add("machine", machine);
+    addMachine();
     line(
         "%s, %s, recipe %s, input %s, on %s with %d thread(s), %s",
         name,
@@ -181,7 +171,9 @@ final class BenchReport {
     memory.addProperty("peak", peak.isPresent() ? peak.getAsLong() : null);
     json.add("residentBytes", memory);
     line("");
-    line("%-50s%8.0f MiB", "resident with the network loaded", first.residentIdle() / MEBIBYTE);
+    line(
+        "%-50s%8.0f MiB",
+        "resident with the network loaded and prepared", first.residentIdle() / MEBIBYTE);
     if (peak.isPresent()) {
       line(
           "%-50s%8.0f MiB",
@@ -221,18 +213,5 @@ final class BenchReport {
   void noBaseline(String reason) {
     json.addProperty("noBaseline", reason);
     line("no baseline: it " + reason);
-  }
-
-  private void line(String format, Object... values) {
-    lines.add(String.format(Locale.ROOT, format, values));
-  }
-
-  void print(PrintWriter out) {
-    lines.forEach(out::println);
-  }
-
-  /** Writes the JSON, whole or not at all. */
-  void write(Path file) {
-    JsonFile.write(file, json);
   }
 }

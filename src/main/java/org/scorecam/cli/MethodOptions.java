@@ -1,5 +1,6 @@
 package org.scorecam.cli;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -102,6 +103,30 @@ final class MethodOptions {
 
   /** The same, for what one command varies. */
   ScoreCam.Builder builder(HookedModel model) {
+    return builder(model, layers);
+  }
+
+  /**
+   * Explainers for each recipe, each target layer by itself, and all channels as well as the chosen
+   * ones; owned by the caller.
+   */
+  List<ScoreCam> ofAllRecipes(HookedModel model) {
+    List<List<String>> eachLayer =
+        layers.isEmpty() ? List.of(layers) : layers.stream().map(List::of).toList();
+    List<ChannelSelection> selections =
+        scoresAllChannels() ? List.of(channels) : List.of(channels, ChannelSelection.all());
+    List<ScoreCam> explainers = new ArrayList<>();
+    for (List<String> layer : eachLayer) {
+      for (ChannelSelection selection : selections) {
+        for (Recipe each : Recipe.published()) {
+          explainers.add(builder(model, layer).recipe(each).channels(selection).build());
+        }
+      }
+    }
+    return explainers;
+  }
+
+  private ScoreCam.Builder builder(HookedModel model, List<String> layers) {
     if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
       throw new ParameterException(
           command.commandLine(),

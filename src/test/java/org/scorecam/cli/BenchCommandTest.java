@@ -160,7 +160,41 @@ class BenchCommandTest {
   }
 
   @Test
+  void watchesMemoryWhileSizesAndRecipesVary() throws IOException {
+    Path file = folder.resolve("soak.json");
+    CommandLineRun run =
+        bench(
+                "--layer",
+                "layer2,layer3",
+                "--size",
+                "32x24",
+                "--channels",
+                "max:4",
+                "--soak",
+                25,
+                "--json",
+                file)
+            .assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    // Two layers, with all channels and with 4, in four recipes.
+    assertEquals(16, found.get("explainers").getAsInt());
+    assertEquals(
+        List.of("2", "5", "7", "10", "12", "15", "17", "20", "22", "25"),
+        names(found, "tenths", "explanations"));
+    for (JsonObject tenth : objects(found, "tenths")) {
+      long mean = tenth.get("meanResidentBytes").getAsLong();
+      assertTrue(mean > 1 << 20, tenth::toString);
+      assertTrue(tenth.get("highestResidentBytes").getAsLong() >= mean, tenth::toString);
+    }
+    assertTrue(Double.isFinite(found.get("drift").getAsDouble()), found::toString);
+    assertTrue(run.out().contains("of the second tenth's"), run.out());
+  }
+
+  @Test
   void badOptionsAreRefused() {
+    bench("--layer", "layer3", "--tensor", INPUT, "--soak", 19).assertMisused("at least 20");
+    bench("--layer", "layer3", "--tensor", INPUT, "--soak", 20, "--chunks", 4)
+        .assertMisused("--soak is no race");
     bench("--layer", "layer3").assertMisused("--tensor", "--size");
     bench("--layer", "layer3", "--tensor", INPUT, "--runs", 0).assertMisused("--runs");
     bench("--layer", "layer3", "--tensor", INPUT, "--chunks", "4,x").assertMisused("--chunks");
