@@ -237,6 +237,17 @@ class ChunkPlannerTest {
     assertThrows(IllegalStateException.class, () -> closed.warmUp(3, 64, 64));
   }
 
+  @Test
+  void warmingUpFindsTheRowsThatFit() {
+    model.beforeChunk = WatchedModel.noMemoryAbove(10);
+    try (ScoreCam cam = cam().batch(24).build()) {
+      ChunkPlan plan = cam.warmUp(3, 64, 64);
+      assertEquals(List.of(24L, 12L, 6L), model.chunks);
+      assertEquals(6, plan.rows());
+      assertEquals(ChunkPlan.Basis.REDUCED, plan.basis());
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(longs = {1, 3, 10})
   void chunksThatDoNotFitAreHalvedAndNothingIsLost(long fitting) {
@@ -311,6 +322,29 @@ class ChunkPlannerTest {
         expected.get(i).close();
         actual.get(i).close();
       }
+    }
+  }
+
+  @Test
+  void mapsOfTheHalfThatWasExplainedAreFreedIfTheOtherCannotBe() {
+    List<Target> targets = List.of(TARGET, Target.top1(), Target.ofClass(1));
+    try (Tensor inputs = Goldens.tensor("tinyresnet.batch.input.npy");
+        ScoreCam cam = cam().batch(8).build()) {
+      // How many images share a first pass is known when one was explained.
+      mapOf(cam);
+      List<Long> tried = new ArrayList<>();
+      model.beforeCapture =
+          images -> {
+            tried.add(images);
+            // The first image fits, and then nothing does.
+            WatchedModel.noMemoryAbove(tried.size() == 2 ? 1 : 0).accept(images);
+          };
+      NativeObjects.assertNoneLeftBy(
+          () -> {
+            tried.clear();
+            assertThrows(NativeMemoryException.class, () -> cam.explainBatch(inputs, targets));
+            assertEquals(List.of(3L, 1L, 2L, 1L), tried);
+          });
     }
   }
 }
