@@ -62,7 +62,7 @@ record FirstPass(
           "the network's output must have one row for each of the %d inputs; its shape is %s"
               .formatted(images.size(0), Tensors.shapeOf(output)));
     }
-    Tensor row = Explanation.scored(recipe, output.narrow(0, i, 1));
+    Tensor row = recipe.scored(output.narrow(0, i, 1));
     Target resolved = target.resolve(row);
     float referenceScore = resolved.scores(row).item_float();
     for (int l = 0; l < layers.size(); l++) {

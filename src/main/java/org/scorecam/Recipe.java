@@ -3,9 +3,14 @@ package org.scorecam;
 import static java.util.stream.Collectors.joining;
 
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.mask.MaskRule;
 import org.scorecam.mask.Upsampling;
 import org.scorecam.model.RepeatedCall;
+import org.scorecam.runtime.TargetException;
+import org.scorecam.tensor.Tensors;
 
 /**
  * One way to compute Score-CAM. The published implementations differ in every step and give
@@ -137,5 +142,22 @@ public record Recipe(
                     "there is no recipe '%s'; there are %s"
                         .formatted(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
+  }
+
+  /** Rows [N, …] of the network's output as a target sees them; needs an open scope. */
+  Tensor scored(Tensor rows) {
+    // A reduced precision ends where the network does.
+    Tensor exact = rows.is_floating_point() ? rows.to(ScalarType.Float) : rows;
+    if (score == Score.OUTPUT) {
+      return exact;
+    }
+    if (rows.dim() < 2 || !rows.is_floating_point()) {
+      throw new TargetException(
+          "recipe %s scores probabilities of classes, which needs a floating-point output of shape"
+                  .formatted(name)
+              + " [N, classes, …]; the network's has the shape "
+              + Tensors.shapeOf(rows));
+    }
+    return torch.softmax(exact, 1);
   }
 }

@@ -1,0 +1,119 @@
+package org.scorecam;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.scorecam.Recipe.ConstantChannels;
+import org.scorecam.mask.ChannelFacts;
+
+/**
+ * Which of a layer's channels are scored for one image, and by which pass each: channels with the
+ * same masked input share one.
+ */
+final class PassPlan {
+  private static final int NOT_SCORED = -1;
+
+  /** In place of a channel: the mask of all constant channels, which is 0 everywhere. */
+  private static final long ZERO_MASK = -1;
+
+  private final int channels;
+  private final ChannelFacts facts;
+
+  /** The selected channels, and for each the pass that scores it. */
+  private final long[] selected;
+
+  private final int[] passOf;
+
+  /** For each pass the place of the channel whose mask it takes. */
+  private final long[] placeOf;
+
+  /**
+   * Plans the passes.
+   *
+   * @param channels of the layer
+   * @param selected which of them are to be scored, ascending
+   * @param facts of the selected, by their place among the selected
+   */
+  PassPlan(int channels, long[] selected, ChannelFacts facts, ConstantChannels constantChannels) {
+    this.channels = channels;
+    this.selected = selected.clone();
+    this.facts = facts;
+    this.passOf = new int[selected.length];
+    long[] places = new long[selected.length];
+    int passes = 0;
+    Map<Long, Integer> passOfMask = new HashMap<>();
+    for (int place = 0; place < selected.length; place++) {
+      boolean constant = facts.isConstant(place);
+      if (facts.isNonFinite(place) || (constant && constantChannels == ConstantChannels.SKIPPED)) {
+        passOf[place] = NOT_SCORED;
+        continue;
+      }
+      long mask = constant ? ZERO_MASK : facts.firstEqual(place);
+      Integer shared = passOfMask.putIfAbsent(mask, passes);
+      if (shared == null) {
+        passOf[place] = passes;
+        places[passes++] = place;
+      } else {
+        passOf[place] = shared;
+      }
+    }
+    this.placeOf = Arrays.copyOf(places, passes);
+  }
+
+  /** How many channels are selected: the passes, if no two shared one and none was left out. */
+  long selectedChannels() {
+    return selected.length;
+  }
+
+  /** How many masked inputs are to be scored. */
+  int passes() {
+    return placeOf.length;
+  }
+
+  /** The channels whose masks some passes take, by their place among the selected. */
+  long[] places(int firstPass, int count) {
+    return Arrays.copyOfRange(placeOf, firstPass, firstPass + count);
+  }
+
+  /**
+   * The score of each of the layer's channels; NaN for those that are not scored.
+   *
+   * @param scoreOfPass a score for each pass
+   */
+  float[] scores(float[] scoreOfPass) {
+    float[] scores = new float[channels];
+    Arrays.fill(scores, Float.NaN);
+    for (int place = 0; place < selected.length; place++) {
+      if (passOf[place] != NOT_SCORED) {
+        scores[(int) selected[place]] = scoreOfPass[passOf[place]];
+      }
+    }
+    return scores;
+  }
+
+  /**
+   * What happened to the channels.
+   *
+   * @param scores as {@link #scores} gives them
+   * @param blank whether the map that they made is 0 everywhere
+   */
+  SaliencyStatus statusOf(float[] scores, boolean blank) {
+    long scored = 0;
+    long nonFiniteScores = 0;
+    for (int place = 0; place < selected.length; place++) {
+      if (passOf[place] != NOT_SCORED) {
+        scored++;
+        nonFiniteScores += Float.isFinite(scores[(int) selected[place]]) ? 0 : 1;
+      }
+    }
+    return new SaliencyStatus(
+        channels,
+        scored,
+        passes(),
+        LongStream.range(0, selected.length).filter(facts::isConstant).count(),
+        LongStream.range(0, selected.length).filter(facts::isNonFinite).count(),
+        nonFiniteScores,
+        blank);
+  }
+}

@@ -1,0 +1,109 @@
+package org.scorecam;
+
+import static java.lang.Float.NaN;
+import static java.lang.Float.POSITIVE_INFINITY;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.scorecam.Recipe.ConstantChannels;
+import org.scorecam.mask.TestChannels;
+
+/** Which channel is scored by which pass; channels are written as in {@link TestChannels}. */
+class PassPlanTest {
+  private static PassPlan plan(String maps, ConstantChannels constantChannels) {
+    long[] all = LongStream.range(0, maps.length()).toArray();
+    return new PassPlan(maps.length(), all, TestChannels.facts(maps), constantChannels);
+  }
+
+  private static PassPlan plan(String maps) {
+    return plan(maps, ConstantChannels.SCORED);
+  }
+
+  private static void assertPlaces(PassPlan plan, long... places) {
+    assertEquals(places.length, plan.passes());
+    assertArrayEquals(places, plan.places(0, plan.passes()));
+  }
+
+  private static void assertScores(PassPlan plan, float[] scoreOfPass, float... scores) {
+    assertArrayEquals(scores, plan.scores(scoreOfPass));
+  }
+
+  @Test
+  void channelsThatDifferHaveAPassEach() {
+    PassPlan plan = plan("abcd");
+    assertPlaces(plan, 0, 1, 2, 3);
+    assertArrayEquals(new long[] {1, 2}, plan.places(1, 2));
+    assertScores(plan, new float[] {5, 6, 7, 8}, 5, 6, 7, 8);
+  }
+
+  @Test
+  void equalChannelsShareAPass() {
+    PassPlan plan = plan("abacba");
+    assertPlaces(plan, 0, 1, 3);
+    assertEquals(6, plan.selectedChannels());
+    float[] scores = {5, 6, 5, 7, 6, 5};
+    assertScores(plan, new float[] {5, 6, 7}, scores);
+    assertEquals(new SaliencyStatus(6, 6, 3, 0, 0, 0, false), plan.statusOf(scores, false));
+  }
+
+  @Test
+  void constantChannelsShareThePassOfTheZeroMask() {
+    PassPlan plan = plan("-a-b-");
+    assertPlaces(plan, 0, 1, 3);
+    float[] scores = {5, 6, 5, 7, 5};
+    assertScores(plan, new float[] {5, 6, 7}, scores);
+    assertEquals(new SaliencyStatus(5, 5, 3, 3, 0, 0, false), plan.statusOf(scores, false));
+  }
+
+  @Test
+  void constantChannelsAreLeftOutWhereTheRecipeSkipsThem() {
+    PassPlan plan = plan("-a-b-", ConstantChannels.SKIPPED);
+    assertPlaces(plan, 1, 3);
+    float[] scores = {NaN, 6, NaN, 7, NaN};
+    assertScores(plan, new float[] {6, 7}, scores);
+    assertEquals(new SaliencyStatus(5, 2, 2, 3, 0, 0, false), plan.statusOf(scores, false));
+  }
+
+  @Test
+  void nonFiniteChannelsAreNotScored() {
+    for (ConstantChannels constantChannels : ConstantChannels.values()) {
+      PassPlan plan = plan("!ab!a", constantChannels);
+      assertPlaces(plan, 1, 2);
+      float[] scores = {NaN, 5, 6, NaN, 5};
+      assertScores(plan, new float[] {5, 6}, scores);
+      assertEquals(new SaliencyStatus(5, 3, 2, 0, 2, 0, false), plan.statusOf(scores, false));
+    }
+  }
+
+  @Test
+  void thereMayBeNothingToScore() {
+    PassPlan plan = plan("-!-", ConstantChannels.SKIPPED);
+    assertPlaces(plan);
+    assertScores(plan, new float[0], NaN, NaN, NaN);
+    assertEquals(
+        new SaliencyStatus(3, 0, 0, 2, 1, 0, true), plan.statusOf(plan.scores(new float[0]), true));
+  }
+
+  @Test
+  void aSubsetOfTheChannelsKeepsItsPlaces() {
+    // Masks and facts count the selected channels alone, scores those of the whole layer.
+    PassPlan plan =
+        new PassPlan(
+            8, new long[] {1, 4, 5, 7}, TestChannels.facts("ab!a"), ConstantChannels.SCORED);
+    assertPlaces(plan, 0, 1);
+    assertEquals(4, plan.selectedChannels());
+    float[] scores = {NaN, 5, NaN, NaN, 6, NaN, NaN, 5};
+    assertScores(plan, new float[] {5, 6}, scores);
+    assertEquals(new SaliencyStatus(8, 3, 2, 0, 1, 0, false), plan.statusOf(scores, false));
+  }
+
+  @Test
+  void aScoreThatIsNotFiniteCountsForEachChannelOfItsPass() {
+    PassPlan plan = plan("aba!");
+    float[] scores = plan.scores(new float[] {POSITIVE_INFINITY, 6});
+    assertArrayEquals(new float[] {POSITIVE_INFINITY, 6, POSITIVE_INFINITY, NaN}, scores);
+    assertEquals(new SaliencyStatus(4, 3, 2, 0, 1, 2, false), plan.statusOf(scores, false));
+  }
+}
