@@ -4,7 +4,6 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.WeakHashMap;
-import org.scorecam.ChunkProfile.Question;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
@@ -64,7 +63,7 @@ final class ChunkPlanner {
    *     for each group
    */
   ChunkPlan plan(Scorer scorer, long channels, long height, long width, long passes) {
-    Question question = new Question(scorer, device, channels, height, width, budget);
+    ChunkQuestion question = new ChunkQuestion(scorer, device, channels, height, width, budget);
     ChunkProfile profile = profileOf(question);
     return givenRows > 0
         ? profile.given(question, Math.min(givenRows, passes))
@@ -73,11 +72,11 @@ final class ChunkPlanner {
 
   /** Remembers, for all who use the network, that a chunk of so many rows did not fit. */
   void tooMany(Scorer scorer, long channels, long height, long width, long rows) {
-    Question question = new Question(scorer, device, channels, height, width, budget);
+    ChunkQuestion question = new ChunkQuestion(scorer, device, channels, height, width, budget);
     profileOf(question).tooMany(question, rows);
   }
 
-  private static ChunkProfile profileOf(Question question) {
+  private static ChunkProfile profileOf(ChunkQuestion question) {
     SizeClass size =
         new SizeClass(
             question.channels(), Long.SIZE - Long.numberOfLeadingZeros(question.pixels()));
