@@ -377,7 +377,6 @@ public final class ScoreCam implements AutoCloseable {
         stage.passes =
             results.stream().flatMap(List::stream).mapToLong(map -> map.status().passes()).sum();
         stage.commit();
-        KeptMemory.afterExplaining(model.device(), inputs.shape());
         return results;
       } catch (RuntimeException | Error e) {
         results.forEach(maps -> maps.forEach(Saliency::close));
