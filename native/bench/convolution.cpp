@@ -81,8 +81,6 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", scorecam_last_message());
     return 1;
   }
-  // As programs that run networks do: scratch memory then stays with the process.
-  scorecam_tune_allocator(1 << 30, 1 << 30, 1 << 26);
   std::printf("scorecam %s, %s, %d threads\n", scorecam_version(), isa, omp_get_max_threads());
   std::printf("images channels        size   pack ms       ms  best ms  GFLOP/s\n");
   for (const int64_t images : {32, 16, 8})

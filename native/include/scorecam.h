@@ -16,7 +16,7 @@
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
  *   - Every pointer stays the caller's. Nothing is kept after a call returns, but for what scorecam_register_operators,
- *     scorecam_use_huge_pages and scorecam_tune_allocator set for the whole process.
+ *     scorecam_tensor_memory and scorecam_use_huge_pages set for the whole process.
  *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
  *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
  *   - Outputs must not overlap inputs.
@@ -233,23 +233,25 @@ SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convol
 SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cpu);
 
 /*
- * Has LibTorch take huge pages for large tensors, on Linux, by a variable of the process's environment; to be called
- * before it allocates for the first time; whether it has already cannot be seen here. SCORECAM_STATUS_NOT_APPLICABLE
- * where the environment has chosen against them, which is left, or the system gives none.
+ * Memory for LibTorch's tensors on the CPU that stays with the process. A network run on chunk after chunk frees and
+ * takes the same large blocks; the C library gives each back to the system, and it is faulted in page by page again.
+ * This allocator takes blocks of 256 KiB and more from a range of addresses of its own, as large as the machine's
+ * memory, and gives back what has not been used for some hundred chunks; smaller ones it takes from theirs. On Linux.
+ *
+ *   libtorch_cpu the path of the library, which this process has loaded
+ *   theirs       the c10::Allocator* in use, such as c10::GetAllocator(DeviceType::CPU); must live as long as the process
+ *   ours         set to a c10::Allocator* for c10::SetAllocator, which lives as long as the process; always the same
+ *
+ * NOT_APPLICABLE with other versions of LibTorch than 2.10, whose allocators may look different, on other systems, or
+ * where the process may not have so many addresses.
  */
+SCORECAM_API scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, void **ours);
+
+/* Huge pages for that memory. NOT_APPLICABLE where the system has none, or before there is such memory. */
 SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
 
-/*
- * Settings of glibc's malloc, for the whole process, in bytes; 0 leaves a setting alone. A network run on
- * chunk after chunk frees and takes the same large blocks; with glibc's own settings each goes back to the
- * system and is faulted in page by page again. SCORECAM_STATUS_NOT_APPLICABLE where malloc is not glibc's.
- *
- *   mmap_threshold  blocks from this size on are mapped, and unmapped when freed (M_MMAP_THRESHOLD)
- *   trim_threshold  how much may lie free at the end of the heap before it is given back (M_TRIM_THRESHOLD)
- *   top_pad         how much more to ask of the system than is needed now (M_TOP_PAD)
- * Each at most 2^31 - 1, the limit of mallopt. SCORECAM_STATUS_UNSUPPORTED if mallopt refuses a value.
- */
-SCORECAM_API scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad);
+/* Gives back to the system what that memory keeps and no tensor uses; without it does nothing. */
+SCORECAM_API void scorecam_release_tensor_memory(void);
 
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);

@@ -135,26 +135,13 @@ int main(void) {
   EXPECT(scorecam_set_max_isa(NULL), OK, "");
   TRUE(strcmp(scorecam_active_isa(), "scalar") != 0);
 
-#if defined(__SANITIZE_ADDRESS__)
-  /* The sanitizer's malloc stands in for glibc's. */
-  EXPECT(scorecam_tune_allocator(32 << 20, 64 << 20, 1 << 20), UNSUPPORTED, "mallopt refused mmap_threshold");
-#elif defined(__GLIBC__)
-  EXPECT(scorecam_tune_allocator(32 << 20, 64 << 20, 1 << 20), OK, "");
-  EXPECT(scorecam_tune_allocator(0, 0, 0), OK, "");
-  EXPECT(scorecam_tune_allocator(-1, 0, 0), INVALID_ARGUMENT, "mmap_threshold is -1");
-  EXPECT(scorecam_tune_allocator(0, INT64_C(1) << 31, 0), INVALID_ARGUMENT, "trim_threshold is 2147483648");
-#else
-  EXPECT(scorecam_tune_allocator(0, 0, 0), NOT_APPLICABLE, "");
-#endif
-
-#if defined(__linux__)
-  setenv("THP_MEM_ALLOC_ENABLE", "0", 1);
-  EXPECT(scorecam_use_huge_pages(), NOT_APPLICABLE, "THP_MEM_ALLOC_ENABLE=0");
-  TRUE(strcmp(getenv("THP_MEM_ALLOC_ENABLE"), "0") == 0);
-  unsetenv("THP_MEM_ALLOC_ENABLE");
-  if (scorecam_use_huge_pages() == SCORECAM_STATUS_OK) TRUE(strcmp(getenv("THP_MEM_ALLOC_ENABLE"), "1") == 0);
-#else
+  void *ours = NULL;
+  EXPECT(scorecam_tensor_memory("libtorch_cpu.so", &ours, NULL), INVALID_ARGUMENT, "ours is null");
   EXPECT(scorecam_use_huge_pages(), NOT_APPLICABLE, "");
+  scorecam_release_tensor_memory();
+#if defined(__linux__)
+  EXPECT(scorecam_tensor_memory("libtorch_cpu.so", NULL, &ours), INVALID_ARGUMENT, "theirs is null");
+  EXPECT(scorecam_tensor_memory("libtorch_cpu.so", &ours, &ours), NOT_APPLICABLE, "libtorch_cpu.so is not loaded");
 #endif
   return failures == 0 ? 0 : 1;
 }

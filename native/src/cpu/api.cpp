@@ -1,12 +1,11 @@
 // The C functions on the CPU: check, choose the instruction set, run.
 #include "common/failure.h"
 #include "common/request.h"
-#include "cpu/allocator.h"
-#include "cpu/huge_pages.h"
 #include "cpu/isa.h"
 #include "cpu/operations.h"
 #include "scorecam.h"
 #include "torch/operators.h"
+#include "torch/tensor_memory.h"
 
 using namespace scorecam;
 
@@ -73,13 +72,18 @@ scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
   return guarded([&] { register_operators(libtorch_cpu); });
 }
 
+scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, void **ours) {
+  return guarded([&] {
+    if (ours == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "ours is null");
+    *ours = tensor_memory(libtorch_cpu, theirs);
+  });
+}
+
 scorecam_status scorecam_use_huge_pages(void) {
   return guarded([&] { use_huge_pages(); });
 }
 
-scorecam_status scorecam_tune_allocator(int64_t mmap_threshold, int64_t trim_threshold, int64_t top_pad) {
-  return guarded([&] { tune_allocator(mmap_threshold, trim_threshold, top_pad); });
-}
+void scorecam_release_tensor_memory(void) { release_tensor_memory(); }
 
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
 

@@ -10,6 +10,10 @@ Torch find_torch(const char *) {
   fail(SCORECAM_STATUS_NOT_APPLICABLE, "operators are not registered on Windows");
 }
 
+TorchVersion version_of_torch(const char *) {
+  fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch is not looked at on Windows");
+}
+
 }  // namespace scorecam
 
 #else
@@ -17,18 +21,36 @@ Torch find_torch(const char *) {
 #include <dlfcn.h>
 
 namespace scorecam {
+namespace {
 
-Torch find_torch(const char *library) {
-  // Only a handle to what is there: a second LibTorch would have a dispatcher of its own.
+// Only a handle to what is there: a second LibTorch would have a dispatcher of its own.
+void *loaded(const char *library) {
   void *handle = ::dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) fail(SCORECAM_STATUS_NOT_APPLICABLE, "%.300s is not loaded", library);
+  return handle;
+}
+
+template <class Function>
+Function find(void *handle, const char *library, const char *name) {
+  void *found = ::dlsym(handle, name);
+  if (found == nullptr) fail(SCORECAM_STATUS_NOT_APPLICABLE, "%.300s has no %s", library, name);
+  return reinterpret_cast<Function>(found);
+}
+
+}  // namespace
+
+Torch find_torch(const char *library) {
+  void *handle = loaded(library);
   Torch torch;
-#define FIND(result, name, parameters)                                    \
-  torch.name = reinterpret_cast<result(*) parameters>(::dlsym(handle, #name)); \
-  if (torch.name == nullptr) fail(SCORECAM_STATUS_NOT_APPLICABLE, "%.300s has no " #name, library);
+#define FIND(result, name, parameters) torch.name = find<result(*) parameters>(handle, library, #name);
   SCORECAM_TORCH_FUNCTIONS(FIND)
 #undef FIND
   return torch;
+}
+
+TorchVersion version_of_torch(const char *library) {
+  const auto version = find<uint64_t (*)()>(loaded(library), library, "aoti_torch_abi_version")();
+  return {static_cast<int>(version >> 56), static_cast<int>(version >> 48 & 0xff)};
 }
 
 }  // namespace scorecam

@@ -45,4 +45,11 @@ struct Torch {
 // Finds the functions in a library that is already loaded; fails if it is not, or lacks one.
 Torch find_torch(const char *library);
 
+struct TorchVersion {
+  int major, minor;
+};
+
+// Of a library that is already loaded; fails if it is not, or does not say.
+TorchVersion version_of_torch(const char *library);
+
 }  // namespace scorecam

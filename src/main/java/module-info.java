@@ -33,7 +33,7 @@ module org.scorecam {
   uses org.scorecam.runtime.SetUpStep;
 
   provides org.scorecam.runtime.SetUpStep with
-      org.scorecam.kernel.Allocator,
+      org.scorecam.kernel.TensorMemory,
       org.scorecam.kernel.HugePages,
       org.scorecam.kernel.Winograd;
 }

@@ -330,9 +330,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
     scoring.requireOpen();
-    List<List<Saliency>> maps = batches.explain(inputs, targets);
-    KeptMemory.afterExplaining(device(), inputs.shape());
-    return maps;
+    return batches.explain(inputs, targets);
   }
 
   /**

@@ -31,7 +31,6 @@ public final class JavaProcess {
     command.addAll(List.of("-cp", classPath, main.getName()));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().remove("SCORECAM_MAX_ISA");
-    builder.environment().remove("THP_MEM_ALLOC_ENABLE");
     builder.environment().putAll(environment);
     Process process = builder.start();
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

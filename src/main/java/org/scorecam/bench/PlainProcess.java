@@ -72,9 +72,6 @@ public final class PlainProcess implements Contestant {
       folder = Files.createTempDirectory("scorecam-baseline");
       ProcessBuilder builder = new ProcessBuilder(command());
       builder.redirectError(folder.resolve("errors").toFile());
-      // As this process was started with it, without what our set-up of LibTorch has added.
-      builder.environment().clear();
-      builder.environment().putAll(System.getenv());
       process = builder.start();
     } catch (IOException e) {
       throw new InputException("the baseline cannot be started: " + e.getMessage(), e);

@@ -4,17 +4,12 @@ import org.scorecam.runtime.SetUpStep;
 import org.scorecam.runtime.Switch;
 
 /**
- * Huge pages for large tensors, on Linux: fewer page faults, and fewer misses when addresses are
- * looked up. LibTorch asks the system for them if a variable of the environment says so when it
- * allocates for the first time; if it has already, in a program that did not load it by way of us,
- * the variable comes too late.
+ * Huge pages for the memory of large tensors, {@link TensorMemory}: fewer page faults, and fewer
+ * misses when addresses are looked up.
  */
 public final class HugePages implements SetUpStep {
-  /** System property: {@code off} leaves the environment as it is. */
+  /** System property: {@code off} leaves large tensors on small pages. */
   public static final String SETTING = "scorecam.hugePages";
-
-  /** LibTorch's. */
-  private static final String VARIABLE = "THP_MEM_ALLOC_ENABLE";
 
   /** For the service loader. */
   public HugePages() {}
@@ -26,16 +21,11 @@ public final class HugePages implements SetUpStep {
 
   @Override
   public String apply() {
-    if (!Switch.isOn(SETTING)) {
-      return Switch.leftAlone(SETTING);
-    }
-    // Java keeps the environment as it is when it is first asked for: it must not be ours, since
-    // processes that this one starts would get that.
-    String chosen = System.getenv(VARIABLE);
-    return NativeSetting.apply(
-        () ->
-            new NativeSetting.Outcome(
-                CpuBinding.scorecam_use_huge_pages(),
-                "asked for, for large tensors" + (chosen == null ? "" : ", as it was")));
+    return Switch.isOn(SETTING)
+        ? NativeSetting.apply(
+            () ->
+                new NativeSetting.Outcome(
+                    CpuBinding.scorecam_use_huge_pages(), "asked for, for large tensors"))
+        : Switch.leftAlone(SETTING);
   }
 }

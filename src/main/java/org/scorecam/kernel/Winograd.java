@@ -1,7 +1,5 @@
 package org.scorecam.kernel;
 
-import java.nio.file.Path;
-import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -61,16 +59,10 @@ public final class Winograd implements SetUpStep {
     }
     return NativeSetting.apply(
         () -> {
-          int status = CpuBinding.scorecam_register_operators(libraryOfLibTorch());
+          int status = CpuBinding.scorecam_register_operators(LibTorchFile.path());
           available = status == CpuBinding.SCORECAM_STATUS_OK;
           return new NativeSetting.Outcome(status, "of 3×3 by Winograd's filtering if faster");
         });
-  }
-
-  private static String libraryOfLibTorch() {
-    String name = System.mapLibraryName("torch_cpu");
-    String binding = Loader.load(torch.class);
-    return binding == null ? name : Path.of(binding).resolveSibling(name).toString();
   }
 
   /**

@@ -1,7 +1,6 @@
 package org.scorecam.runtime;
 
 import java.util.OptionalLong;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.cuda.DeviceStats;
 import org.bytedeco.pytorch.global.torch;
 
@@ -68,8 +67,7 @@ public abstract class DeviceMemory {
 
     @Override
     public void releaseKept() {
-      LibTorch.load();
-      Pointer.trimMemory();
+      LibTorch.releaseKept();
     }
   }
 

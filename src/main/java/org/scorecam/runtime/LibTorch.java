@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
 
@@ -28,8 +30,8 @@ import org.bytedeco.pytorch.global.torch;
  *   <li><b>cuDNN tries its algorithms</b> for each shape when it first meets it, and takes the
  *       fastest: chunks have one shape, and a warm-up. {@code -Dscorecam.cudnn.benchmark=off} has
  *       it guess.
- *   <li><b>The allocator</b> keeps large blocks, and takes <b>huge pages</b> for them: see {@code
- *       org.scorecam.kernel}, whose native library sets both.
+ *   <li><b>The allocator</b> keeps large blocks, in <b>huge pages</b>: see {@code
+ *       org.scorecam.kernel}, whose native library has it.
  *   <li><b>JavaCPP's limit on resident memory off.</b> It is derived from the Java heap, so that a
  *       small heap would refuse tensors that the machine has room for. {@code
  *       -Dorg.bytedeco.javacpp.maxPhysicalBytes=…} brings it back.
@@ -52,6 +54,9 @@ public final class LibTorch {
   static final String MAX_PHYSICAL_BYTES = "org.bytedeco.javacpp.maxPhysicalBytes";
 
   private static volatile boolean loaded;
+
+  /** What has been taken, in this order. */
+  private static final List<SetUpStep> STEPS = new CopyOnWriteArrayList<>();
 
   /** What each step came to, by its name. */
   private static final Map<String, String> APPLIED =
@@ -104,6 +109,13 @@ public final class LibTorch {
     return Collections.unmodifiableMap(new LinkedHashMap<>(APPLIED));
   }
 
+  /** Gives back to the system what the process keeps for tensors to come. */
+  static void releaseKept() {
+    load();
+    STEPS.forEach(SetUpStep::releaseKept);
+    Pointer.trimMemory();
+  }
+
   private static synchronized void loadOnce() {
     if (loaded) {
       return;
@@ -128,6 +140,7 @@ public final class LibTorch {
     ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader()).forEach(steps::add);
     for (SetUpStep step : steps) {
       APPLIED.put(step.name(), step.apply());
+      STEPS.add(step);
     }
     loaded = true;
   }

@@ -21,4 +21,10 @@ public interface SetUpStep {
    * @throws IllegalArgumentException if a system property has a value that does not exist
    */
   String apply();
+
+  /**
+   * Gives back to the system what the setting has the process keep for tensors to come, if it does;
+   * called any number of times after {@link #apply}.
+   */
+  default void releaseKept() {}
 }

@@ -1,44 +1,34 @@
 package org.scorecam.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.Recipe;
-import org.scorecam.kernel.NativeBuild;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.RepeatedCall;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /** The benchmarks' baseline computes what the Python project that it stands for computes. */
 class PlainScoreCamTest {
   private static final double TOLERANCE = 1e-4;
-  private static final String HUGE_PAGES = "THP_MEM_ALLOC_ENABLE";
   private static final String MODEL = "tinyresnet_script.pt";
 
   /** All channels, one layer, a class of the network's one output. */
@@ -99,32 +89,6 @@ class PlainScoreCamTest {
       plain.run();
       assertClose(Tensors.toArray(expected), plain.map(), TOLERANCE);
     }
-  }
-
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void itStartsWithTheEnvironmentThatThisProcessHad(boolean tuned) throws IOException {
-    NativeBuild.require();
-    String asked = LibTorch.setUp().get("huge pages");
-    Assumptions.assumeTrue(asked.startsWith("asked for"), "huge pages: " + asked);
-    Assumptions.assumeFalse(System.getenv().containsKey(HUGE_PAGES), HUGE_PAGES + " is set");
-    Set<Long> others = children();
-    try (PlainProcess plain = process(Goldens.file(MODEL), 3, tuned)) {
-      Set<Long> started = children();
-      started.removeAll(others);
-      assertEquals(1, started.size(), plain.name());
-      Path environment = Path.of("/proc", started.iterator().next().toString(), "environ");
-      String variables = Files.readString(environment, StandardCharsets.ISO_8859_1);
-      assertFalse(variables.isEmpty());
-      assertFalse(variables.contains(HUGE_PAGES), plain.name());
-    }
-  }
-
-  private static Set<Long> children() {
-    return ProcessHandle.current()
-        .children()
-        .map(ProcessHandle::pid)
-        .collect(Collectors.toCollection(HashSet::new));
   }
 
   @Test

@@ -54,7 +54,8 @@ class SettingsTest {
     NativeBuild.require();
     CommandLineRun run =
         diagnostics(
-            Map.of("THP_MEM_ALLOC_ENABLE", "0"),
+            Map.of(),
+            "-Dscorecam.hugePages=off",
             "-Dscorecam.threads=1",
             "-Dscorecam.winograd=off",
             "-Dscorecam.nnpack=on",
@@ -67,9 +68,7 @@ class SettingsTest {
     assertEquals("as it was (-Dscorecam.cudnn.benchmark=off)", factOf(run, "cuDNN benchmark"));
     assertTrue(factOf(run, "JavaCPP's limit").startsWith("9216 MiB"), run.out());
     assertTrue(factOf(run, "TF32").startsWith("off"), run.out());
-    if (System.getProperty("os.name").equals("Linux")) {
-      assertEquals("as it was (THP_MEM_ALLOC_ENABLE=0)", factOf(run, "huge pages"));
-    }
+    assertEquals("as it was (-Dscorecam.hugePages=off)", factOf(run, "huge pages"));
   }
 
   @ParameterizedTest

@@ -1,0 +1,119 @@
+#include "cpu/block_range.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <new>
+#include <utility>
+
+#include "common/failure.h"
+
+namespace scorecam {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{1} << 21;
+
+// A while: some hundred chunks of a usual network.
+constexpr int kTakesOfAWhile = 1 << 14;
+
+std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+}  // namespace
+
+BlockRange::BlockRange(std::size_t bytes)
+    : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))), mapped_(round_up(bytes, kHugePage) + kHugePage) {
+  void *mapping =
+      ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "the system does not grant %zu MiB of addresses: %s", mapped_ >> 20,
+         std::strerror(errno));
+  mapping_ = static_cast<char *>(mapping);
+  base_ = mapping_ + (kHugePage - reinterpret_cast<std::uintptr_t>(mapping) % kHugePage) % kHugePage;
+  bytes_ = mapped_ - kHugePage;
+  try {
+    gaps_.emplace(0, bytes_);
+  } catch (const std::bad_alloc &) {
+    ::munmap(mapping_, mapped_);
+    throw;
+  }
+}
+
+BlockRange::~BlockRange() { ::munmap(mapping_, mapped_); }
+
+void BlockRange::use_huge_pages() {
+  if (::madvise(base_, bytes_, MADV_HUGEPAGE) != 0)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this system has no huge pages: %s", std::strerror(errno));
+}
+
+void *BlockRange::take(std::size_t bytes) noexcept {
+  if (bytes > bytes_) return nullptr;
+  const std::size_t length = std::max(round_up(bytes, page_), page_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [=](const auto &g) { return g.second >= length; });
+  if (gap == gaps_.end()) return nullptr;
+  const std::size_t offset = gap->first;
+  try {
+    if (gap->second > length) gaps_.emplace(offset + length, gap->second - length);
+  } catch (const std::bad_alloc &) {
+    return nullptr;
+  }
+  auto node = gaps_.extract(gap);
+  node.mapped() = length;
+  blocks_.insert(std::move(node));
+  count_take(offset + length);
+  return base_ + offset;
+}
+
+void BlockRange::count_take(std::size_t end) noexcept {
+  highest_end_ = std::max(highest_end_, end);
+  recent_end_ = std::max(recent_end_, end);
+  if (++takes_ == kTakesOfAWhile) {
+    release_from(recent_end_);
+    recent_end_ = 0;
+    takes_ = 0;
+  }
+}
+
+bool BlockRange::holds(const void *address) const noexcept {
+  const auto place = reinterpret_cast<std::uintptr_t>(address), base = reinterpret_cast<std::uintptr_t>(base_);
+  return place >= base && place - base < bytes_;
+}
+
+void BlockRange::give_back(void *block) noexcept {
+  const std::size_t offset = static_cast<std::size_t>(static_cast<char *>(block) - base_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // The block's own node becomes the gap's, so that giving back needs no memory.
+  auto node = blocks_.extract(offset);
+  if (node.empty()) return;
+  const auto gap = gaps_.insert(std::move(node)).position;
+  const auto next = std::next(gap);
+  if (next != gaps_.end() && gap->first + gap->second == next->first) {
+    gap->second += next->second;
+    gaps_.erase(next);
+  }
+  if (gap == gaps_.begin()) return;
+  const auto before = std::prev(gap);
+  if (before->first + before->second == gap->first) {
+    before->second += gap->second;
+    gaps_.erase(gap);
+  }
+}
+
+void BlockRange::release() noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  release_from(0);
+}
+
+void BlockRange::release_from(std::size_t offset) noexcept {
+  for (const auto &[start, length] : gaps_) {
+    const std::size_t from = std::max(start, offset), to = std::min(start + length, highest_end_);
+    if (from < to) ::madvise(base_ + from, to - from, MADV_DONTNEED);
+  }
+}
+
+}  // namespace scorecam

@@ -1,7 +1,0 @@
-#pragma once
-
-namespace scorecam {
-
-void use_huge_pages();
-
-}  // namespace scorecam

@@ -1,0 +1,60 @@
+package org.scorecam.kernel;
+
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Allocator;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.DeviceType;
+import org.scorecam.runtime.SetUpStep;
+import org.scorecam.runtime.Switch;
+
+/**
+ * An allocator of our own for LibTorch's large tensors on the CPU, on Linux.
+ *
+ * <p>glibc gives large blocks back to the system when they are freed, and every next chunk pays for
+ * faulting them in again, page by page. It can be told not to, but not for blocks of more than 64
+ * MiB in threads that are not the process's first, and what it keeps crumbles where sizes vary.
+ * This one serves each chunk of a network at the same places, and gives back what has not been used
+ * for long.
+ */
+public final class TensorMemory implements SetUpStep {
+  /** System property: {@code off} leaves LibTorch its own allocator. */
+  public static final String SETTING = "scorecam.allocator";
+
+  private volatile boolean inUse;
+
+  /** For the service loader. */
+  public TensorMemory() {}
+
+  @Override
+  public String name() {
+    return "allocator";
+  }
+
+  @Override
+  public String apply() {
+    return Switch.isOn(SETTING)
+        ? NativeSetting.apply(this::replaceAllocator)
+        : Switch.leftAlone(SETTING);
+  }
+
+  private NativeSetting.Outcome replaceAllocator() {
+    try (Allocator theirs = torch.GetAllocator(DeviceType.CPU);
+        Pointer ours = new Pointer()) {
+      int status = CpuBinding.scorecam_tensor_memory(LibTorchFile.path(), theirs, ours);
+      if (status == CpuBinding.SCORECAM_STATUS_OK) {
+        try (Allocator chosen = new Allocator(ours)) {
+          torch.SetAllocator(DeviceType.CPU, chosen);
+          inUse = true;
+        }
+      }
+      return new NativeSetting.Outcome(status, "keeps the memory of large tensors");
+    }
+  }
+
+  @Override
+  public void releaseKept() {
+    if (inUse) {
+      CpuBinding.scorecam_release_tensor_memory();
+    }
+  }
+}
