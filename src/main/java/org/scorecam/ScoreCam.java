@@ -199,7 +199,8 @@ public final class ScoreCam implements AutoCloseable {
      * Chooses what the network computes with when it scores masked inputs. A reduced precision is
      * tried on some masked inputs of the first input: if the map that they make correlates less
      * than 0.99 with float32's, or the network is not faster, explaining it throws a {@link
-     * PrecisionException}.
+     * PrecisionException}. That is decided once: explaining anything else then throws one with the
+     * same words at once.
      *
      * @param chosen {@link Precision#FLOAT32} unless set
      * @return this builder
@@ -358,6 +359,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
     requireOpen();
+    precision.requireNotRefused();
     try (NativeScope scope = NativeScope.open()) {
       requireUsable(inputs, targets);
       Stage.Whole stage =
