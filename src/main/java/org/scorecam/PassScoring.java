@@ -85,6 +85,12 @@ final class PassScoring implements AutoCloseable {
     chunks.giveBack(chunk);
   }
 
+  /** Makes sure that it is open, and that its precision was not refused before. */
+  void requireUsable() {
+    requireOpen();
+    precision.requireNotRefused();
+  }
+
   void requireOpen() {
     if (closed) {
       throw new IllegalStateException("this ScoreCam is closed");

@@ -21,6 +21,9 @@ final class PrecisionChoice {
   private final Optional<Precision> asked;
   private Precision decided;
 
+  /** Why the precision that was asked for does not hold; null unless that is known. */
+  private volatile PrecisionException refusal;
+
   /**
    * A choice still to be made.
    *
@@ -41,16 +44,35 @@ final class PrecisionChoice {
   }
 
   /**
+   * Does nothing unless the precision that was asked for is known not to hold.
+   *
+   * @throws PrecisionException with the words that were thrown when it was tried
+   */
+  void requireNotRefused() {
+    PrecisionException known = refusal;
+    if (known != null) {
+      throw new PrecisionException(known.getMessage(), known);
+    }
+  }
+
+  /**
    * The scorer for some explanations, deciding with the first of them if nothing is decided.
    *
    * @throws PrecisionException if the precision that was asked for does not hold
    */
   synchronized Scorer scorer(List<Explanation> explanations, long... inputShape) {
+    // Again, since another thread may have tried it meanwhile.
+    requireNotRefused();
     Optional<Explanation> sample =
         explanations.stream().filter(explanation -> explanation.passes() > 0).findFirst();
     if (decided == null && sample.isPresent()) {
       PrecisionProbe probe = new PrecisionProbe(sample.get(), model.device(), inputShape);
-      decided = asked.isPresent() ? confirmed(probe, inputShape) : fastest(probe, inputShape);
+      try {
+        decided = asked.isPresent() ? confirmed(probe, inputShape) : fastest(probe, inputShape);
+      } catch (PrecisionException e) {
+        refusal = e;
+        throw e;
+      }
     }
     return scorer(inputShape);
   }

@@ -181,7 +181,8 @@ public final class ScoreCam implements AutoCloseable {
      * Chooses what the network computes with when it scores masked inputs. A reduced precision is
      * tried on some masked inputs of the first input: if the map that they make correlates less
      * than 0.99 with float32's, or the network is not faster, explaining it throws a {@link
-     * PrecisionException}.
+     * PrecisionException}. That is decided once: explaining anything else then throws one with the
+     * same words at once.
      *
      * @param chosen {@link Precision#FLOAT32} unless set
      * @return this builder
@@ -329,7 +330,7 @@ public final class ScoreCam implements AutoCloseable {
    * @return for each input a saliency for each layer, each owned by the caller
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
-    scoring.requireOpen();
+    scoring.requireUsable();
     return batches.explain(inputs, targets);
   }
 

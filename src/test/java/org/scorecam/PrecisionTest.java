@@ -8,9 +8,19 @@ import static org.scorecam.Goldens.assertClose;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
@@ -177,6 +187,43 @@ class PrecisionTest {
               refusal(cam, input);
             }
           });
+    }
+  }
+
+  @Test
+  void aRefusedPrecisionIsTriedOnce() throws Exception {
+    try (WatchedModel model = new WatchedModel(Goldens.model("tinyresnet_script.pt"));
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        ScoreCam cam = ScoreCam.on(model).layer("layer3").precision(Precision.BFLOAT16).build()) {
+      AtomicInteger captures = new AtomicInteger();
+      model.beforeCapture = inputs -> captures.incrementAndGet();
+      // Ever slower, so that float32, which is tried first, is the faster.
+      model.beforeChunk = rows -> LockSupport.parkNanos(5_000_000L * model.chunks.size());
+      int threads = 3;
+      CyclicBarrier together = new CyclicBarrier(threads);
+      Callable<String> explainer =
+          () -> {
+            together.await();
+            return refusal(cam, input);
+          };
+      ExecutorService pool = Executors.newFixedThreadPool(threads);
+      Set<String> messages = new HashSet<>();
+      try {
+        for (Future<String> each : pool.invokeAll(Collections.nCopies(threads, explainer))) {
+          messages.add(each.get());
+        }
+      } finally {
+        pool.shutdownNow();
+      }
+      int capturesUntilRefused = captures.get();
+      int runs = model.chunks.size();
+      messages.add(refusal(cam, input));
+      assertEquals(1, messages.size(), messages.toString());
+      assertTrue(messages.iterator().next().startsWith("bfloat16 is refused: on this machine"));
+      // 16 masked inputs by 4, and a run before them, in each of two precisions.
+      assertEquals(2 * (1 + 4), runs);
+      assertEquals(runs, model.chunks.size());
+      assertEquals(capturesUntilRefused, captures.get());
     }
   }
 

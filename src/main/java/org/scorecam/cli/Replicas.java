@@ -12,12 +12,17 @@ final class Replicas implements AutoCloseable {
   private final List<HookedModel> networks = new ArrayList<>();
   private final List<ScoreCam> explainers = new ArrayList<>();
 
-  /** Loads the network as often as there are devices. */
+  /**
+   * Loads the network as often as there are devices.
+   *
+   * @param progress is told of what all explainers do together
+   */
   Replicas(ModelOptions model, MethodOptions method, ProgressListener progress) {
+    SummedProgress sum = new SummedProgress(progress);
     try {
       for (Device device : model.devices()) {
         networks.add(model.loadOn(device));
-        explainers.add(method.scoreCam(networks.get(networks.size() - 1), progress));
+        explainers.add(method.scoreCam(networks.get(networks.size() - 1), sum.addPart()));
       }
     } catch (RuntimeException | Error e) {
       close();

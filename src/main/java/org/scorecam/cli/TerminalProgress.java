@@ -40,6 +40,7 @@ final class TerminalProgress implements ProgressListener {
               .setStyle(ProgressBarStyle.ASCII)
               .build();
     }
+    bar.maxHint(total); // It grows where several devices share the work.
     bar.stepTo(scored);
     if (scored == total) {
       clear();
