@@ -6,20 +6,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
-import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LayerException;
-import org.scorecam.runtime.NativeErrors;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.runtime.PrecisionException;
 import org.scorecam.runtime.TargetException;
@@ -46,38 +41,25 @@ import org.scorecam.tensor.Tensors;
  * whatever the number of channels.
  */
 public final class ScoreCam implements AutoCloseable {
-  /** In place of the number of a layer's channels while it is not known. */
-  private static final long MANY = 1 << 16;
-
-  /** So many chunks that one which is not full does not matter. */
-  private static final long FULL_CHUNKS = 8;
-
-  private static final long MOST_INPUTS = 32;
-
-  private final HookedModel model;
-  private final List<String> layers;
-  private final Recipe recipe;
-  private final ChannelSelection channels;
-  private final ChunkPlanner planner;
-  private final Masker masker;
-  private final PrecisionChoice precision;
-  private final ProgressListener progress;
-  private final ChunkPool chunks = new ChunkPool();
-
-  /** Selected channels of all target layers together; 0 before an input has shown them. */
-  private volatile long seenPassesPerInput;
-
-  private volatile boolean closed;
+  private final FirstPass firstPass;
+  private final PassScoring scoring;
+  private final BatchExplainer batches;
 
   private ScoreCam(Builder builder) {
-    this.model = builder.model;
-    this.layers = List.copyOf(builder.layers);
-    this.recipe = builder.recipe;
-    this.channels = builder.channels;
-    this.planner = builder.planner();
-    this.masker = builder.masker == null ? Maskers.preferred() : builder.masker;
-    this.precision = new PrecisionChoice(builder.model, builder.precision);
-    this.progress = builder.progress;
+    this.firstPass =
+        new FirstPass(
+            builder.model,
+            List.copyOf(builder.layers),
+            builder.recipe,
+            builder.channels,
+            builder.masker == null ? Maskers.preferred() : builder.masker);
+    this.scoring =
+        new PassScoring(
+            builder.model.device(),
+            new PrecisionChoice(builder.model, builder.precision),
+            builder.planner(),
+            builder.progress);
+    this.batches = new BatchExplainer(firstPass, scoring);
   }
 
   /**
@@ -276,7 +258,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public Saliency explain(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatch(asBatch(input), List.of(target)).get(0);
+      return explainBatch(Inputs.asBatch(input), List.of(target)).get(0);
     }
   }
 
@@ -315,18 +297,8 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainLayers(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatchLayers(asBatch(input), List.of(target)).get(0);
+      return explainBatchLayers(Inputs.asBatch(input), List.of(target)).get(0);
     }
-  }
-
-  private static Tensor asBatch(Tensor input) {
-    Tensor batch = input.dim() == 3 ? input.unsqueeze(0) : input;
-    if (batch.dim() == 4 && batch.size(0) != 1) {
-      throw new InputException(
-          "one input has the shape [1, C, H, W], not %s; explainBatch takes several"
-              .formatted(Tensors.shapeOf(input)));
-    }
-    return batch;
   }
 
   /**
@@ -339,7 +311,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
     List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
-    if (layers.size() == 1) {
+    if (firstPass.layers().size() == 1) {
       return maps.stream().map(ofOneLayer -> ofOneLayer.get(0)).toList();
     }
     try {
@@ -357,33 +329,10 @@ public final class ScoreCam implements AutoCloseable {
    * @return for each input a saliency for each layer, each owned by the caller
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
-    requireOpen();
-    try (NativeScope scope = NativeScope.open()) {
-      requireUsable(inputs, targets);
-      Stage.Whole stage =
-          new Stage.Whole(
-              String.join("+", layers),
-              recipe.name(),
-              model.device().toString(),
-              Tensors.shapeOf(inputs));
-      Tensor onDevice = inputs.to(model.device().toTorch(), ScalarType.Float).contiguous();
-      requireFinite(onDevice);
-      List<List<Saliency>> results = new ArrayList<>();
-      try {
-        for (long first = 0; first < inputs.size(0); first = results.size()) {
-          long count = inputsAtOnce(onDevice, inputs.size(0) - first);
-          explainFitting(onDevice, targets, (int) first, (int) count, results);
-        }
-        stage.passes =
-            results.stream().flatMap(List::stream).mapToLong(map -> map.status().passes()).sum();
-        stage.commit();
-        KeptMemory.afterExplaining(model.device(), inputs.shape());
-        return results;
-      } catch (RuntimeException | Error e) {
-        results.forEach(maps -> maps.forEach(Saliency::close));
-        throw e;
-      }
-    }
+    scoring.requireOpen();
+    List<List<Saliency>> maps = batches.explain(inputs, targets);
+    KeptMemory.afterExplaining(device(), inputs.shape());
+    return maps;
   }
 
   /**
@@ -401,42 +350,9 @@ public final class ScoreCam implements AutoCloseable {
    * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
    */
   public ChunkPlan warmUp(long inputChannels, long height, long width) {
-    requireOpen();
-    try (NativeScope scope = NativeScope.open()) {
-      Tensor input = torch.zeros(new long[] {1, inputChannels, height, width});
-      long passes = 0;
-      try (Capture capture = model.capture(input, layers, recipe.repeatedCall())) {
-        for (int l = 0; l < layers.size(); l++) {
-          Tensor maps = capture.activations().get(l);
-          requireMaps(layers.get(l), maps, 1);
-          passes += channels.countOf(maps.size(1));
-        }
-      }
-      Scorer scorer = scorer(inputChannels, height, width);
-      ChunkPlan plan = planner.plan(scorer, inputChannels, height, width, passes);
-      try {
-        runBlackChunk(scorer, plan.rows(), inputChannels, height, width);
-        return plan;
-      } catch (NativeMemoryException e) {
-        if (plan.rows() == 1) {
-          throw e;
-        }
-        planner.tooMany(scorer, inputChannels, height, width, plan.rows());
-        return warmUp(inputChannels, height, width);
-      }
-    }
-  }
-
-  private void runBlackChunk(Scorer scorer, long... shape) {
-    Tensor chunk = chunks.take(shape, scorer, model.device());
-    try {
-      chunk.zero_();
-      scorer.score(chunk).close();
-    } catch (RuntimeException | Error e) {
-      chunk.close();
-      throw e;
-    }
-    chunks.giveBack(chunk);
+    scoring.requireOpen();
+    long passes = firstPass.selectedChannels(inputChannels, height, width);
+    return scoring.warmUp(passes, inputChannels, height, width);
   }
 
   /**
@@ -447,13 +363,7 @@ public final class ScoreCam implements AutoCloseable {
    * @return from 1 to 32
    */
   public int inputsPerGroup() {
-    long passes = FULL_CHUNKS * ChunkProfile.USUAL_ROWS;
-    return (int) Math.max(1, Math.min(MOST_INPUTS, passes / passesPerInput()));
-  }
-
-  private long passesPerInput() {
-    long seen = seenPassesPerInput;
-    return seen > 0 ? seen : channels.countOf(MANY) * layers.size();
+    return batches.inputsPerGroup();
   }
 
   /**
@@ -462,7 +372,7 @@ public final class ScoreCam implements AutoCloseable {
    * @return the model's device
    */
   public Device device() {
-    return model.device();
+    return firstPass.model().device();
   }
 
   /**
@@ -477,157 +387,12 @@ public final class ScoreCam implements AutoCloseable {
    * @throws PrecisionException if the network or the device cannot compute with the precision
    */
   public Scorer scorer(long inputChannels, long height, long width) {
-    requireOpen();
-    return precision.scorer(inputChannels, height, width);
+    return scoring.scorer(inputChannels, height, width);
   }
 
   /** Frees the chunks. The model stays open. Closing again does nothing. */
   @Override
   public void close() {
-    closed = true;
-    chunks.close();
-  }
-
-  private List<List<Saliency>> explainGroup(Tensor images, List<Target> targets) {
-    List<Explanation> explanations = new ArrayList<>();
-    List<Saliency> maps = new ArrayList<>();
-    Stage.Capture captureStage = new Stage.Capture(String.join("+", layers), targets.size());
-    try (NativeScope scope = NativeScope.open();
-        Capture capture =
-            model.capture(images.contiguous(model.memoryFormat()), layers, recipe.repeatedCall())) {
-      captureStage.commit();
-      Stage.Plan planStage = new Stage.Plan(String.join("+", layers));
-      for (int i = 0; i < targets.size(); i++) {
-        addExplanations(explanations, capture, images, i, targets.get(i));
-      }
-      planStage.passes = explanations.stream().mapToLong(Explanation::passes).sum();
-      planStage.commit();
-      long selected = explanations.stream().mapToLong(Explanation::selectedChannels).sum();
-      seenPassesPerInput = selected / targets.size();
-      ChunkPlan plan = score(explanations, images, selected);
-      for (Explanation explanation : explanations) {
-        maps.add(explanation.toSaliency(plan));
-      }
-    } catch (RuntimeException | Error e) {
-      maps.forEach(Saliency::close);
-      throw e;
-    } finally {
-      explanations.forEach(Explanation::close);
-    }
-    List<List<Saliency>> byImage = new ArrayList<>();
-    for (int i = 0; i < maps.size(); i += layers.size()) {
-      byImage.add(List.copyOf(maps.subList(i, i + layers.size())));
-    }
-    return byImage;
-  }
-
-  private void addExplanations(
-      List<Explanation> explanations, Capture capture, Tensor images, int i, Target target) {
-    Tensor output = target.partOf(capture.output());
-    if (output.dim() < 1 || output.size(0) != images.size(0)) {
-      throw new TargetException(
-          "the network's output must have one row for each of the %d inputs; its shape is %s"
-              .formatted(images.size(0), Tensors.shapeOf(output)));
-    }
-    Tensor row = Explanation.scored(recipe, output.narrow(0, i, 1));
-    Target resolved = target.resolve(row);
-    float referenceScore = resolved.scores(row).item_float();
-    for (int l = 0; l < layers.size(); l++) {
-      Tensor maps = capture.activations().get(l);
-      requireMaps(layers.get(l), maps, images.size(0));
-      explanations.add(
-          new Explanation(
-              layers.get(l),
-              maps.select(0, i).to(ScalarType.Float).contiguous(),
-              images.select(0, i),
-              resolved,
-              referenceScore,
-              recipe,
-              channels,
-              masker));
-    }
-  }
-
-  /** How many inputs the first pass sees at once: no more than a chunk has. */
-  private long inputsAtOnce(Tensor inputs, long left) {
-    long count = Math.min(left, inputsPerGroup());
-    if (count == 1) {
-      return 1;
-    }
-    ChunkPlan plan =
-        planner.plan(
-            scorer(inputs.size(1), inputs.size(2), inputs.size(3)),
-            inputs.size(1),
-            inputs.size(2),
-            inputs.size(3),
-            count * passesPerInput());
-    return Math.min(count, plan.rows());
-  }
-
-  /** Explains some of the inputs; in two halves where all together do not fit the memory. */
-  private void explainFitting(
-      Tensor inputs, List<Target> targets, int first, int count, List<List<Saliency>> results) {
-    try {
-      results.addAll(
-          explainGroup(inputs.narrow(0, first, count), targets.subList(first, first + count)));
-    } catch (RuntimeException e) {
-      if (count == 1 || !NativeErrors.isOutOfMemory(e)) {
-        throw e;
-      }
-      explainFitting(inputs, targets, first, count / 2, results);
-      explainFitting(inputs, targets, first + count / 2, count - count / 2, results);
-    }
-  }
-
-  private ChunkPlan score(List<Explanation> explanations, Tensor images, long passes) {
-    long[] shape = images.shape();
-    Scorer scorer = precision.scorer(explanations, shape[1], shape[2], shape[3]);
-    ChunkPlan plan = planner.plan(scorer, shape[1], shape[2], shape[3], passes);
-    shape[0] = plan.rows();
-    long rows =
-        new ChunkedScoring(explanations, scorer, model.device(), chunks, progress).run(shape);
-    for (long tooMany = plan.rows(); tooMany > rows; tooMany /= 2) {
-      planner.tooMany(scorer, shape[1], shape[2], shape[3], tooMany);
-    }
-    return plan.reducedTo(rows);
-  }
-
-  private static void requireUsable(Tensor inputs, List<Target> targets) {
-    String shape = Tensors.shapeOf(inputs);
-    if (inputs.dim() != 4) {
-      throw new InputException("inputs have the shape [N, C, H, W], not " + shape);
-    }
-    if (inputs.numel() == 0) {
-      throw new InputException("an input of shape %s is empty".formatted(shape));
-    }
-    if (inputs.size(0) != targets.size()) {
-      throw new InputException(
-          "%d inputs need as many targets, not %d".formatted(inputs.size(0), targets.size()));
-    }
-    if (!inputs.is_floating_point()) {
-      throw new InputException("inputs are floating-point, not " + inputs.scalar_type().toString());
-    }
-  }
-
-  private static void requireFinite(Tensor inputs) {
-    if (!inputs.isfinite().all().item().toBool()) {
-      throw new InputException(
-          "the input of shape %s holds NaN, infinities, or values too large for float32"
-              .formatted(Tensors.shapeOf(inputs)));
-    }
-  }
-
-  private static void requireMaps(String layer, Tensor maps, long images) {
-    if (maps.dim() != 4 || maps.size(0) != images || maps.numel() == 0) {
-      throw new LayerException(
-          "layer '%s' puts out a tensor of shape %s; activation maps have the shape [%d, K, h, w]"
-              .formatted(layer, Tensors.shapeOf(maps), images));
-    }
-  }
-
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("this ScoreCam is closed");
-    }
+    scoring.close();
   }
 }

@@ -1,0 +1,49 @@
+package org.scorecam;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.runtime.InputException;
+import org.scorecam.tensor.Tensors;
+
+/** Which tensors are accepted as inputs. */
+final class Inputs {
+  private Inputs() {}
+
+  /** One input with a batch dimension; needs an open scope. */
+  static Tensor asBatch(Tensor input) {
+    Tensor batch = input.dim() == 3 ? input.unsqueeze(0) : input;
+    if (batch.dim() == 4 && batch.size(0) != 1) {
+      throw new InputException(
+          "one input has the shape [1, C, H, W], not %s; explainBatch takes several"
+              .formatted(Tensors.shapeOf(input)));
+    }
+    return batch;
+  }
+
+  /** Throws if these are not floating-point [N, C, H, W] with N targets. */
+  static void requireUsable(Tensor inputs, List<Target> targets) {
+    String shape = Tensors.shapeOf(inputs);
+    if (inputs.dim() != 4) {
+      throw new InputException("inputs have the shape [N, C, H, W], not " + shape);
+    }
+    if (inputs.numel() == 0) {
+      throw new InputException("an input of shape %s is empty".formatted(shape));
+    }
+    if (inputs.size(0) != targets.size()) {
+      throw new InputException(
+          "%d inputs need as many targets, not %d".formatted(inputs.size(0), targets.size()));
+    }
+    if (!inputs.is_floating_point()) {
+      throw new InputException("inputs are floating-point, not " + inputs.scalar_type().toString());
+    }
+  }
+
+  /** Throws if a value is not finite in float32; needs an open scope. */
+  static void requireFinite(Tensor inputs) {
+    if (!inputs.isfinite().all().item().toBool()) {
+      throw new InputException(
+          "the input of shape %s holds NaN, infinities, or values too large for float32"
+              .formatted(Tensors.shapeOf(inputs)));
+    }
+  }
+}
