@@ -60,11 +60,11 @@ public interface HookedModel extends AutoCloseable {
   Capture capture(Tensor input, List<String> layers, RepeatedCall counted);
 
   /**
-   * As {@link #capture}, for one of many batches: where it can, the network is prepared for them,
-   * as for scoring, once so many inputs came in such batches that it is likely to pay. That takes
-   * about a second and as much memory as the weights, which are kept in another layout; an input
-   * then takes about half the time. Values agree with those of {@link #capture} within the rounding
-   * of float32.
+   * As {@link #capture}, for one of many batches. A network that can be is prepared for them as for
+   * scoring, if that is faster and captures the same, once it has captured some dozens of inputs in
+   * batches: that takes about a second and as much memory as the weights, which are laid out anew,
+   * and is regained after a hundred or two more. Values agree with those of {@link #capture} within
+   * the rounding of float32.
    *
    * @param batch as for {@link #capture}
    * @param layers dotted paths

@@ -19,7 +19,10 @@ import org.scorecam.runtime.NativeScope;
 final class LayerCapture implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(LayerCapture.class.getName());
 
-  /** Preparing takes about as long as what it spares for so many more, or twice as many. */
+  /**
+   * Preparing takes as long as it spares for a hundred inputs or two; whoever has captured so many
+   * will likely capture those.
+   */
   private static final long INPUTS_BEFORE_PREPARING = 64;
 
   private final JitModule module;
