@@ -23,6 +23,12 @@ record FirstPass(
     Recipe recipe,
     ChannelSelection channels,
     Masker masker) {
+  /**
+   * From so many inputs on, a batch is one for which the network may be prepared: only where few
+   * masked inputs follow for each are so many explained together, and only there does this pass
+   * take a share of the time that counts.
+   */
+  private static final long LARGE_BATCH = 8;
 
   /** The target layers' paths as one. */
   String layerNames() {
@@ -32,8 +38,11 @@ record FirstPass(
   /** Runs images [N, C, H, W]; the capture is the caller's. Needs an open scope. */
   Capture capture(Tensor images) {
     Stage.Capture stage = new Stage.Capture(layerNames(), images.size(0));
+    Tensor batch = images.contiguous(model.memoryFormat());
     Capture capture =
-        model.capture(images.contiguous(model.memoryFormat()), layers, recipe.repeatedCall());
+        images.size(0) >= LARGE_BATCH
+            ? model.captureBatch(batch, layers, recipe.repeatedCall())
+            : model.capture(batch, layers, recipe.repeatedCall());
     stage.commit();
     return capture;
   }

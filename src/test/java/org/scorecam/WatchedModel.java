@@ -30,6 +30,9 @@ public final class WatchedModel implements HookedModel {
   /** The rows of every chunk, in order. */
   public final List<Long> chunks = Collections.synchronizedList(new ArrayList<>());
 
+  /** The inputs of every first pass that may be prepared for, in order. */
+  public final List<Long> batches = Collections.synchronizedList(new ArrayList<>());
+
   /** Is called with the rows of each chunk before it is scored, and may throw. */
   public volatile LongConsumer beforeChunk = rows -> {};
 
@@ -109,6 +112,13 @@ public final class WatchedModel implements HookedModel {
   public Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
     beforeCapture.accept(input.size(0));
     return model.capture(input, layers, counted);
+  }
+
+  @Override
+  public Capture captureBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
+    batches.add(batch.size(0));
+    beforeCapture.accept(batch.size(0));
+    return model.captureBatch(batch, layers, counted);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
@@ -11,6 +12,15 @@ public final class Capture implements AutoCloseable {
   Capture(ModelOutput output, List<Tensor> activations) {
     this.output = output;
     this.activations = List.copyOf(activations);
+  }
+
+  /** Takes the tuple (output, copy of layer 1, copy of layer 2, …) of a hooked network apart. */
+  static Capture of(ModelOutput tuple) {
+    List<Tensor> activations = new ArrayList<>();
+    for (int i = 1; i < tuple.size(); i++) {
+      activations.add(tuple.get(i).tensor());
+    }
+    return new Capture(tuple.get(0), activations);
   }
 
   /**

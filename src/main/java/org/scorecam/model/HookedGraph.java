@@ -46,10 +46,10 @@ final class HookedGraph {
   /** The copies of the wanted layers' outputs, by the layers' paths, in the order asked for. */
   private final Map<String, Value> copies = new LinkedHashMap<>();
 
-  private HookedGraph(JitModule root, List<String> layers, RepeatedCall counted) {
+  private HookedGraph(JitModule root, Graph graph, List<String> layers, RepeatedCall counted) {
     this.root = root;
+    this.graph = graph;
     this.counted = counted;
-    this.graph = root.get_method("forward").graph().copy();
     for (String layer : layers) {
       copies.put(layer, null);
     }
@@ -59,7 +59,7 @@ final class HookedGraph {
   private record Call(JitNode node, String path, String method, boolean conditional) {}
 
   /**
-   * Rewrites {@code forward}. Needs an open scope.
+   * Rewrites a copy of {@code forward}. Needs an open scope.
    *
    * @param root the network
    * @param layers paths of submodules that exist, each once
@@ -68,12 +68,21 @@ final class HookedGraph {
    * @throws LayerException if a layer's output cannot be captured, with the reason
    */
   static Graph of(JitModule root, List<String> layers, RepeatedCall counted) {
-    HookedGraph hooked = new HookedGraph(root, layers, counted);
-    while (hooked.inlineOneLevel()) {
+    Graph copy = root.get_method("forward").graph().copy();
+    new HookedGraph(root, copy, layers, counted).rewrite();
+    return copy;
+  }
+
+  /** As {@link #of}, but rewrites {@code forward} itself; it must not have run yet. */
+  static void in(JitModule root, List<String> layers, RepeatedCall counted) {
+    new HookedGraph(root, root.get_method("forward").graph(), layers, counted).rewrite();
+  }
+
+  private void rewrite() {
+    while (inlineOneLevel()) {
       // Each round brings the calls one module deeper into the graph.
     }
-    hooked.returnCopies();
-    return hooked.graph;
+    returnCopies();
   }
 
   /** Copies what is in reach and inlines the calls towards the rest; false when none was left. */

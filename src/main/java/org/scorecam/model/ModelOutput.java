@@ -131,6 +131,11 @@ public final class ModelOutput implements AutoCloseable {
             .collect(joining(", "));
   }
 
+  /** How many entries or elements it has; none if it is one tensor. */
+  int size() {
+    return parts.size();
+  }
+
   /** Shows every tensor in this output, at any depth, in the network's order. */
   void forEachTensor(Consumer<Tensor> visitor) {
     if (tensor != null) {

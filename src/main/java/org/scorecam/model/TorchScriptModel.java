@@ -25,7 +25,7 @@ import org.scorecam.runtime.NativeScope;
  */
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
-  private final Map<Watched, HookedFunction> functions = new ConcurrentHashMap<>();
+  private final Map<Watched, LayerCapture> captures = new ConcurrentHashMap<>();
 
   private record Watched(List<String> layers, RepeatedCall counted) {}
 
@@ -90,11 +90,18 @@ public final class TorchScriptModel extends CapturingModel {
 
   @Override
   Capture run(Tensor input, List<String> layers, RepeatedCall counted) {
-    return functions
-        .computeIfAbsent(
-            new Watched(List.copyOf(layers), counted),
-            watched -> HookedFunction.of(module, watched.layers, watched.counted))
-        .run(module, input);
+    return captureOf(layers, counted).run(input);
+  }
+
+  @Override
+  Capture runBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
+    return captureOf(layers, counted).runBatch(batch);
+  }
+
+  private LayerCapture captureOf(List<String> layers, RepeatedCall counted) {
+    return captures.computeIfAbsent(
+        new Watched(List.copyOf(layers), counted),
+        watched -> new LayerCapture(module, watched.layers, watched.counted, device()));
   }
 
   @Override
@@ -104,7 +111,7 @@ public final class TorchScriptModel extends CapturingModel {
 
   @Override
   void free() {
-    functions.values().forEach(HookedFunction::close);
+    captures.values().forEach(LayerCapture::close);
     module.close();
   }
 }

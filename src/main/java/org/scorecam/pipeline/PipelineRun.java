@@ -208,7 +208,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
         }
       }
     } catch (PrecisionException e) {
-      // It is the network's and the machine's: the next picture would only try it again.
+      // It is the network's and the machine's: the next picture would be refused as well.
       throw e;
     } catch (ScoreCamException e) {
       if (jobs.size() == 1) {

@@ -1,0 +1,122 @@
+package org.scorecam.model;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Captures some layers of a TorchScript network: with the network as it is, or, after many inputs
+ * in batches, with one that is prepared as a scorer is, if that is faster and captures the same.
+ *
+ * <p>A hooked network is like any other, but for its output: the tuple (output, copy of layer 1,
+ * copy of layer 2, …). So it can be frozen and packed, and {@link FastestScorer} can compare.
+ */
+final class LayerCapture implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(LayerCapture.class.getName());
+
+  /**
+   * Preparing takes as long as it spares for a hundred inputs or two; whoever has captured so many
+   * will likely capture those.
+   */
+  private static final long INPUTS_BEFORE_PREPARING = 64;
+
+  private final JitModule module;
+  private final List<String> layers;
+  private final RepeatedCall counted;
+  private final Device device;
+  private final HookedFunction plain;
+  private final AtomicLong inputsInBatches = new AtomicLong();
+
+  /** What batches go through; null as long as nothing was tried. */
+  private volatile NetworkScorer fastest;
+
+  /**
+   * Rewrites the network's forward.
+   *
+   * @param module the network; must stay open
+   */
+  LayerCapture(JitModule module, List<String> layers, RepeatedCall counted, Device device) {
+    this.module = module;
+    this.layers = layers;
+    this.counted = counted;
+    this.device = device;
+    this.plain = HookedFunction.of(module, layers, counted);
+  }
+
+  /** Runs the network as it is; needs an open scope, which the capture outlives. */
+  Capture run(Tensor input) {
+    return Capture.of(plain.run(input));
+  }
+
+  /** The same in the fastest way; needs an open scope, which the capture outlives. */
+  Capture runBatch(Tensor batch) {
+    NetworkScorer known = fastest;
+    if (known != null) {
+      return Capture.of(known.score(batch.contiguous(known.memoryFormat())));
+    }
+    Capture capture = run(batch);
+    if (device.type() == Device.Type.CPU) {
+      long before = inputsInBatches.getAndAdd(batch.size(0));
+      // One thread alone gets there; the others go on as before while it prepares.
+      if (before < INPUTS_BEFORE_PREPARING && before + batch.size(0) >= INPUTS_BEFORE_PREPARING) {
+        prepareFor(batch.shape(), capture);
+      }
+    }
+    return capture;
+  }
+
+  /** Chooses the fastest way for inputs as in a batch; closes what was captured if it cannot. */
+  private void prepareFor(long[] batchShape, Capture capture) {
+    NetworkScorer.Kind kind = NetworkScorer.Kind.plain(Precision.FLOAT32, device);
+    List<Supplier<NetworkScorer>> candidates =
+        List.of(() -> asItIs(kind), () -> packed(module, layers, counted));
+    long[] inputShape = Arrays.copyOfRange(batchShape, 1, batchShape.length);
+    try {
+      fastest = FastestScorer.of(candidates, inputShape, device);
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.DEBUG, "batches are captured with the network as it is", e);
+      fastest = asItIs(kind);
+    } catch (Error e) {
+      capture.close();
+      throw e;
+    }
+  }
+
+  private NetworkScorer asItIs(NetworkScorer.Kind kind) {
+    return new NetworkScorer(kind) {
+      @Override
+      ModelOutput run(Tensor chunk) {
+        return plain.run(chunk);
+      }
+
+      @Override
+      void free() {
+        // Single inputs still go through it.
+      }
+    };
+  }
+
+  /** Freezes a hooked copy and packs its weights, on the CPU; the module stays as it is. */
+  static NetworkScorer packed(JitModule module, List<String> layers, RepeatedCall counted) {
+    try (NativeScope scope = NativeScope.open()) {
+      // It has a class of its own, but the same parameters.
+      JitModule hooked = module.clone();
+      HookedGraph.in(hooked, layers, counted);
+      return FrozenScorer.of(
+          hooked, NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights());
+    }
+  }
+
+  @Override
+  public void close() {
+    if (fastest != null) {
+      fastest.close();
+    }
+    plain.close();
+  }
+}
