@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header. */
-#define SCORECAM_ABI_VERSION 1
+#define SCORECAM_ABI_VERSION 2
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -236,14 +236,16 @@ SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cp
  * Memory for LibTorch's tensors on the CPU that stays with the process. A network run on chunk after chunk frees and
  * takes the same large blocks; the C library gives each back to the system, and it is faulted in page by page again.
  * This allocator takes blocks of 256 KiB and more from a range of addresses of its own, as large as the machine's
- * memory, and gives back what has not been used for some hundred chunks; smaller ones it takes from theirs. On Linux.
+ * memory, and keeps it; while tensors are made it gives back what lay above all of them for some hundred chunks. Smaller
+ * blocks it takes from theirs. The kernels' scratch memory is from the same range. On Linux; not for use after fork()
+ * without exec() in programs that allocate in several threads.
  *
  *   libtorch_cpu the path of the library, which this process has loaded
  *   theirs       the c10::Allocator* in use, such as c10::GetAllocator(DeviceType::CPU); must live as long as the process
  *   ours         set to a c10::Allocator* for c10::SetAllocator, which lives as long as the process; always the same
  *
- * NOT_APPLICABLE with other versions of LibTorch than 2.10, whose allocators may look different, on other systems, or
- * where the process may not have so many addresses.
+ * NOT_APPLICABLE with other versions of LibTorch than 2.10, whose allocators may look different; on other systems; where
+ * addresses are limited (RLIMIT_AS, RLIMIT_DATA, vm.overcommit_memory=2); or if theirs has no raw deleter.
  */
 SCORECAM_API scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, void **ours);
 

@@ -1,11 +1,14 @@
 #include "cpu/block_range.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -21,12 +24,55 @@ constexpr std::size_t kHugePage = std::size_t{1} << 21;
 // A while: some hundred chunks of a usual network.
 constexpr int kTakesOfAWhile = 1 << 14;
 
+std::atomic<BlockRange *> the_process_s{nullptr};
+
+std::size_t system_value(int name) {
+  const long value = ::sysconf(name);
+  if (value <= 0) fail(SCORECAM_STATUS_NOT_APPLICABLE, "the system does not say how much memory it has");
+  return static_cast<std::size_t>(value);
+}
+
+// The first line of a file of the kernel's; empty if there is none.
+struct Line {
+  char text[64] = "";
+  explicit Line(const char *path) {
+    if (FILE *file = std::fopen(path, "r")) {
+      if (std::fgets(text, sizeof text, file) == nullptr) text[0] = '\0';
+      std::fclose(file);
+    }
+  }
+};
+
+// Addresses without memory behind them are free, but for where they are counted as if there were.
+void require_free_addresses() {
+  for (const auto limit : {RLIMIT_AS, RLIMIT_DATA}) {
+    struct rlimit allowed;
+    if (::getrlimit(limit, &allowed) == 0 && allowed.rlim_cur != RLIM_INFINITY)
+      fail(SCORECAM_STATUS_NOT_APPLICABLE, "the process's addresses are limited to %llu MiB",
+           static_cast<unsigned long long>(allowed.rlim_cur >> 20));
+  }
+  if (Line("/proc/sys/vm/overcommit_memory").text[0] == '2')
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "the system grants no addresses without memory (vm.overcommit_memory=2)");
+}
+
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 }  // namespace
 
+BlockRange *BlockRange::of_the_process() noexcept { return the_process_s; }
+
+BlockRange &BlockRange::make_that_of_the_process() {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  // Never deleted: tensors of static objects are freed when the process ends.
+  if (the_process_s == nullptr)
+    the_process_s = new BlockRange(system_value(_SC_PHYS_PAGES) * system_value(_SC_PAGESIZE));
+  return *the_process_s;
+}
+
 BlockRange::BlockRange(std::size_t bytes)
-    : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))), mapped_(round_up(bytes, kHugePage) + kHugePage) {
+    : page_(system_value(_SC_PAGESIZE)), mapped_(round_up(bytes, kHugePage) + kHugePage) {
+  require_free_addresses();
   void *mapping =
       ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED)
@@ -46,8 +92,12 @@ BlockRange::BlockRange(std::size_t bytes)
 BlockRange::~BlockRange() { ::munmap(mapping_, mapped_); }
 
 void BlockRange::use_huge_pages() {
-  if (::madvise(base_, bytes_, MADV_HUGEPAGE) != 0)
-    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this system has no huge pages: %s", std::strerror(errno));
+#if defined(MADV_HUGEPAGE)
+  // The mode in force stands in brackets; asking succeeds in all of them.
+  const bool never = std::strstr(Line("/sys/kernel/mm/transparent_hugepage/enabled").text, "[never]") != nullptr;
+  if (!never && ::madvise(base_, bytes_, MADV_HUGEPAGE) == 0) return;
+#endif
+  fail(SCORECAM_STATUS_NOT_APPLICABLE, "this system has no huge pages for those who ask");
 }
 
 void *BlockRange::take(std::size_t bytes) noexcept {

@@ -6,7 +6,7 @@
 
 namespace scorecam {
 
-// Addresses that large blocks of memory are taken from and given back to; on Linux.
+// Addresses that large blocks of memory are taken from and given back to.
 //
 // A network that runs on chunk after chunk takes the same blocks in the same order. Each goes to the lowest gap that
 // it fits into, so that every chunk after the first finds its blocks where they were, with their pages behind them,
@@ -14,7 +14,18 @@ namespace scorecam {
 // system.
 class BlockRange {
  public:
-  // Takes addresses alone: memory comes when it is written to. Fails if the system does not grant so many.
+  // Smaller blocks the C library keeps by itself.
+  static constexpr std::size_t kLarge = std::size_t{1} << 18;
+
+  // The one that all large blocks of the process come from; null as long as there is none.
+  static BlockRange *of_the_process() noexcept;
+
+  // Makes it, as large as the machine's memory, the first time; it lives as long as the process. Fails as the
+  // constructor does.
+  static BlockRange &make_that_of_the_process();
+
+  // Takes addresses alone: memory comes when it is written to. Fails if the system does not grant so many, or counts
+  // them against a limit that others need.
   explicit BlockRange(std::size_t bytes);
   ~BlockRange();
   BlockRange(const BlockRange &) = delete;

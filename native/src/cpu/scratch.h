@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "cpu/block_range.h"
 #include "cpu/row_kernels.h"
 
 namespace scorecam {
@@ -15,10 +16,19 @@ class Scratch {
   // Pieces start on cache lines of their own.
   Scratch(int pieces, int64_t floats_each) : stride_(padded(floats_each)) {
     const std::size_t bytes = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(pieces) * sizeof(float);
-    if (::posix_memalign(reinterpret_cast<void **>(&floats_), kRowPad * sizeof(float), bytes ? bytes : 1) != 0)
+    // Kept from call to call where such memory is; the C library gives large blocks back.
+    if (bytes >= BlockRange::kLarge && BlockRange::of_the_process() != nullptr)
+      floats_ = static_cast<float *>(BlockRange::of_the_process()->take(bytes));
+    if (floats_ == nullptr && ::posix_memalign(reinterpret_cast<void **>(&floats_), kRowPad * sizeof(float), bytes ? bytes : 1) != 0)
       throw std::bad_alloc();
   }
-  ~Scratch() { std::free(floats_); }
+  ~Scratch() {
+    BlockRange *const range = BlockRange::of_the_process();
+    if (range != nullptr && range->holds(floats_))
+      range->give_back(floats_);
+    else
+      std::free(floats_);
+  }
   Scratch(const Scratch &) = delete;
   Scratch &operator=(const Scratch &) = delete;
 

@@ -1,5 +1,5 @@
-// What c10::Allocator is to a compiler under the Itanium C++ ABI, as LibTorch 2.10 declares it in c10/core/Allocator.h:
-// so that one can be written without LibTorch's headers, for that version alone.
+// What c10::Allocator is to a compiler under the Itanium C++ ABI with libstdc++, as LibTorch 2.10
+// declares it in c10/core/Allocator.h: so that one can be written without LibTorch's headers, for that version alone.
 #pragma once
 
 #include <cstddef>

@@ -10,10 +10,6 @@ Torch find_torch(const char *) {
   fail(SCORECAM_STATUS_NOT_APPLICABLE, "operators are not registered on Windows");
 }
 
-TorchVersion version_of_torch(const char *) {
-  fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch is not looked at on Windows");
-}
-
 }  // namespace scorecam
 
 #else

@@ -5,8 +5,6 @@
 
 #if defined(__linux__)
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -18,21 +16,14 @@
 namespace scorecam {
 namespace {
 
-// Smaller blocks the C library keeps by itself.
-constexpr std::size_t kLarge = std::size_t{1} << 18;
-
-std::size_t physical_memory() {
-  return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
-
-// Takes large blocks from a range of its own; the others, and what finds no room, from the allocator before it, whose
+// Takes large blocks from the process's range; the others, and what finds no room, from the allocator before it, whose
 // way to say that memory is short is LibTorch's.
 class TensorMemory final : public abi::Allocator {
  public:
-  explicit TensorMemory(abi::Allocator *theirs) : theirs_(theirs), range_(physical_memory()) {}
+  TensorMemory(abi::Allocator *theirs, BlockRange &range) : theirs_(theirs), range_(range) {}
 
   abi::DataPtr allocate(std::size_t bytes) override {
-    void *block = bytes >= kLarge ? range_.take(bytes) : nullptr;
+    void *block = bytes >= BlockRange::kLarge ? range_.take(bytes) : nullptr;
     if (block != nullptr) return {block, {block, give_back}, abi::kCpu, abi::kNoIndex};
     abi::DataPtr pointer = theirs_->allocate(bytes);
     // What is allocated here is freed by the one raw_deleter().
@@ -44,13 +35,11 @@ class TensorMemory final : public abi::Allocator {
   abi::Deleter raw_deleter() const override { return give_back; }
   void copy_data(void *to, const void *from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
 
-  BlockRange &range() { return range_; }
-
  private:
   static void give_back(void *data);
 
   abi::Allocator *const theirs_;
-  BlockRange range_;
+  BlockRange &range_;
 };
 
 // Never deleted: tensors of static objects are freed when the process ends.
@@ -74,17 +63,23 @@ void *tensor_memory(const char *library, void *theirs) {
          abi::kMinor);
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
-  if (the_one == nullptr) the_one = new TensorMemory(static_cast<abi::Allocator *>(theirs));
+  if (the_one == nullptr) {
+    auto *allocator = static_cast<abi::Allocator *>(theirs);
+    if (allocator->raw_deleter() == nullptr)
+      fail(SCORECAM_STATUS_NOT_APPLICABLE, "the allocator in use does not say how it frees");
+    the_one = new TensorMemory(allocator, BlockRange::make_that_of_the_process());
+  }
   return static_cast<abi::Allocator *>(the_one);
 }
 
 void use_huge_pages() {
-  if (the_one == nullptr) fail(SCORECAM_STATUS_NOT_APPLICABLE, "the memory of large tensors is not ours");
-  the_one.load()->range().use_huge_pages();
+  if (BlockRange::of_the_process() == nullptr)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "the memory of large tensors is not ours");
+  BlockRange::of_the_process()->use_huge_pages();
 }
 
 void release_tensor_memory() noexcept {
-  if (the_one != nullptr) the_one.load()->range().release();
+  if (BlockRange::of_the_process() != nullptr) BlockRange::of_the_process()->release();
 }
 
 }  // namespace scorecam

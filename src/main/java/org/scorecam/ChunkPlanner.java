@@ -52,7 +52,10 @@ final class ChunkPlanner {
   }
 
   private static long shareOf(Device device) {
-    OptionalLong available = DeviceMemory.of(device).available();
+    DeviceMemory memory = DeviceMemory.of(device);
+    // What is kept for chunks to come is theirs, but counts as taken.
+    memory.releaseKept();
+    OptionalLong available = memory.available();
     return available.isPresent() ? available.getAsLong() / SHARE : Long.MAX_VALUE;
   }
 

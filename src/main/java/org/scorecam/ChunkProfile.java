@@ -33,7 +33,7 @@ final class ChunkProfile {
   private static final long PROBE_SHARE = 8;
 
   /** What a larger chunk must gain to be worth its memory. */
-  private static final double GAIN = 0.03;
+  private static final double GAIN = 0.02;
 
   private final ChunkMemory memory = new ChunkMemory();
   private final List<Probe> probes = new ArrayList<>();

@@ -4,8 +4,8 @@ import org.scorecam.runtime.SetUpStep;
 import org.scorecam.runtime.Switch;
 
 /**
- * Huge pages for the memory of large tensors, {@link TensorMemory}: fewer page faults, and fewer
- * misses when addresses are looked up.
+ * Huge pages for the memory of large tensors: fewer page faults, and fewer misses when addresses
+ * are looked up. Comes after {@link TensorMemory}, whose memory it is.
  */
 public final class HugePages implements SetUpStep {
   /** System property: {@code off} leaves large tensors on small pages. */

@@ -33,7 +33,7 @@ public final class Capture implements AutoCloseable {
   }
 
   /**
-   * What the layers put out, as it was at their last call.
+   * What the layers put out, as it was at the call that counts.
    *
    * @return a tensor for each layer in the order asked for, on the model's device, freed with this
    *     capture

@@ -103,12 +103,15 @@ final class LayerCapture implements AutoCloseable {
 
   /** Freezes a hooked copy and packs its weights, on the CPU; the module stays as it is. */
   static NetworkScorer packed(JitModule module, List<String> layers, RepeatedCall counted) {
-    try (NativeScope scope = NativeScope.open()) {
-      // It has a class of its own, but the same parameters.
-      JitModule hooked = module.clone();
-      HookedGraph.in(hooked, layers, counted);
-      return FrozenScorer.of(
-          hooked, NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights());
+    // As in TorchScriptModel.scorerOf: copies register their classes with the module's.
+    synchronized (module) {
+      try (NativeScope scope = NativeScope.open()) {
+        // With a class of its own, but the same parameters.
+        JitModule hooked = module.clone(true);
+        HookedGraph.in(hooked, layers, counted);
+        return FrozenScorer.of(
+            hooked, NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights());
+      }
     }
   }
 

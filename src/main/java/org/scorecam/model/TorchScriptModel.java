@@ -21,7 +21,7 @@ import org.scorecam.runtime.NativeScope;
  *
  * <p>It is put into evaluation mode. Its parameters are not changed, and hooks do not touch its
  * code: each set of layers that is watched gets a rewritten copy of {@code forward} over the same
- * parameters, made at its first use and kept.
+ * parameters, made at its first use and kept; see {@link #captureBatch} for that of batches.
  */
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
@@ -106,7 +106,10 @@ public final class TorchScriptModel extends CapturingModel {
 
   @Override
   NetworkScorer scorerOf(NetworkScorer.Kind kind) {
-    return FrozenScorer.of(module, kind);
+    // Freezing registers the copy's classes with the module's, which LibTorch does without a lock.
+    synchronized (module) {
+      return FrozenScorer.of(module, kind);
+    }
   }
 
   @Override

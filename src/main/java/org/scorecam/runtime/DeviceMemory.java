@@ -23,6 +23,7 @@ public abstract class DeviceMemory {
 
   /**
    * What could still be allocated: on the CPU without swapping, and within what a container allows.
+   * What is kept for later allocations counts as taken.
    *
    * @return bytes, or nothing where the system does not say
    */

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
@@ -55,8 +54,8 @@ public final class LibTorch {
 
   private static volatile boolean loaded;
 
-  /** What has been taken, in this order. */
-  private static final List<SetUpStep> STEPS = new CopyOnWriteArrayList<>();
+  /** In the order in which they were taken. */
+  private static volatile List<SetUpStep> taken = List.of();
 
   /** What each step came to, by its name. */
   private static final Map<String, String> APPLIED =
@@ -112,7 +111,7 @@ public final class LibTorch {
   /** Gives back to the system what the process keeps for tensors to come. */
   static void releaseKept() {
     load();
-    STEPS.forEach(SetUpStep::releaseKept);
+    taken.forEach(SetUpStep::releaseKept);
     Pointer.trimMemory();
   }
 
@@ -140,8 +139,8 @@ public final class LibTorch {
     ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader()).forEach(steps::add);
     for (SetUpStep step : steps) {
       APPLIED.put(step.name(), step.apply());
-      STEPS.add(step);
     }
+    taken = List.copyOf(steps);
     loaded = true;
   }
 }
