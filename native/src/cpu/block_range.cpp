@@ -24,7 +24,7 @@ constexpr std::size_t kHugePage = std::size_t{1} << 21;
 // A while: some hundred chunks of a usual network.
 constexpr int kTakesOfAWhile = 1 << 14;
 
-std::atomic<BlockRange *> the_process_s{nullptr};
+std::atomic<BlockRange *> shared_range{nullptr};
 
 std::size_t system_value(int name) {
   const long value = ::sysconf(name);
@@ -59,20 +59,21 @@ std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit
 
 }  // namespace
 
-BlockRange *BlockRange::of_the_process() noexcept { return the_process_s; }
+BlockRange *BlockRange::of_the_process() noexcept { return shared_range; }
 
 BlockRange &BlockRange::make_that_of_the_process() {
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
-  // Never deleted: tensors of static objects are freed when the process ends.
-  if (the_process_s == nullptr)
-    the_process_s = new BlockRange(system_value(_SC_PHYS_PAGES) * system_value(_SC_PAGESIZE));
-  return *the_process_s;
+  if (shared_range == nullptr) {
+    require_free_addresses();
+    // Never deleted: tensors of static objects are freed when the process ends.
+    shared_range = new BlockRange(system_value(_SC_PHYS_PAGES) * system_value(_SC_PAGESIZE));
+  }
+  return *shared_range;
 }
 
 BlockRange::BlockRange(std::size_t bytes)
     : page_(system_value(_SC_PAGESIZE)), mapped_(round_up(bytes, kHugePage) + kHugePage) {
-  require_free_addresses();
   void *mapping =
       ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED)

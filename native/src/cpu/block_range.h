@@ -21,11 +21,10 @@ class BlockRange {
   static BlockRange *of_the_process() noexcept;
 
   // Makes it, as large as the machine's memory, the first time; it lives as long as the process. Fails as the
-  // constructor does.
+  // constructor does, and where addresses count against a limit that others need.
   static BlockRange &make_that_of_the_process();
 
-  // Takes addresses alone: memory comes when it is written to. Fails if the system does not grant so many, or counts
-  // them against a limit that others need.
+  // Takes addresses alone: memory comes when it is written to. Fails if the system does not grant so many.
   explicit BlockRange(std::size_t bytes);
   ~BlockRange();
   BlockRange(const BlockRange &) = delete;

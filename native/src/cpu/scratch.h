@@ -19,7 +19,8 @@ class Scratch {
     // Kept from call to call where such memory is; the C library gives large blocks back.
     if (bytes >= BlockRange::kLarge && BlockRange::of_the_process() != nullptr)
       floats_ = static_cast<float *>(BlockRange::of_the_process()->take(bytes));
-    if (floats_ == nullptr && ::posix_memalign(reinterpret_cast<void **>(&floats_), kRowPad * sizeof(float), bytes ? bytes : 1) != 0)
+    if (floats_ == nullptr && ::posix_memalign(reinterpret_cast<void **>(&floats_), kRowPad * sizeof(float),
+                                               bytes ? bytes : 1) != 0)
       throw std::bad_alloc();
   }
   ~Scratch() {

@@ -12,7 +12,7 @@ import org.scorecam.runtime.NativeErrors;
  * What is known of running one network on chunks of one input size: how fast each number of rows
  * is, and in {@link ChunkMemory} what it takes.
  *
- * <p>Chunks of 4, 8, 16, … rows are timed for as long as larger ones are faster: what each chunk
+ * <p>Chunks of 8, 16, 32, … rows are timed for as long as larger ones are faster: what each chunk
  * costs beside its rows is shared by twice as many, so that each doubling gains half of what the
  * one before gained. Nothing is measured twice, and only as much as pays: see {@link #PROBE_SHARE}.
  */
@@ -20,7 +20,7 @@ final class ChunkProfile {
   /** The rows that are taken where there are too few passes to find out better ones. */
   static final long USUAL_ROWS = 32;
 
-  private static final long FIRST_ROWS = 4;
+  private static final long FIRST_ROWS = 8;
   private static final long LAST_ROWS = 512;
   private static final double NANOS_PER_MILLI = 1e6;
 
@@ -32,8 +32,11 @@ final class ChunkProfile {
    */
   private static final long PROBE_SHARE = 8;
 
-  /** What a larger chunk must gain to be worth its memory. */
+  /** What another doubling must promise to be worth its probe. */
   private static final double GAIN = 0.02;
+
+  /** What a larger chunk must gain to be worth its memory. */
+  private static final double WORTH = 0.01;
 
   private final ChunkMemory memory = new ChunkMemory();
   private final List<Probe> probes = new ArrayList<>();
@@ -154,7 +157,7 @@ final class ChunkProfile {
   /** The smallest size that is nearly as fast as the fastest within the budget; 0 if none. */
   private long fastest(ChunkQuestion question) {
     long possible = possible(question);
-    double limit = (1 + GAIN) * fastestMillis(possible);
+    double limit = (1 + WORTH) * fastestMillis(possible);
     return probes.stream()
         .filter(probe -> probe.rows() <= possible && probe.millisPerRow() <= limit)
         .mapToLong(Probe::rows)

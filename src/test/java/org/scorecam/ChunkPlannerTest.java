@@ -85,7 +85,7 @@ class ChunkPlannerTest {
   void chunksGrowForAsLongAsThatIsFaster() {
     takeMillis(64, 0.01);
     ChunkPlan plan = planFor(512, unlimited());
-    assertEquals(List.of(4L, 8L, 16L), plan.probes().stream().map(ChunkPlan.Probe::rows).toList());
+    assertEquals(List.of(8L, 16L), plan.probes().stream().map(ChunkPlan.Probe::rows).toList());
     assertTrue(plan.rows() >= 16, plan.toString());
     assertEquals(ChunkPlan.Basis.PROBED, plan.basis());
     // More passes pay for more: but what was measured is not measured again.
@@ -98,7 +98,7 @@ class ChunkPlannerTest {
   void theSmallestOfEquallyFastChunksIsTaken() {
     takeMillis(0, 20);
     ChunkPlan plan = planFor(100_000, unlimited());
-    assertEquals(4, plan.rows(), plan.probes().toString());
+    assertEquals(8, plan.rows(), plan.probes().toString());
     assertEquals(2, plan.probes().size());
   }
 
@@ -107,7 +107,7 @@ class ChunkPlannerTest {
     takeMillis(20, 0.01);
     planFor(512, unlimited());
     long rows = model.chunks.stream().mapToLong(Long::longValue).sum();
-    assertTrue(rows <= 512 / 8 + 4, rows + " rows were run");
+    assertTrue(rows <= 512 / 8 + 8, rows + " rows were run");
     model.chunks.clear();
     assertEquals(512, spreadOver(planFor(512, unlimited()).rows(), 512));
     assertEquals(List.of(), model.chunks);
@@ -284,7 +284,7 @@ class ChunkPlannerTest {
     var slow = model.beforeChunk;
     model.beforeChunk = slow.andThen(WatchedModel.noMemoryAbove(9));
     ChunkPlan plan = planFor(100_000, unlimited());
-    assertEquals(List.of(4L, 8L), plan.probes().stream().map(ChunkPlan.Probe::rows).toList());
+    assertEquals(List.of(8L), plan.probes().stream().map(ChunkPlan.Probe::rows).toList());
     assertEquals(8, plan.rows());
   }
 
