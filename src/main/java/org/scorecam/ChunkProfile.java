@@ -32,11 +32,8 @@ final class ChunkProfile {
    */
   private static final long PROBE_SHARE = 8;
 
-  /** What another doubling must promise to be worth its probe. */
-  private static final double GAIN = 0.02;
-
   /** What a larger chunk must gain to be worth its memory. */
-  private static final double WORTH = 0.01;
+  private static final double GAIN = 0.02;
 
   private final ChunkMemory memory = new ChunkMemory();
   private final List<Probe> probes = new ArrayList<>();
@@ -157,7 +154,7 @@ final class ChunkProfile {
   /** The smallest size that is nearly as fast as the fastest within the budget; 0 if none. */
   private long fastest(ChunkQuestion question) {
     long possible = possible(question);
-    double limit = (1 + WORTH) * fastestMillis(possible);
+    double limit = (1 + GAIN) * fastestMillis(possible);
     return probes.stream()
         .filter(probe -> probe.rows() <= possible && probe.millisPerRow() <= limit)
         .mapToLong(Probe::rows)

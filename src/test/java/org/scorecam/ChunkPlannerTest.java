@@ -96,7 +96,7 @@ class ChunkPlannerTest {
 
   @Test
   void theSmallestOfEquallyFastChunksIsTaken() {
-    takeMillis(0, 20);
+    takeMillis(0, 40);
     ChunkPlan plan = planFor(100_000, unlimited());
     assertEquals(8, plan.rows(), plan.probes().toString());
     assertEquals(2, plan.probes().size());
