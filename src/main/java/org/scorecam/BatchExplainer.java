@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.model.Capture;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

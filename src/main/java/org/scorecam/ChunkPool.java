@@ -8,10 +8,10 @@ import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.NativeErrors;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 
 /**

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.ChunkPlan.Probe;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.NativeErrors;
 
 /**
  * What is known of running one network on chunks of one input size: how fast each number of rows

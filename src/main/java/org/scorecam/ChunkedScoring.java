@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.NativeErrors;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 
 /**

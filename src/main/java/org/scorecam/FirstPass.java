@@ -4,13 +4,13 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.TargetException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /**

@@ -2,7 +2,7 @@ package org.scorecam;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 import org.scorecam.tensor.Tensors;
 
 /** Which tensors are accepted as inputs. */

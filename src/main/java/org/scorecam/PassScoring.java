@@ -2,9 +2,9 @@ package org.scorecam;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 
 /**

@@ -3,12 +3,12 @@ package org.scorecam;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.PrecisionException;
-import org.scorecam.runtime.ScoreCamException;
 
 /**
  * Which precision one {@link ScoreCam} scores with: the one that was asked for, if it holds, or the

@@ -3,11 +3,11 @@ package org.scorecam;
 import java.util.Arrays;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

@@ -6,10 +6,10 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.TargetException;
 import org.scorecam.mask.MaskRule;
 import org.scorecam.mask.Upsampling;
 import org.scorecam.model.RepeatedCall;
-import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /**

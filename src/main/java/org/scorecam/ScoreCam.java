@@ -6,6 +6,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.error.TargetException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
@@ -13,11 +17,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.PrecisionException;
-import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -221,7 +221,7 @@ public final class ScoreCam implements AutoCloseable {
      * @throws IllegalArgumentException if no layer was named and the network has no customary one,
      *     or if one was named twice
      * @throws LayerException if the network has no such layer or it cannot be captured
-     * @throws org.scorecam.runtime.NativeLibraryException as {@link Maskers#preferred}
+     * @throws org.scorecam.error.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
       if (layers.isEmpty()) {
@@ -255,7 +255,7 @@ public final class ScoreCam implements AutoCloseable {
    * @throws TargetException if the target does not fit the network's output
    * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
    * @throws PrecisionException if a reduced precision was chosen and does not hold
-   * @throws org.scorecam.runtime.NativeMemoryException if there is not enough native memory
+   * @throws org.scorecam.error.NativeMemoryException if there is not enough native memory
    */
   public Saliency explain(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {

@@ -4,9 +4,9 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.TargetException;
 import org.scorecam.model.ModelOutput;
-import org.scorecam.runtime.NativeErrors;
-import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /**

@@ -17,9 +17,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.mask.ChannelSelection;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.tensor.Tensors;
 
 /** How many masked inputs a chunk has, and what is done when they do not fit. */

@@ -13,10 +13,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.scorecam.error.DeviceException;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.DeviceException;
 import org.scorecam.tensor.Tensors;
 
 /** The same on a CUDA device; skipped where there is none. */

@@ -15,10 +15,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.model.HookedModel;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
-import org.scorecam.runtime.ScoreCamException;
 import org.scorecam.tensor.Tensors;
 
 /** Inputs and layers that cannot be explained, and what is said of them. */

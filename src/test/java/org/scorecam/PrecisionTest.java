@@ -29,11 +29,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.error.PrecisionException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
-import org.scorecam.runtime.PrecisionException;
 import org.scorecam.tensor.Tensors;
 
 /** What is scored in which precision, and which is refused. */

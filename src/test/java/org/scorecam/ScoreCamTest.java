@@ -21,9 +21,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.error.LayerException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.HookedModel;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

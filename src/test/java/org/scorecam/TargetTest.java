@@ -19,9 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.scorecam.error.TargetException;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
-import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /** What can be explained, and which targets are refused before anything is scored. */

@@ -7,6 +7,7 @@ import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.ForwardHook;
 import org.scorecam.model.HookedModel;
@@ -17,7 +18,6 @@ import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Scorer;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.NativeMemoryException;
 
 /** A model that notes what its scorer was given, and may be made to fail. Closing closes both. */
 public final class WatchedModel implements HookedModel {

@@ -20,8 +20,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.InputException;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.tensor.Tensors;
 

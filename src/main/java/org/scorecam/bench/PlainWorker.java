@@ -18,8 +18,8 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.ResidentMemory;
 
 /**

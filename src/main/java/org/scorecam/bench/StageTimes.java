@@ -12,7 +12,7 @@ import java.util.Map;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
-import org.scorecam.runtime.OutputException;
+import org.scorecam.error.OutputException;
 
 /**
  * Where the time of explanations went, by the events of a flight recording.

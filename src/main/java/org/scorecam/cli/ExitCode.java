@@ -1,12 +1,12 @@
 package org.scorecam.cli;
 
-import org.scorecam.runtime.DeviceException;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeMemoryException;
-import org.scorecam.runtime.PrecisionException;
-import org.scorecam.runtime.TargetException;
+import org.scorecam.error.DeviceException;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeMemoryException;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.error.TargetException;
 
 /** What the process ends with. */
 final class ExitCode {

@@ -9,7 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.scorecam.ChunkPlan;
-import org.scorecam.runtime.AtomicFile;
+import org.scorecam.file.AtomicFile;
 
 /** What the reports have in common as JSON. */
 final class JsonFile {

@@ -5,8 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
-import org.scorecam.runtime.FileErrors;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
+import org.scorecam.file.FileErrors;
 
 /** Names of classes: one a line, the first for class 0. */
 record Labels(List<String> names) {

@@ -3,11 +3,11 @@ package org.scorecam.cli;
 import java.nio.file.Path;
 import java.util.List;
 import org.scorecam.Saliency;
+import org.scorecam.file.AtomicFile;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Interpolation;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Region;
-import org.scorecam.runtime.AtomicFile;
 import org.scorecam.tensor.NpyFile;
 import org.scorecam.tensor.Tensors;
 

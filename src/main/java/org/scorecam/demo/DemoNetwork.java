@@ -7,7 +7,7 @@ import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import org.scorecam.runtime.ModelException;
+import org.scorecam.error.ModelException;
 
 /**
  * The trained network that the jar carries: which {@link ShapeKind kinds} a scene holds.

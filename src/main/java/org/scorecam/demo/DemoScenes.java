@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 
 /** The scenes that the jar carries, each a PNG file, and {@code scenes.json} with their objects. */
 public final class DemoScenes {

@@ -118,7 +118,7 @@ public final class Heatmap {
    * @param newHeight rows, at least 1
    * @param interpolation the kernel; what bicubic overshoots is cut off at 0 and 1
    * @return the resized heatmap, not scaled again
-   * @throws org.scorecam.runtime.InputException if the new size has no pixels or more than a {@link
+   * @throws org.scorecam.error.InputException if the new size has no pixels or more than a {@link
    *     Picture} may have
    */
   public Heatmap resize(int newWidth, int newHeight, Interpolation interpolation) {

@@ -8,8 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
-import org.scorecam.runtime.FileErrors;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
+import org.scorecam.file.FileErrors;
 
 /**
  * A picture of 8-bit sRGB pixels without transparency.
@@ -234,7 +234,7 @@ public final class Picture {
    * Writes the picture as PNG or JPEG (quality 0.95), by the name's ending; whole or not at all.
    *
    * @param file ends in {@code .png}, {@code .jpg} or {@code .jpeg}; replaced if it exists
-   * @throws org.scorecam.runtime.OutputException if the ending is another one or the file cannot be
+   * @throws org.scorecam.error.OutputException if the ending is another one or the file cannot be
    *     written; nothing is left behind
    */
   public void write(Path file) {

@@ -17,7 +17,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 
 /** Reads PNG and JPEG, and takes no damaged file for a picture. */
 final class PictureDecoder {

@@ -11,8 +11,8 @@ import javax.imageio.ImageWriteParam;
 import javax.imageio.ImageWriter;
 import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
-import org.scorecam.runtime.AtomicFile;
-import org.scorecam.runtime.OutputException;
+import org.scorecam.error.OutputException;
+import org.scorecam.file.AtomicFile;
 
 /** Writes pictures as PNG or JPEG. */
 final class PictureEncoder {

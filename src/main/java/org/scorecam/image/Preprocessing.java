@@ -7,8 +7,8 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeErrors;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -256,7 +256,7 @@ public final class Preprocessing {
    * @return a new float32 tensor 1 × C × H × W on the CPU, contiguous; the caller owns it and
    *     closes it
    * @throws InputException if the picture cannot be brought to size
-   * @throws org.scorecam.runtime.NativeMemoryException if there is no memory for the tensor
+   * @throws org.scorecam.error.NativeMemoryException if there is no memory for the tensor
    */
   public Tensor apply(Picture picture) {
     return apply(List.of(picture));
@@ -270,7 +270,7 @@ public final class Preprocessing {
    *     closes it
    * @throws InputException if there are none, if they come out in different sizes, or if one cannot
    *     be brought to size
-   * @throws org.scorecam.runtime.NativeMemoryException if there is no memory for the tensor
+   * @throws org.scorecam.error.NativeMemoryException if there is no memory for the tensor
    */
   public Tensor apply(List<Picture> pictures) {
     if (pictures.isEmpty()) {

@@ -6,8 +6,8 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.cuda.CUDAStream;
 import org.bytedeco.pytorch.global.torch_cuda;
+import org.scorecam.error.NativeLibraryException;
 import org.scorecam.kernel.cuda.CudaBinding;
-import org.scorecam.runtime.NativeLibraryException;
 
 /** libscorecam_cuda. Its work is queued on the stream that LibTorch's operations use. */
 final class CudaKernels extends Kernels {

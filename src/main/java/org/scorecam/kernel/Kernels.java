@@ -7,14 +7,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.runtime.DeviceException;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.DeviceException;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.NativeLibraryException;
+import org.scorecam.error.NativeMemoryException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.NativeErrors;
-import org.scorecam.runtime.NativeLibraryException;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.ScoreCamException;
 
 /**
  * The masking kernels of one kind of device, on LibTorch's tensors. {@code

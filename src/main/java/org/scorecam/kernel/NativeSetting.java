@@ -3,7 +3,7 @@ package org.scorecam.kernel;
 import static org.scorecam.kernel.CpuBinding.SCORECAM_STATUS_OK;
 
 import java.util.function.Supplier;
-import org.scorecam.runtime.NativeErrors;
+import org.scorecam.error.NativeErrors;
 
 /**
  * Asks the native library to set something. Apart from {@link Kernels}, which load LibTorch, since

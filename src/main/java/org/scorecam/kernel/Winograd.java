@@ -3,7 +3,7 @@ package org.scorecam.kernel;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.SetUpStep;
 import org.scorecam.runtime.Switch;
@@ -70,7 +70,7 @@ public final class Winograd implements SetUpStep {
    *
    * @param weight float32, bfloat16 or float16 [O, I, 3, 3] on the CPU
    * @return float32 [n], owned by the scope
-   * @throws org.scorecam.runtime.InputException if the weight has another shape or type
+   * @throws org.scorecam.error.InputException if the weight has another shape or type
    */
   public static Tensor pack(Tensor weight) {
     Kernels kernels = Kernels.cpu();

@@ -16,7 +16,7 @@ public final class KernelMasker implements Masker {
   /**
    * Loads the kernels for the CPU; those for CUDA are loaded for the first image on such a device.
    *
-   * @throws org.scorecam.runtime.NativeLibraryException if they cannot be loaded or do not fit this
+   * @throws org.scorecam.error.NativeLibraryException if they cannot be loaded or do not fit this
    *     jar, or if {@code SCORECAM_MAX_ISA} names no instruction set of this machine's architecture
    */
   public KernelMasker() {
@@ -28,7 +28,7 @@ public final class KernelMasker implements Masker {
   /**
    * {@inheritDoc}
    *
-   * @throws org.scorecam.runtime.NativeLibraryException if the maps are on a CUDA device and this
+   * @throws org.scorecam.error.NativeLibraryException if the maps are on a CUDA device and this
    *     build has no kernels for it
    */
   @Override

@@ -1,8 +1,8 @@
 package org.scorecam.mask;
 
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.NativeLibraryException;
 import org.scorecam.kernel.Kernels;
-import org.scorecam.runtime.NativeLibraryException;
 
 /**
  * Chooses between the two maskers.

@@ -14,13 +14,13 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.PrecisionException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.PrecisionException;
 
 /**
  * What all models share: hooks that are shown what was captured, and the list of layers.

@@ -5,12 +5,12 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeMemoryException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.ScoreCamException;
 
 /** Tries several ways to run the same network, and keeps the fastest that computes the same. */
 final class FastestScorer {

@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeErrors;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 
 /**

@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.LayerException;
+import org.scorecam.error.LayerException;
 
 /**
  * A TorchScript network's {@code forward} rewritten to return the outputs of some layers beside its

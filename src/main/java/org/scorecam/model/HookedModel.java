@@ -4,12 +4,12 @@ import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.PrecisionException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.PrecisionException;
 
 /**
  * A network in evaluation mode whose layers' outputs can be seen.

@@ -1,7 +1,7 @@
 package org.scorecam.model;
 
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 import org.scorecam.tensor.Tensors;
 
 /** What is said when a network fails on an input. */

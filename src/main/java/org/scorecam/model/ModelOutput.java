@@ -13,8 +13,8 @@ import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.TargetException;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /**

@@ -10,11 +10,11 @@ import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.LayerException;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -40,7 +40,7 @@ public final class ModuleModel extends CapturingModel {
    *     network made in a scope must have been kept
    * @param device where it shall run
    * @return the model, owned by the caller
-   * @throws org.scorecam.runtime.DeviceException if there is no such device
+   * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public static ModuleModel of(Network network, Device device) {
     device.require();

@@ -4,8 +4,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.runtime.TensorFloat32;
 

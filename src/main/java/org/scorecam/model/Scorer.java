@@ -3,7 +3,7 @@ package org.scorecam.model;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 
 /** A network that only runs: what every masked input goes through. Safe for several threads. */
 public interface Scorer {

@@ -11,9 +11,9 @@ import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -42,7 +42,7 @@ public final class TorchScriptModel extends CapturingModel {
    * @return the network, owned by the caller
    * @throws ModelException if the file is missing, truncated, a plain state dict, no TorchScript,
    *     or has no {@code forward}
-   * @throws org.scorecam.runtime.DeviceException if there is no such device
+   * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public static TorchScriptModel load(Path path, Device device) {
     device.require();

@@ -45,7 +45,7 @@ import org.bytedeco.pytorch.TanhImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.UpsampleImpl;
 import org.bytedeco.pytorch.ZeroPad2dImpl;
-import org.scorecam.runtime.ModelException;
+import org.scorecam.error.ModelException;
 
 /**
  * How each of the presets' modules is called: their common parent has no {@code forward}. Looked up

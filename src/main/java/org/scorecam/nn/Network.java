@@ -10,10 +10,10 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.SequentialImpl;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.runtime.LayerException;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeErrors;
 
 /**
  * The base class of networks written in Java on LibTorch's modules.

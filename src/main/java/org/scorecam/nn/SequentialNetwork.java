@@ -6,7 +6,7 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.SequentialImpl;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.runtime.ModelException;
+import org.scorecam.error.ModelException;
 
 /**
  * Modules called one after the other: a C++ {@code Sequential} with hooks, or networks in a row.

@@ -17,13 +17,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.PrecisionException;
-import org.scorecam.runtime.ScoreCamException;
 
 /**
  * Pictures that are being explained: the results, in order, to be taken by one thread.

@@ -4,6 +4,7 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.DeviceException;
 
 /**
  * Where tensors live and networks run: the CPU, or one CUDA device.

@@ -12,6 +12,7 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.NativeLibraryException;
 
 /** What is loaded on this machine, how it is set up, and what could be better. */
 public final class Diagnostics {

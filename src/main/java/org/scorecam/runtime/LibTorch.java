@@ -10,6 +10,8 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.NativeLibraryException;
 
 /**
  * Loads LibTorch once per process and sets it up for scoring many masked inputs.

@@ -1,2 +1,2 @@
-/** Loads LibTorch, sets it up, and holds what every other package stands on: devices, errors. */
+/** Loads LibTorch and sets it up, and holds what every other package stands on: scopes, devices. */
 package org.scorecam.runtime;

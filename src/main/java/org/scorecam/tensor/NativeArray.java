@@ -8,9 +8,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -100,7 +100,7 @@ public record NativeArray(
    *
    * @return a tensor, owned by the caller; closing it leaves the memory alone
    * @throws InputException if LibTorch refuses it, for example for an address of another device
-   * @throws org.scorecam.runtime.DeviceException if there is no such device
+   * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public Tensor asTensor() {
     device.require();

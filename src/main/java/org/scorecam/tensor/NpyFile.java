@@ -17,7 +17,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 
 /**
  * NumPy's {@code .npy} files of float32 or float64 in C order.

@@ -10,9 +10,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeErrors;
 
 /**
  * The tensors in a file of weights: which there are, and each on demand.

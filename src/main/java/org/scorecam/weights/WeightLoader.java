@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.StringTensorDict;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeErrors;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 
 /**

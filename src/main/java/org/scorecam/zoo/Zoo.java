@@ -5,12 +5,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NearestNames;
 import org.scorecam.model.ModuleModel;
 import org.scorecam.nn.Network;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.ModelException;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.NearestNames;
 import org.scorecam.weights.TensorInfo;
 import org.scorecam.weights.WeightFile;
 import org.scorecam.weights.WeightLoader;
@@ -120,7 +120,7 @@ public final class Zoo {
    * @return the network in evaluation mode, owned by the caller
    * @throws ModelException if there is no such network, or if the file cannot be read or does not
    *     fit it; nothing is missing, unexpected or mis-shaped in one that fits
-   * @throws org.scorecam.runtime.DeviceException if there is no such device
+   * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public static ModuleModel load(String name, Path weights, Device device) {
     Architecture architecture = architecture(name);

@@ -18,11 +18,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.Recipe;
+import org.scorecam.error.InputException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.RepeatedCall;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

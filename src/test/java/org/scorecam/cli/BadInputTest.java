@@ -18,8 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.image.Picture;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.tensor.NpyFile;
 
 /** What the program says and answers where it cannot do what it is asked for. */

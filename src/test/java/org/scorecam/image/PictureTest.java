@@ -19,8 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.OutputException;
+import org.scorecam.error.InputException;
+import org.scorecam.error.OutputException;
 
 class PictureTest {
   private static String messageOf(byte[] encoded) {

@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 
 class PreprocessingTest {
   private static long[] shape(Tensor tensor) {

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 import org.scorecam.runtime.NativeScope;
 
 class ResamplingTest {

@@ -10,11 +10,11 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.scorecam.error.DeviceException;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeLibraryException;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.DeviceException;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.NativeLibraryException;
-import org.scorecam.runtime.NativeMemoryException;
 import org.scorecam.runtime.NativeScope;
 
 /** Loading, statuses, and what the structures look like from Java. */

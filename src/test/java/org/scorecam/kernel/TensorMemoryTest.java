@@ -18,10 +18,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.runtime.ResidentMemory;
 

@@ -21,9 +21,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.scorecam.error.InputException;
 import org.scorecam.kernel.NativeBuild;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

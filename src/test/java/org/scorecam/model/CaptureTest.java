@@ -15,8 +15,8 @@ import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
 import org.scorecam.tensor.Tensors;
 
 /** Which layers can be captured, which call of them counts, and which are refused and why. */

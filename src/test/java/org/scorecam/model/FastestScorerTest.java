@@ -22,11 +22,11 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
+import org.scorecam.error.InputException;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeMemoryException;
+import org.scorecam.error.PrecisionException;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.ModelException;
-import org.scorecam.runtime.NativeMemoryException;
-import org.scorecam.runtime.PrecisionException;
 
 /** Which of several ways to score is kept, and that nothing is left of the others. */
 class FastestScorerTest {

@@ -20,8 +20,8 @@ import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.error.LayerException;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
 
 /** Whether a network that was prepared for batches captures what the network itself does. */

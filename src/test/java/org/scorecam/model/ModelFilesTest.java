@@ -17,9 +17,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
+import org.scorecam.error.DeviceException;
+import org.scorecam.error.ModelException;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.DeviceException;
-import org.scorecam.runtime.ModelException;
 import org.scorecam.tensor.Tensors;
 
 /** Files that are no TorchScript networks, and networks that cannot be used. */

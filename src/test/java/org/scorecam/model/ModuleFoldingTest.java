@@ -21,13 +21,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
+import org.scorecam.error.PrecisionException;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
 import org.scorecam.nn.TestNetworks;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.PrecisionException;
 
 /** Which modules a scorer still computes by themselves, and that it computes what they do. */
 class ModuleFoldingTest {

@@ -30,6 +30,8 @@ import org.scorecam.Goldens;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
+import org.scorecam.error.InputException;
+import org.scorecam.error.LayerException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
@@ -39,8 +41,6 @@ import org.scorecam.nn.TestNetworks.Reusing;
 import org.scorecam.nn.TestNetworks.Small;
 import org.scorecam.nn.TestNetworks.Tapped;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

@@ -13,9 +13,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
+import org.scorecam.error.InputException;
+import org.scorecam.error.TargetException;
 import org.scorecam.nn.HookHandle;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.TargetException;
 import org.scorecam.tensor.Tensors;
 
 /** The frozen copy computes what the network does, and nothing is used after it is closed. */

@@ -21,11 +21,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.kernel.NativeBuild;
 import org.scorecam.kernel.Winograd;
-import org.scorecam.runtime.InputException;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.NativeErrors;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

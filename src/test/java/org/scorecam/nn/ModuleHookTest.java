@@ -19,9 +19,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.scorecam.error.LayerException;
 import org.scorecam.nn.TestNetworks.Log;
 import org.scorecam.nn.TestNetworks.Small;
-import org.scorecam.runtime.LayerException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

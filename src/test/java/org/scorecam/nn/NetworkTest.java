@@ -23,9 +23,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.scorecam.error.ModelException;
 import org.scorecam.nn.TestNetworks.Log;
 import org.scorecam.nn.TestNetworks.Small;
-import org.scorecam.runtime.ModelException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 

@@ -35,11 +35,11 @@ import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.WatchedModel;
+import org.scorecam.error.InputException;
+import org.scorecam.error.PrecisionException;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.mask.ChannelSelection;
-import org.scorecam.runtime.InputException;
-import org.scorecam.runtime.PrecisionException;
 import org.scorecam.tensor.Tensors;
 
 /** Many pictures, one after the other and beside each other. */

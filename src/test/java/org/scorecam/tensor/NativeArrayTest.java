@@ -10,9 +10,9 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
+import org.scorecam.error.DeviceException;
+import org.scorecam.error.InputException;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.DeviceException;
-import org.scorecam.runtime.InputException;
 
 class NativeArrayTest {
   private static final Device CPU = Device.cpu();

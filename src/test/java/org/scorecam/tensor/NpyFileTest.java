@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 
 /** NumPy's files: what is written is read again, and what is damaged is refused. */
 class NpyFileTest {

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.scorecam.NativeObjects;
-import org.scorecam.runtime.InputException;
+import org.scorecam.error.InputException;
 import org.scorecam.runtime.NativeScope;
 
 /** Copies between Java arrays and tensors. */

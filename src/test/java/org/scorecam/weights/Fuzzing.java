@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.runtime.ModelException;
+import org.scorecam.error.ModelException;
 import org.scorecam.runtime.NativeScope;
 
 /**

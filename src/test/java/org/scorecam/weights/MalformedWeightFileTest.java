@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.scorecam.runtime.ModelException;
+import org.scorecam.error.ModelException;
 
 /** Each bad file fails when it is opened, and says why. */
 class MalformedWeightFileTest {

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.scorecam.runtime.ModelException;
+import org.scorecam.error.ModelException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.weights.WeightFile.Format;
 

@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 /**
  * The parent of every error that scorecam throws.

@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 /** Native memory, of the host or of a CUDA device, that could not be had. */
 public final class NativeMemoryException extends ScoreCamException {

@@ -1,7 +1,7 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
-/** A native library that is missing or does not fit this machine. */
-public final class NativeLibraryException extends ScoreCamException {
+/** A device that this machine or this build of LibTorch does not have. */
+public final class DeviceException extends ScoreCamException {
   private static final long serialVersionUID = 1L;
 
   /**
@@ -9,7 +9,7 @@ public final class NativeLibraryException extends ScoreCamException {
    *
    * @param message what is wrong, with the actual names, shapes and limits
    */
-  public NativeLibraryException(String message) {
+  public DeviceException(String message) {
     super(message);
   }
 
@@ -19,7 +19,7 @@ public final class NativeLibraryException extends ScoreCamException {
    * @param message what is wrong, with the actual names, shapes and limits
    * @param cause what was thrown below
    */
-  public NativeLibraryException(String message, Throwable cause) {
+  public DeviceException(String message, Throwable cause) {
     super(message, cause);
   }
 }

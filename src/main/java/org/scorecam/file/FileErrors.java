@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.file;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;

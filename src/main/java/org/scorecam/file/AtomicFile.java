@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.file;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
+import org.scorecam.error.OutputException;
 
 /**
  * Writes a file whole or not at all.

@@ -1,7 +1,7 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
-/** A result that cannot be written. */
-public final class OutputException extends ScoreCamException {
+/** A picture, array, tensor or file given as input that cannot be used. */
+public final class InputException extends ScoreCamException {
   private static final long serialVersionUID = 1L;
 
   /**
@@ -9,7 +9,7 @@ public final class OutputException extends ScoreCamException {
    *
    * @param message what is wrong, with the actual names, shapes and limits
    */
-  public OutputException(String message) {
+  public InputException(String message) {
     super(message);
   }
 
@@ -19,7 +19,7 @@ public final class OutputException extends ScoreCamException {
    * @param message what is wrong, with the actual names, shapes and limits
    * @param cause what was thrown below
    */
-  public OutputException(String message, Throwable cause) {
+  public InputException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.file;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.scorecam.error.InputException;
+import org.scorecam.error.OutputException;
 
 class AtomicFileTest {
   @TempDir Path folder;

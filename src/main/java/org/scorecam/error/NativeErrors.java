@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 import java.util.Locale;
 import java.util.function.BiFunction;

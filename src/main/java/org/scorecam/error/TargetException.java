@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 /**
  * A class, cell or output that the network's output does not have, or scores of the wrong shape.

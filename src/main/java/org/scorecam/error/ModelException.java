@@ -1,7 +1,7 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
-/** A device that this machine or this build of LibTorch does not have. */
-public final class DeviceException extends ScoreCamException {
+/** A model file that cannot be read, is no network scorecam can run, or fails while running. */
+public final class ModelException extends ScoreCamException {
   private static final long serialVersionUID = 1L;
 
   /**
@@ -9,7 +9,7 @@ public final class DeviceException extends ScoreCamException {
    *
    * @param message what is wrong, with the actual names, shapes and limits
    */
-  public DeviceException(String message) {
+  public ModelException(String message) {
     super(message);
   }
 
@@ -19,7 +19,7 @@ public final class DeviceException extends ScoreCamException {
    * @param message what is wrong, with the actual names, shapes and limits
    * @param cause what was thrown below
    */
-  public DeviceException(String message, Throwable cause) {
+  public ModelException(String message, Throwable cause) {
     super(message, cause);
   }
 }

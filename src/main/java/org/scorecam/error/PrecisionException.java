@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 /** A reduced precision that this machine does not have, or that was tried and refused. */
 public final class PrecisionException extends ScoreCamException {

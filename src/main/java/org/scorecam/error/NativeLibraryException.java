@@ -1,7 +1,7 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
-/** A picture, array, tensor or file given as input that cannot be used. */
-public final class InputException extends ScoreCamException {
+/** A native library that is missing or does not fit this machine. */
+public final class NativeLibraryException extends ScoreCamException {
   private static final long serialVersionUID = 1L;
 
   /**
@@ -9,7 +9,7 @@ public final class InputException extends ScoreCamException {
    *
    * @param message what is wrong, with the actual names, shapes and limits
    */
-  public InputException(String message) {
+  public NativeLibraryException(String message) {
     super(message);
   }
 
@@ -19,7 +19,7 @@ public final class InputException extends ScoreCamException {
    * @param message what is wrong, with the actual names, shapes and limits
    * @param cause what was thrown below
    */
-  public InputException(String message, Throwable cause) {
+  public NativeLibraryException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 import static java.util.Comparator.comparingInt;
 

@@ -1,4 +1,4 @@
-package org.scorecam.runtime;
+package org.scorecam.error;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.scorecam.runtime.NativeScope;
 
 /** What LibTorch throws, in words for people. */
 class NativeErrorsTest {
