@@ -99,7 +99,8 @@ HOOKED = {
 # The sides of the input where 64 are too few.
 SIDES = {"inception_v3": 96}
 
-# By what the weights of norms are larger, where activations and gates would let the signal fade.
+# The factor of the norms' weights, where activations and gates would let the signal fade, or blocks
+# would amplify it until float32's rounding showed.
 GAINS = {
     "inception_v3": 1.2,
     "mobilenet_v3_small": 1.25,
@@ -112,6 +113,8 @@ GAINS = {
     "efficientnet_b5": 1.17,
     "efficientnet_b6": 1.125,
     "efficientnet_b7": 1.12,
+    "efficientnet_v2_m": 0.9,
+    "efficientnet_v2_l": 0.825,
 }
 
 # What the constructors are given. Published weights come without a choice of transform_input; the

@@ -105,7 +105,7 @@ final class ConvNeXt extends Network {
     }
 
     private static LayerNormImpl layerNorm(long channels) {
-      LayerNormOptions options = new LayerNormOptions(new LongVector(channels));
+      LayerNormOptions options = new LayerNormOptions(new LongVector(new long[] {channels}));
       options.eps().put(EPSILON);
       return new LayerNormImpl(options);
     }

@@ -19,7 +19,7 @@ final class ZooFormula {
   /**
    * Fills every parameter and buffer but the counts of batches.
    *
-   * @param gain by what the weights of norms are larger
+   * @param gain a factor of the norms' weights
    */
   static void fill(Module network, double gain) {
     try (NativeScope scope = NativeScope.open()) {
