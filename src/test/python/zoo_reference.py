@@ -24,7 +24,8 @@ CLASSES = 10
 SIDE = 64
 SAMPLES = 500
 
-# The network's name, and a layer well within it; None where names and shapes are all.
+# The network's name, and a layer well within it; None for more than 100 million parameters in a
+# family with smaller networks, of which names and shapes are enough.
 HOOKED = {
     "alexnet": "features.8",
     "vgg11": "features.11",
@@ -50,7 +51,7 @@ HOOKED = {
     "inception_v3": "Mixed_6c.branch7x7dbl_4",
     "resnext101_32x8d": "layer3.11.conv2",
     "resnext101_64x4d": "layer2.3",
-    "wide_resnet101_2": "layer3.22.bn2",
+    "wide_resnet101_2": None,
     "densenet161": "features.transition2.pool",
     "densenet169": "features.denseblock4.denselayer20",
     "densenet201": "features.denseblock3.denselayer40.conv2",
@@ -74,26 +75,26 @@ HOOKED = {
     "efficientnet_b7": "features.6.3",
     "efficientnet_v2_s": "features.3.1.block.0",
     "efficientnet_v2_m": "features.5.6.block.2",
-    "efficientnet_v2_l": "features.1.2",
+    "efficientnet_v2_l": None,
     "regnet_x_400mf": "trunk_output.block3.block3-2.f.b.0",
     "regnet_x_800mf": "trunk_output.block2",
     "regnet_x_1_6gf": "trunk_output.block3.block3-7.f.a",
     "regnet_x_3_2gf": "trunk_output.block3.block3-0.proj",
     "regnet_x_8gf": "trunk_output.block1.block1-0.f.b",
     "regnet_x_16gf": "trunk_output.block4.block4-0.f.c",
-    "regnet_x_32gf": "trunk_output.block2.block2-6",
+    "regnet_x_32gf": None,
     "regnet_y_400mf": "trunk_output.block3.block3-4.f.se",
     "regnet_y_800mf": "trunk_output.block3.block3-0.f.se",
     "regnet_y_1_6gf": "trunk_output.block3.block3-11.f.b",
     "regnet_y_3_2gf": "trunk_output.block2.block2-4",
     "regnet_y_8gf": "trunk_output.block1.block1-1.f.se",
     "regnet_y_16gf": "trunk_output.block3",
-    "regnet_y_32gf": "trunk_output.block2.block2-1.f.c",
+    "regnet_y_32gf": None,
     "regnet_y_128gf": None,
     "convnext_tiny": "features.5.4.block.5",
     "convnext_small": "features.4.0",
     "convnext_base": "features.3.1",
-    "convnext_large": "features.1.2.stochastic_depth",
+    "convnext_large": None,
 }
 
 # The sides of the input where 64 are too few.
@@ -114,7 +115,6 @@ GAINS = {
     "efficientnet_b6": 1.125,
     "efficientnet_b7": 1.12,
     "efficientnet_v2_m": 0.9,
-    "efficientnet_v2_l": 0.825,
 }
 
 # What the constructors are given. Published weights come without a choice of transform_input; the

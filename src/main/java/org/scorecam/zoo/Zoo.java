@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NearestNames;
@@ -17,11 +18,18 @@ import org.scorecam.weights.WeightLoader;
 import org.scorecam.zoo.ResNet.Block;
 
 /**
- * Torchvision's networks by their names there.
+ * Torchvision's convolutional classifiers by their names there.
  *
- * <p>The customary target layer of each is what pytorch-grad-cam's and torchcam's documentation
- * name: the whole last stage of residual networks, {@code layer4}, and all of {@code features} of
- * the others, which for VGG and AlexNet is their last pooling.
+ * <p>The customary target layer of each is the last that still has an image, as in
+ * pytorch-grad-cam's and torchcam's documentation: {@code layer4} of residual networks, {@code
+ * features} of most others (which for VGG and AlexNet is their last pooling), {@code layers} of
+ * MnasNet, {@code conv5} of ShuffleNetV2, {@code trunk_output} of RegNet, {@code inception5b} of
+ * GoogLeNet and {@code Mixed_7c} of Inception v3.
+ *
+ * <p>GoogLeNet and Inception v3 are as torchvision makes them for its published weights: inputs of
+ * three channels, normalised like every other network's, are brought into the range from -1 to 1
+ * first ({@code transform_input}). Their auxiliary classifiers are left out, and weights of those
+ * in a file are not needed. Inception v3 takes sides of at least 75, and was trained on 299.
  */
 public final class Zoo {
   /**
@@ -178,6 +186,7 @@ public final class Zoo {
    */
   public static Network create(String name, ZooOptions options) {
     Architecture architecture = architecture(name);
+    Objects.requireNonNull(options, "options");
     // The modules' options die with the scope; the modules are the network's by then.
     try (NativeScope scope = NativeScope.open()) {
       return scope.keep(architecture.maker.apply(options));
@@ -198,6 +207,8 @@ public final class Zoo {
    */
   public static ModuleModel load(String name, Path weights, Device device) {
     Architecture architecture = architecture(name);
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
     try (WeightFile file = WeightFile.open(weights)) {
       ZooOptions options =
           new ZooOptions(
@@ -205,7 +216,10 @@ public final class Zoo {
               size(file, architecture.stem, 1, ZooOptions.IMAGENET.inputChannels()));
       ModuleModel model = ModuleModel.of(create(name, options), device);
       try {
-        WeightLoader.into(model.network()).renaming(Zoo::presentName).load(file);
+        WeightLoader.into(model.network())
+            .renaming(Zoo::presentName)
+            .ignoring(Zoo::isAuxiliary)
+            .load(file);
         return model;
       } catch (RuntimeException | Error e) {
         model.close();
@@ -219,6 +233,11 @@ public final class Zoo {
     return name.replaceFirst("(\\.denselayer\\d+\\.(?:norm|relu|conv))\\.([12]\\.)", "$1$2");
   }
 
+  /** Of GoogLeNet's and Inception v3's classifiers that only training needs. */
+  private static boolean isAuxiliary(String name) {
+    return name.matches("(aux1|aux2|AuxLogits)\\..*");
+  }
+
   /** A size that the file's weights have; where they lack it, strict loading says so. */
   private static long size(WeightFile file, String weight, int dimension, long otherwise) {
     TensorInfo info = file.tensors().get(weight);
@@ -227,10 +246,11 @@ public final class Zoo {
   }
 
   private static Architecture architecture(String name) {
+    Objects.requireNonNull(name, "name");
     Architecture architecture = ARCHITECTURES.get(name);
     if (architecture == null) {
       throw new ModelException(
-          "there is no network '%s'; the nearest of %d are %s"
+          "the zoo has no network '%s'; the nearest of its %d names are %s"
               .formatted(
                   name,
                   ARCHITECTURES.size(),
