@@ -1,6 +1,5 @@
 package org.scorecam.bench;
 
-import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.Saliency;
@@ -8,7 +7,6 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.ResidentMemory;
 
 /**
  * What is known after one explanation, and the memory that a second takes.
@@ -17,10 +15,10 @@ import org.scorecam.runtime.ResidentMemory;
  * @param stages where the time went; the first of its kind, so that only the chunks count
  * @param residentIdle bytes that the process had with the network loaded and prepared, but for the
  *     chunk that the explainer keeps
- * @param residentPeak the most that it had while it explained, where the system says
+ * @param residentPeak the most that it had while it explained
  */
 public record FirstExplanation(
-    Saliency saliency, StageTimes stages, long residentIdle, OptionalLong residentPeak)
+    Saliency saliency, StageTimes stages, long residentIdle, long residentPeak)
     implements AutoCloseable {
 
   /**
@@ -40,9 +38,7 @@ public record FirstExplanation(
     try {
       DeviceMemory.of(model.device()).releaseKept();
       long idle = ResidentMemory.now() - chunkBytes(explainer, input, made[0].plan().rows());
-      boolean canSeePeak = ResidentMemory.forgetPeak();
-      explainer.explain(input, target).close();
-      OptionalLong peak = canSeePeak ? ResidentMemory.peak() : OptionalLong.empty();
+      long peak = ResidentMemory.peakOf(() -> explainer.explain(input, target).close());
       return new FirstExplanation(made[0], stages, idle, peak);
     } catch (RuntimeException | Error e) {
       made[0].close();

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.ChunkPlan;
 import org.scorecam.MapAgreement;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
@@ -23,6 +22,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.tensor.Tensors;
 
 /** What {@code bench} found, as a table and as JSON. */
@@ -167,19 +167,16 @@ final class BenchReport extends BenchOutput {
   private void addMemory() {
     JsonObject memory = new JsonObject();
     memory.addProperty("idle", first.residentIdle());
-    OptionalLong peak = first.residentPeak();
-    memory.addProperty("peak", peak.isPresent() ? peak.getAsLong() : null);
+    memory.addProperty("peak", first.residentPeak());
     json.add("residentBytes", memory);
     line("");
     line(
         "%-50s%8.0f MiB",
         "resident with the network loaded and prepared", first.residentIdle() / MEBIBYTE);
-    if (peak.isPresent()) {
-      line(
-          "%-50s%8.0f MiB",
-          "more at the peak of an explanation",
-          (peak.getAsLong() - first.residentIdle()) / MEBIBYTE);
-    }
+    line(
+        "%-50s%8.0f MiB",
+        "more at the peak of an explanation",
+        (first.residentPeak() - first.residentIdle()) / MEBIBYTE);
   }
 
   /** Adds what a baseline did beside its times. */
