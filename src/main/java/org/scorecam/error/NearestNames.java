@@ -23,10 +23,16 @@ public final class NearestNames {
   public static List<String> to(String wrong, Collection<String> names) {
     return names.stream()
         .sorted(
-            comparingInt((String name) -> Arrays.stream(distances(wrong, name)).min().orElse(0))
+            comparingInt((String name) -> distanceFromBeginning(wrong, name))
                 .thenComparing(name -> distances(wrong, name)[name.length()]))
         .limit(OFFERED)
         .toList();
+  }
+
+  /** From the nearest beginning of a name, which has all of a path but its last part's end. */
+  private static int distanceFromBeginning(String wrong, String name) {
+    int[] distances = distances(wrong, name);
+    return Arrays.stream(distances, name.lastIndexOf('.') + 1, distances.length).min().orElse(0);
   }
 
   /** Levenshtein's distances of a from the beginnings of b, the empty one first. */
