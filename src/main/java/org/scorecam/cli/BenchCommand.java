@@ -7,16 +7,16 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.ScoreCam;
 import org.scorecam.bench.Contestant;
-import org.scorecam.bench.Explaining;
-import org.scorecam.bench.FirstExplanation;
+import org.scorecam.bench.Footprint;
 import org.scorecam.bench.NetworkAlone;
 import org.scorecam.bench.PlainProcess;
 import org.scorecam.bench.Race;
+import org.scorecam.bench.ScoreCamContestant;
 import org.scorecam.bench.Soak;
-import org.scorecam.bench.WithThreads;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.NativeScope;
 import picocli.CommandLine.ArgGroup;
@@ -118,12 +118,9 @@ final class BenchCommand implements Runnable {
 
   @Override
   public void run() {
-    model.requireNoChannelWeights();
     method.requireDifferentLayers();
     String whyNoBaseline = whyNoBaseline();
-    if (whyNoBaseline != null && baseline != null && baseline != Baseline.NONE) {
-      throw new ParameterException(spec.commandLine(), "--baseline " + whyNoBaseline);
-    }
+    requireBaselineIfAsked(whyNoBaseline);
     if (json != null) {
       OutputOptions.requireFolder(json);
     }
@@ -145,6 +142,12 @@ final class BenchCommand implements Runnable {
     report.print(spec.commandLine().getOut());
     if (json != null) {
       report.write(json);
+    }
+  }
+
+  private void requireBaselineIfAsked(String obstacle) {
+    if (obstacle != null && baseline != null && baseline != Baseline.NONE) {
+      throw new ParameterException(spec.commandLine(), "--baseline " + obstacle);
     }
   }
 
@@ -170,23 +173,34 @@ final class BenchCommand implements Runnable {
     return target.isClass() ? null : "needs a class of a network that puts out [N, classes]";
   }
 
+  private static String whyNoBaseline(HookedModel network, Tensor image) {
+    try (ModelOutput output = network.forward(image)) {
+      boolean classes = output.isTensor() && output.tensor().dim() == 2;
+      return classes
+          ? null
+          : "needs a network that puts out [N, classes], not " + output.describe();
+    }
+  }
+
   private BenchReport measure(HookedModel network, Tensor inputs, String whyNoBaseline) {
     ScoreCam explainer = method.builder(network).build();
     try (Tensor image = inputs.narrow(0, 0, 1);
         Race race = new Race();
-        Explaining explanation = race.enter(explaining("explanation", explainer, image));
-        FirstExplanation first = FirstExplanation.of(network, explainer, image, target.target())) {
+        ScoreCamContestant explanation = race.enter(scoreCam("explanation", explainer, image));
+        Footprint first = Footprint.of(network, explainer, image, target.target())) {
       Scorer scorer = explainer.scorer(image.size(1), image.size(2), image.size(3));
       BenchReport report = new BenchReport(model.name(), network, scorer, image, first, runs);
       race.compare(explanation, race.enter(networkAlone(network, scorer, image, first)));
       Contestant whole = explanation;
       if (!method.scoresAllChannels()) {
         ScoreCam.Builder all = method.builder(network).channels(ChannelSelection.all());
-        whole = race.enter(explaining("all channels", all.build(), image));
+        whole = race.enter(scoreCam("all channels", all.build(), image));
         race.compare(whole, explanation);
       }
+      String obstacle = whyNoBaseline == null ? whyNoBaseline(network, image) : whyNoBaseline;
+      requireBaselineIfAsked(obstacle);
       List<PlainProcess> baselines =
-          whyNoBaseline == null ? baselines(network, image, first) : List.of();
+          obstacle == null ? baselines(network, image, first) : List.of();
       for (PlainProcess plain : baselines) {
         race.compare(race.enter(plain), whole);
       }
@@ -195,28 +209,24 @@ final class BenchCommand implements Runnable {
       report.add(race.run(runs, new TerminalProgress("runs")::onProgress));
       boolean comparable = method.scoresAllChannels() && method.isTheBaselines();
       baselines.forEach(plain -> report.add(plain, comparable));
-      if (whyNoBaseline != null) {
-        report.noBaseline(whyNoBaseline);
+      if (obstacle != null) {
+        report.noBaseline(obstacle);
       }
       return report;
     }
   }
 
   private static NetworkAlone networkAlone(
-      HookedModel network, Scorer scorer, Tensor image, FirstExplanation first) {
+      HookedModel network, Scorer scorer, Tensor image, Footprint first) {
     return new NetworkAlone(
-        scorer,
-        network.device(),
-        image,
-        first.stages().chunks(),
-        first.saliency().status().passes());
+        scorer, network.device(), image, first.chunks(), first.saliency().status().passes());
   }
 
-  private Explaining explaining(String name, ScoreCam explainer, Tensor inputs) {
-    return new Explaining(name, explainer, inputs, target.target(), false);
+  private ScoreCamContestant scoreCam(String name, ScoreCam explainer, Tensor inputs) {
+    return new ScoreCamContestant(name, explainer, inputs, target.target());
   }
 
-  private List<PlainProcess> baselines(HookedModel network, Tensor image, FirstExplanation first) {
+  private List<PlainProcess> baselines(HookedModel network, Tensor image, Footprint first) {
     List<PlainProcess> baselines = new ArrayList<>();
     Baseline chosen = baseline == null ? Baseline.PLAIN : baseline;
     List<String> layers = List.of(first.saliency().layer());
@@ -246,14 +256,13 @@ final class BenchCommand implements Runnable {
   private void enterVariants(Race race, HookedModel network, Tensor inputs, Tensor image) {
     for (int rows : chunks) {
       ScoreCam explainer = method.builder(network).batch(rows).build();
-      race.enter(explaining("chunks of " + rows, explainer, image));
+      race.enter(scoreCam("chunks of " + rows, explainer, image));
     }
     Contestant fewest = null;
     for (int count : threads) {
       ScoreCam explainer = method.builder(network).build();
       String name = count == 1 ? "1 thread" : count + " threads";
-      Contestant contestant =
-          race.enter(new WithThreads(count, explaining(name, explainer, image)));
+      Contestant contestant = race.enter(scoreCam(name, explainer, image).withThreads(count));
       if (fewest == null) {
         fewest = contestant;
       } else {
@@ -264,14 +273,9 @@ final class BenchCommand implements Runnable {
       Tensor batch = race.keep(repeated(inputs, count));
       Contestant oneByOne =
           race.enter(
-              new Explaining(
-                  count + " one by one",
-                  method.builder(network).build(),
-                  batch,
-                  target.target(),
-                  true));
+              scoreCam(count + " one by one", method.builder(network).build(), batch).oneByOne());
       Contestant atOnce =
-          race.enter(explaining(count + " at once", method.builder(network).build(), batch));
+          race.enter(scoreCam(count + " at once", method.builder(network).build(), batch));
       race.compare(oneByOne, atOnce);
     }
   }

@@ -13,7 +13,7 @@ import org.scorecam.ChunkPlan;
 import org.scorecam.MapAgreement;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
-import org.scorecam.bench.FirstExplanation;
+import org.scorecam.bench.Footprint;
 import org.scorecam.bench.Lap;
 import org.scorecam.bench.Laps;
 import org.scorecam.bench.PlainProcess;
@@ -29,23 +29,18 @@ import org.scorecam.tensor.Tensors;
 final class BenchReport extends BenchOutput {
   private static final double MILLISECONDS = 1e3;
 
-  private final FirstExplanation first;
+  private final Footprint first;
   private final boolean onCuda;
 
   /** Starts with what is measured. */
   BenchReport(
-      String name,
-      HookedModel network,
-      Scorer scorer,
-      Tensor image,
-      FirstExplanation first,
-      int runs) {
+      String name, HookedModel network, Scorer scorer, Tensor image, Footprint first, int runs) {
     this.first = first;
     this.onCuda = network.device().type() == Device.Type.CUDA;
     Saliency saliency = first.saliency();
     SaliencyStatus status = saliency.status();
     String dtype = scorer.description();
-    String chunks = chunksOf(first.stages().chunks());
+    String chunks = chunksOf(first.chunks());
     JsonObject setting = new JsonObject();
     setting.addProperty("model", name);
     setting.addProperty("layer", saliency.layer());

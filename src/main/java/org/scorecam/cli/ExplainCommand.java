@@ -66,10 +66,10 @@ final class ExplainCommand implements Runnable {
       throw new ParameterException(
           spec.commandLine(), "--out needs --image: a tensor has no picture to draw over");
     }
-    output.weightsUnlessGiven(model.channelWeights());
     if (method.fuses() && output.weights() != null) {
       throw new ParameterException(
-          spec.commandLine(), "--weights needs one --layer: a fused map has no channel weights");
+          spec.commandLine(),
+          "--channel-weights needs a single --layer: a fused map has no channel weights");
     }
     method.requireDifferentLayers();
     output.requireFolders();
@@ -155,7 +155,7 @@ final class ExplainCommand implements Runnable {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
@@ -168,7 +168,11 @@ final class ExplainCommand implements Runnable {
         saliency.plan().precision(),
         seconds,
         status.blank() ? "; the map is blank: no place spoke for the target" : "",
-        status.sawNonFinite() ? "; NaN or infinities were seen and left out" : "");
+        status.sawNonFinite() ? "; NaN or infinities were seen and left out" : "",
+        status.softmaxOfOneValue()
+            ? "; warning: recipe %s scores a softmax, which is 1 for a single value whatever the input shows: choose another recipe"
+                .formatted(saliency.recipe().name())
+            : "");
     written.forEach(file -> out.println("  " + file));
     report.add(name, saliency, label, seconds, written);
   }

@@ -26,7 +26,6 @@ final class LayersCommand implements Runnable {
 
   @Override
   public void run() {
-    model.requireNoChannelWeights();
     try (HookedModel network = model.load()) {
       if (input != null) {
         try (Tensor sample = input.tensorFor(network)) {

@@ -1,6 +1,5 @@
 package org.scorecam.cli;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.scorecam.model.HookedModel;
@@ -39,9 +38,7 @@ final class ModelOptions {
   @Option(
       names = "--weights",
       paramLabel = "FILE",
-      description =
-          "With --arch: the network's weights, .pth or .safetensors, which are read."
-              + " With --model: the channel weights, written as --channel-weights does.")
+      description = "The network's weights, .pth or .safetensors; only with --arch.")
   private Path weights;
 
   @Option(
@@ -81,6 +78,12 @@ final class ModelOptions {
     if (network.architecture != null && weights == null) {
       throw new ParameterException(command.commandLine(), "--arch needs --weights");
     }
+    if (network.file != null && weights != null) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--weights needs --arch: a TorchScript file has its weights in it."
+              + " To write the channel weights, use --channel-weights FILE.npy");
+    }
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
@@ -97,28 +100,6 @@ final class ModelOptions {
   /** What the network is called: its file's name, or its architecture. */
   String name() {
     return network.file == null ? network.architecture : network.file.getFileName().toString();
-  }
-
-  /** Where the channel weights are to be written by {@code --weights}, or null. */
-  Path channelWeights() {
-    if (network.architecture != null || weights == null) {
-      return null;
-    }
-    // Someone who left out --arch means a file to be read, which must not be written over.
-    if (Files.isRegularFile(weights) && !weights.toString().endsWith(".npy")) {
-      throw new ParameterException(
-          command.commandLine(),
-          "--weights needs --arch to be read: with --model channel weights are written to it, and"
-              + " %s is no .npy file".formatted(weights));
-    }
-    return weights;
-  }
-
-  /** Refuses weights where nothing could be written to them. */
-  void requireNoChannelWeights() {
-    if (channelWeights() != null) {
-      throw new ParameterException(command.commandLine(), "--weights needs --arch");
-    }
   }
 
   private static final class DeviceConverter implements ITypeConverter<Device> {

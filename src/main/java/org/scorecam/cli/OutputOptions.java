@@ -72,11 +72,6 @@ final class OutputOptions {
     return weights;
   }
 
-  /** Takes the file that {@code --weights} names, unless there is one already. */
-  void weightsUnlessGiven(Path file) {
-    weights = weights == null ? file : weights;
-  }
-
   Path json() {
     return json;
   }

@@ -37,6 +37,7 @@ final class Report {
     result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
     result.addProperty("nonFiniteScores", status.nonFiniteScores());
     result.addProperty("blank", status.blank());
+    result.addProperty("softmaxOfOneValue", status.softmaxOfOneValue());
     result.add("chunk", JsonFile.of(saliency.plan()));
     JsonArray files = new JsonArray();
     written.forEach(file -> files.add(file.toString()));

@@ -19,10 +19,18 @@ public final class NearestNames {
    * @return up to three, best first
    */
   public static List<String> to(String wrong, Collection<String> names) {
-    return names.stream()
-        .sorted(comparingInt(name -> distance(wrong, name)))
-        .limit(OFFERED)
-        .toList();
+    return nearestFirst(wrong, names).stream().limit(OFFERED).toList();
+  }
+
+  /**
+   * All names, those at the smallest edit distance from the wrong one first.
+   *
+   * @param wrong what was given
+   * @param names what there is
+   * @return as many, best first
+   */
+  public static List<String> nearestFirst(String wrong, Collection<String> names) {
+    return names.stream().sorted(comparingInt(name -> distance(wrong, name))).toList();
   }
 
   /** Levenshtein's distance, one row at a time. */

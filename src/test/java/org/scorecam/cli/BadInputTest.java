@@ -211,7 +211,7 @@ class BadInputTest {
   @Test
   void anOutputThatCannotBeWrittenIsSaidBeforeAnythingIsRun() throws IOException {
     Path homeless = folder.resolve("missing").resolve("map.npy");
-    for (String option : List.of("--map", "--weights", "--heatmap", "--json")) {
+    for (String option : List.of("--map", "--channel-weights", "--heatmap", "--json")) {
       CommandLineRun.of(
               "explain",
               "--model",
@@ -335,9 +335,10 @@ class BadInputTest {
   }
 
   @Test
-  void weightsOfFusedLayersAreUsage() throws IOException {
-    explain(MODEL, "layer2,layer3", "--tensor", TENSOR, "--weights", folder.resolve("w.npy"))
-        .assertMisused("--weights needs one --layer");
+  void channelWeightsOfFusedLayersAreUsage() throws IOException {
+    Path weights = folder.resolve("w.npy");
+    explain(MODEL, "layer2,layer3", "--tensor", TENSOR, "--channel-weights", weights)
+        .assertMisused("--channel-weights needs a single --layer");
   }
 
   @Test

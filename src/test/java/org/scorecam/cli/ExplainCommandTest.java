@@ -106,7 +106,7 @@ class ExplainCommandTest {
                 file("heat.png"),
                 "--map",
                 file("map.npy"),
-                "--weights",
+                "--channel-weights",
                 file("weights.npy"),
                 "--json",
                 file("report.json"))
@@ -295,7 +295,7 @@ class ExplainCommandTest {
                 7,
                 "--map",
                 file("maps.npy"),
-                "--weights",
+                "--channel-weights",
                 file("weights.npy"),
                 "--heatmap",
                 file("heat.png"),
