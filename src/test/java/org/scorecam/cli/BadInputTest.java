@@ -137,8 +137,11 @@ class BadInputTest {
     assertBadInput(explain("--class", -1), "there is no class -1");
     assertBadInput(explain("--at", "1,2,3"), "needs an output of shape [N, C, H, W]");
     assertBadInput(explain("--mean-of", 1), "needs an output of shape [N, C, H, W]");
-    assertBadInput(explain("--from", "out"), "has no entry 'out': it is tensor [1, 10]");
-    assertBadInput(explain("--from", 1), "has no position 1");
+    assertBadInput(explain("--at", "1,2"), "needs an output of shape [N, C, L]");
+    assertBadInput(explain("--at", "10"), "cell (10) is out of range");
+    assertBadInput(explain("--at", "4:11"), "mean of (4:11) is out of range");
+    assertBadInput(explain("--from", "out"), "has no part 'out': it is a tensor [1, 10]");
+    assertBadInput(explain("--from", 1), "has no part '1'");
   }
 
   @Test
@@ -304,8 +307,11 @@ class BadInputTest {
         "--memory 1g --batch 8",
         "--threads 0",
         "--class three",
-        "--at 1,2",
         "--at 1,2,-3",
+        "--at 1,,3",
+        "--at 1,5:2,3",
+        "--at 1,4:4,3",
+        "--at 1,1:2:3,3",
         "--channels some",
         "--channels max:0",
         "--channels max:-1",
