@@ -80,10 +80,7 @@ public final class Main implements Runnable {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler(
             (thrown, commandLine, parsed) -> {
-              commandLine.getErr().println("scorecam: " + messageOf(thrown));
-              if (main.verbose) {
-                thrown.printStackTrace(commandLine.getErr());
-              }
+              printFailure(commandLine, messageOf(thrown), thrown);
               return ExitCode.of(thrown);
             })
         .execute(arguments);
@@ -92,6 +89,15 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), "Name a command.");
+  }
+
+  /** Says what went wrong; with {@code --verbose} also where. */
+  static void printFailure(CommandLine command, String message, Throwable thrown) {
+    command.getErr().println("scorecam: " + message);
+    Main main = (Main) command.getCommandSpec().root().userObject();
+    if (main.verbose) {
+      thrown.printStackTrace(command.getErr());
+    }
   }
 
   private static PrintWriter writerTo(PrintStream stream) {

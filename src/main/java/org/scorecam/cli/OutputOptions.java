@@ -2,8 +2,9 @@ package org.scorecam.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Stream;
 import org.scorecam.error.OutputException;
 import org.scorecam.image.Colormap;
 import org.scorecam.image.Interpolation;
@@ -88,11 +89,21 @@ final class OutputOptions {
     return new Overlay(colormap, opacity, Interpolation.BILINEAR);
   }
 
+  /** The files that were asked for by the options that name them. */
+  Map<String, Path> files() {
+    Map<String, Path> files = new LinkedHashMap<>();
+    files.put("--out", overlay);
+    files.put("--heatmap", heatmap);
+    files.put("--map", map);
+    files.put("--channel-weights", weights);
+    files.put("--json", json);
+    files.values().removeIf(Objects::isNull);
+    return files;
+  }
+
   /** Finds out before a long computation that its results could not be written. */
   void requireFolders() {
-    Stream.of(overlay, heatmap, map, weights, json)
-        .filter(Objects::nonNull)
-        .forEach(OutputOptions::requireFolder);
+    files().values().forEach(OutputOptions::requireFolder);
   }
 
   /** The same for one file. */

@@ -45,6 +45,14 @@ final class Report {
     results.add(result);
   }
 
+  /** Adds an input without a map. */
+  void addFailure(String input, String reason) {
+    JsonObject result = new JsonObject();
+    result.addProperty("input", input);
+    result.addProperty("error", reason);
+    results.add(result);
+  }
+
   /** Writes the report, whole or not at all. */
   void write(Path file) {
     JsonObject report = new JsonObject();

@@ -1,5 +1,6 @@
 package org.scorecam.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -194,7 +195,37 @@ class BadInputTest {
     assertBadInput(explain(MODEL, "layer3", "--image", damaged), "picture " + damaged, "JPEG");
     Path text = Files.writeString(folder.resolve("text.png"), "no picture");
     assertBadInput(explain(MODEL, "layer3", "--image", text), "is neither PNG nor JPEG");
-    assertBadInput(explain(MODEL, "layer3", "--image", folder), "is a folder");
+  }
+
+  @Test
+  void foldersAndPatternsWithoutPicturesAreRefused() throws IOException {
+    Files.writeString(folder.resolve("text.txt"), "no picture");
+    assertBadInput(
+        explain(MODEL, "layer3", "--image", folder), "there are no pictures in the folder ");
+    Path pattern = folder.resolve("*.txt");
+    assertBadInput(
+        explain(MODEL, "layer3", "--image", pattern), "no picture matches '" + pattern + "'");
+  }
+
+  @Test
+  void whatWouldOverwriteAnInputOrAnotherResultIsUsage() throws IOException {
+    Path picture = folder.resolve("m-a.png");
+    Path second = folder.resolve("a.png");
+    Picture.of(8, 8, new byte[3 * 64]).write(picture);
+    Picture.of(8, 8, new byte[3 * 64]).write(second);
+    byte[] before = Files.readAllBytes(picture);
+    Path out = folder.resolve("m.png");
+    explain(MODEL, "layer3", "--image", picture, "--image", second, "--heatmap", out)
+        .assertMisused("--heatmap would overwrite " + picture + ", which is read");
+    explain(MODEL, "layer3", "--image", picture, "--out", out, "--heatmap", out)
+        .assertMisused("--heatmap would overwrite " + out + ", which --out writes as well");
+    explain("--channel-weights", map)
+        .assertMisused("--channel-weights would overwrite " + map + ", which --map writes as well");
+    Path copy = Files.copy(MODEL, folder.resolve("model.pt"));
+    explain(copy, "layer3", "--tensor", TENSOR, "--json", copy)
+        .assertMisused("--json would overwrite " + copy + ", which is read");
+    assertArrayEquals(before, Files.readAllBytes(picture));
+    assertArrayEquals(Files.readAllBytes(MODEL), Files.readAllBytes(copy));
   }
 
   @Test
