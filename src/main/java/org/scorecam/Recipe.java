@@ -142,7 +142,7 @@ public record Recipe(
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "there is no recipe '%s'; there are %s"
+                    "'%s' is not a recipe; the recipes are %s"
                         .formatted(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
   }

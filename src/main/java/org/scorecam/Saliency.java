@@ -71,7 +71,8 @@ public final class Saliency implements AutoCloseable {
   public static Saliency fuse(List<Saliency> saliencies) {
     requireNonNull(saliencies, "saliencies");
     if (saliencies.isEmpty()) {
-      throw new IllegalArgumentException("at least one saliency is needed to fuse");
+      throw new IllegalArgumentException(
+          "there is nothing to fuse: the list of saliencies is empty");
     }
     saliencies.forEach(saliency -> requireNonNull(saliency, "a saliency to fuse"));
     Saliency first = saliencies.get(0);

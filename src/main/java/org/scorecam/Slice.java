@@ -1,5 +1,7 @@
 package org.scorecam;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.scorecam.error.TargetException;
@@ -28,7 +30,7 @@ public record Slice(long from, long to) {
   public Slice {
     if (from < 0 || to < 0) {
       throw new TargetException(
-          "the range %d:%d starts or ends before 0: indices count from 0".formatted(from, to));
+          "the range %d:%d starts or ends before 0: indices start at 0".formatted(from, to));
     }
     if (to <= from) {
       throw new TargetException(
@@ -46,7 +48,7 @@ public record Slice(long from, long to) {
    */
   public static Slice at(long index) {
     if (index < 0) {
-      throw new TargetException("%d is not an index: indices count from 0".formatted(index));
+      throw new TargetException("%d is not an index: indices start at 0".formatted(index));
     }
     // No dimension is so long that it matters which of the last numbers this is.
     long place = Math.min(index, END - 2);
@@ -82,10 +84,10 @@ public record Slice(long from, long to) {
    * @throws TargetException if it is written otherwise, or empty
    */
   public static Slice parse(String notation) {
-    Matcher parts = NOTATION.matcher(notation.strip());
+    Matcher parts = NOTATION.matcher(requireNonNull(notation, "notation").strip());
     if (!parts.matches()) {
       throw new TargetException(
-          "'%s' is neither an index nor a range; write 3, 2:5 or : with indices from 0"
+          "'%s' is neither an index nor a range; write 3, 2:5 or :, counting from 0"
               .formatted(notation));
     }
     if (parts.group(1) != null) {

@@ -79,7 +79,8 @@ public final class Target {
    */
   public static Target ofClass(long index) {
     if (index < 0) {
-      throw new TargetException("there is no class %d: classes count from 0".formatted(index));
+      throw new TargetException(
+          "there is no class %d: classes are numbered from 0".formatted(index));
     }
     return new Target(new OfClass(index), "class " + index);
   }
@@ -122,7 +123,7 @@ public final class Target {
     }
     if (slices.length == 0) {
       throw new TargetException(
-          "a cell needs an index for each dimension of the output after the first, the batch's");
+          "a cell needs an index for each dimension of the output after the batch's");
     }
     Block block = new Block(List.of(slices));
     return new Target(block, block.toString());
@@ -139,7 +140,8 @@ public final class Target {
    */
   public static Target meanOf(long channel) {
     if (channel < 0) {
-      throw new TargetException("there is no channel %d: channels count from 0".formatted(channel));
+      throw new TargetException(
+          "there is no channel %d: channels are numbered from 0".formatted(channel));
     }
     return new Target(new MeanOfChannel(channel), "mean of channel " + channel);
   }
@@ -181,7 +183,7 @@ public final class Target {
   public Target from(int position) {
     if (position < 0) {
       throw new TargetException(
-          "the output has no position %d: positions count from 0".formatted(position));
+          "there is no position %d: positions are numbered from 0".formatted(position));
     }
     return from(output -> output.get(position), " of output " + position);
   }
@@ -261,8 +263,8 @@ public final class Target {
     if (output.dim() > 2) {
       throw new TargetException(
           unfit(what, "[N, classes]", output).getMessage()
-              + "; of that, take a cell (Target.at, --at) or the mean of a channel"
-              + " (Target.meanOf, --mean-of)");
+              + "; of a dense output, choose a cell (Target.at, --at) or a channel (Target.meanOf,"
+              + " --mean-of)");
     }
   }
 
@@ -387,7 +389,7 @@ public final class Target {
                       e));
       if (scores == null || scores.dim() != 1 || scores.size(0) != output.size(0)) {
         throw new TargetException(
-            "the scoring function must give one score for each of the %d samples, not %s"
+            "the scoring function must return one score for each of the %d samples, not %s"
                 .formatted(
                     output.size(0),
                     scores == null ? "null" : "a tensor of shape " + Tensors.shapeOf(scores)));

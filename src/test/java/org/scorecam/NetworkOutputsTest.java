@@ -115,7 +115,7 @@ class NetworkOutputsTest {
     assertArrayEquals(plain(2), map(network, Target.ofClass(2).from(1)));
     assertArrayEquals(plain(2), map(network, Target.ofClass(2).from("1")));
     assertContains(
-        "a tensor is needed to explain, but what the network returned is None",
+        "only a tensor can be explained; what the network returned is None",
         refusal(network, Target.ofClass(2).from("0")));
     assertContains(
         "has no part '2'; its only tensor is 1 [1, 4]",
@@ -141,7 +141,7 @@ class NetworkOutputsTest {
   @Test
   void aNetworkThatReturnsNoTensorIsRefused() {
     assertContains(
-        "a tensor is needed to explain, but what the network returned is a tuple with 0: None",
+        "only a tensor can be explained; what the network returned is a tuple with 0: None",
         refusal(
             network("Tuple[Optional[Tensor], int]", "return None, int(y.size(1))"), Target.top1()));
   }

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -16,6 +17,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -150,6 +152,22 @@ class TargetTest {
   }
 
   @Test
+  void nullIsNamed() {
+    assertNamed("cell", () -> Target.at((long[]) null));
+    assertNamed("slices", () -> Target.at((Slice[]) null));
+    assertNamed("a slice", () -> Target.at(Slice.at(1), null));
+    assertNamed("scores", () -> Target.of(null));
+    assertNamed("path", () -> Target.top1().from(null));
+    assertNamed("notation", () -> Slice.parse(null));
+    assertNamed("saliencies", () -> Saliency.fuse(null));
+    assertNamed("a saliency to fuse", () -> Saliency.fuse(Collections.singletonList(null)));
+  }
+
+  private static void assertNamed(String name, Executable call) {
+    assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
+  }
+
+  @Test
   void targetsOfAnotherKindOfOutputAreRefused() {
     assertContains(
         "class 3 needs an output of shape [N, classes]; the network's has the shape [1, 9, 8, 8]",
@@ -163,7 +181,7 @@ class TargetTest {
     assertContains(
         "cell (3, 4) needs an output of shape [N, C, L]",
         refusal(yolo, "backbone", Target.at(3, 4)));
-    assertContains("take a cell (Target.at, --at)", refusal(yolo, "backbone", Target.top1()));
+    assertContains("choose a cell (Target.at, --at)", refusal(yolo, "backbone", Target.top1()));
     assertContains(
         "the mean of channel 9 is out of range", refusal(yolo, "backbone", Target.meanOf(9)));
   }

@@ -30,9 +30,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = {
-      "Measures explanations: time, stages and memory, against the network alone and against"
-          + " Score-CAM written plainly on LibTorch.",
-      "All are timed in turns; times are medians.",
+      "Measures explanations: time, stages and memory, compared with the network alone and with"
+          + " a plain Score-CAM on LibTorch.",
+      "Contestants take turns; times are medians.",
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
@@ -64,16 +64,16 @@ final class BenchCommand implements Runnable {
       paramLabel = "N",
       defaultValue = "7",
       converter = Positive.class,
-      description = "How often each is timed after a warm-up; ${DEFAULT-VALUE} unless given.")
+      description = "Timed runs of each, after one to warm up; default: ${DEFAULT-VALUE}.")
   private Integer runs;
 
   @Option(
       names = "--baseline",
       paramLabel = "plain|tuned|both|none",
       description = {
-        "Score-CAM written plainly, in a Java machine of its own: with LibTorch's defaults (plain,"
-            + " where it can be unless given), with our set-up of LibTorch (tuned), or both.",
-        "Needs --model, one layer and a class.",
+        "A plain Score-CAM in a JVM of its own to compare with: with LibTorch's default settings"
+            + " (plain), with ours (tuned), or both. Default: plain where possible.",
+        "It needs --model, a single layer and a class.",
       })
   private Baseline baseline;
 
@@ -82,7 +82,7 @@ final class BenchCommand implements Runnable {
       paramLabel = "B",
       split = ",",
       converter = Positive.class,
-      description = "Also explain in chunks of these numbers of masked inputs.")
+      description = "Also explain in chunks of these sizes, in masked inputs.")
   private List<Integer> chunks = List.of();
 
   @Option(
@@ -90,7 +90,7 @@ final class BenchCommand implements Runnable {
       paramLabel = "N",
       split = ",",
       converter = Positive.class,
-      description = "Also explain so many inputs, at once and one by one.")
+      description = "Also explain this many inputs, all at once and one by one.")
   private List<Integer> images = List.of();
 
   @Option(
@@ -106,14 +106,17 @@ final class BenchCommand implements Runnable {
       paramLabel = "N",
       converter = Positive.class,
       description = {
-        "In place of all that: explain N batches, at least 20, of 1 to 4 inputs from half of the"
-            + " input's sides to the whole, in all recipes, at each layer, with the chosen channels"
-            + " and with all, and watch the memory.",
-        "With java -Xmx256m before -jar, what is native shows.",
+        "Instead of all that, watch the memory while N batches (at least 20) of 1 to 4 inputs are"
+            + " explained: in sizes from half the input's to its own, with every recipe, at each"
+            + " layer, with the chosen channels and with all.",
+        "A small Java heap (java -Xmx256m -jar …) makes native memory stand out.",
       })
   private Integer soak;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Write everything that was measured to this file.")
   private Path json;
 
   @Override
@@ -126,12 +129,12 @@ final class BenchCommand implements Runnable {
     }
     if (soak != null && soak < LEAST_SOAK) {
       throw new ParameterException(
-          spec.commandLine(), "--soak takes at least %d explanations".formatted(LEAST_SOAK));
+          spec.commandLine(), "--soak needs at least %d explanations".formatted(LEAST_SOAK));
     }
     if (soak != null && (baseline != null || variesAnything())) {
       throw new ParameterException(
           spec.commandLine(),
-          "--soak is no race: leave out --baseline, --chunks, --images and --compare-threads");
+          "--soak times nothing; leave out --baseline, --chunks, --images and --compare-threads");
     }
     BenchOutput report;
     try (HookedModel network = model.load();
@@ -165,12 +168,12 @@ final class BenchCommand implements Runnable {
 
   private String whyNoBaseline() {
     if (model.file() == null) {
-      return "needs --model: it loads a TorchScript file";
+      return "needs --model, since it loads a TorchScript file";
     }
     if (method.fuses()) {
-      return "needs one --layer: it fuses nothing";
+      return "needs a single --layer, since it cannot fuse maps";
     }
-    return target.isClass() ? null : "needs a class of a network that puts out [N, classes]";
+    return target.isClass() ? null : "needs a class as the target";
   }
 
   private static String whyNoBaseline(HookedModel network, Tensor image) {
@@ -178,7 +181,8 @@ final class BenchCommand implements Runnable {
       boolean classes = output.isTensor() && output.tensor().dim() == 2;
       return classes
           ? null
-          : "needs a network that puts out [N, classes], not " + output.describe();
+          : "needs a network that returns a tensor [N, classes]; this one returns "
+              + output.describe();
     }
   }
 

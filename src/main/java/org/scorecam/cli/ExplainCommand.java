@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "explain",
-    description = "Explains pictures or a tensor: writes saliency maps, heatmaps and overlays.",
+    description = "Explains pictures or a tensor; writes saliency maps, heatmaps and overlays.",
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class ExplainCommand implements Callable<Integer> {
@@ -53,7 +53,7 @@ final class ExplainCommand implements Callable<Integer> {
   @Option(
       names = "--labels",
       paramLabel = "FILE",
-      description = "Names of the classes, one a line.")
+      description = "Names of the classes, one per line, starting with class 0.")
   private Path labelFile;
 
   @Mixin private OutputOptions output;
@@ -73,12 +73,12 @@ final class ExplainCommand implements Callable<Integer> {
   public Integer call() {
     if (input.tensor() != null && output.overlay() != null) {
       throw new ParameterException(
-          spec.commandLine(), "--out needs --image: a tensor has no picture to draw over");
+          spec.commandLine(), "--out needs --image, since a tensor has no picture to draw on");
     }
     if (method.fuses() && output.weights() != null) {
       throw new ParameterException(
           spec.commandLine(),
-          "--channel-weights needs a single --layer: a fused map has no channel weights");
+          "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
     method.requireDifferentLayers();
     output.requireFolders();
@@ -176,7 +176,7 @@ final class ExplainCommand implements Callable<Integer> {
     try (Tensor inputs = NpyFile.read(input.tensor())) {
       if (inputs.dim() != 4) {
         throw new InputException(
-            "%s has the shape %s; N×C×H×W is needed"
+            "%s has the shape %s, but inputs have the shape [N, C, H, W]"
                 .formatted(input.tensor(), Tensors.shapeOf(inputs)));
       }
       int count = (int) inputs.size(0);
@@ -221,10 +221,10 @@ final class ExplainCommand implements Callable<Integer> {
         status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
         saliency.plan().precision(),
         seconds,
-        status.blank() ? "; the map is blank: no place spoke for the target" : "",
-        status.sawNonFinite() ? "; NaN or infinities were seen and left out" : "",
+        status.blank() ? "; the map is blank: nothing in the input speaks for the target" : "",
+        status.sawNonFinite() ? "; NaN or infinite values were left out" : "",
         status.softmaxOfOneValue()
-            ? "; warning: recipe %s scores a softmax, which is 1 for a single value whatever the input shows: choose another recipe"
+            ? "; warning: recipe %s scores a softmax, which is always 1 where the network returns a single value, so this map only shows how active the layer is; choose another recipe"
                 .formatted(saliency.recipe().name())
             : "");
     written.forEach(file -> out.println("  " + file));

@@ -17,22 +17,23 @@ final class InputOptions {
         paramLabel = "FILE|FOLDER|PATTERN",
         arity = "1..*",
         description =
-            "Pictures: files, folders (the pictures in them), or patterns such as 'scenes/**/*.jpg'."
-                + " Several give one output each, whose name ends in the picture's: out.png becomes"
-                + " out-cat.png for cat.jpg, with folders before that or a number behind where names"
-                + " are alike.")
+            "Pictures to explain: files, folders (the pictures directly in them), or patterns such as"
+                + " 'scenes/**/*.jpg'. Several pictures get an output file each, named after the"
+                + " picture: out.png becomes out-cat.png for cat.jpg, and out-train-cat.png or"
+                + " out-cat-2.png where several are called cat.")
     private List<String> images;
 
     @Option(
         names = "--tensor",
         paramLabel = "FILE.npy",
-        description = "Float32 N×C×H×W, taken as it is.")
+        description = "Inputs [N, C, H, W], already preprocessed.")
     private Path tensor;
   }
 
   @Option(
       names = "--fail-fast",
-      description = "End with the first picture that fails; otherwise the others are done first.")
+      description =
+          "Stop at the first picture that fails. By default the others are still explained.")
   private boolean failFast;
 
   /** The pictures; empty where a tensor was named. */

@@ -17,7 +17,7 @@ import picocli.CommandLine.Spec;
 /** The program: explains images, lists layers, measures, and says how the machine is set up. */
 @Command(
     name = "scorecam",
-    description = "Score-CAM: shows what a convolutional network looked at, without gradients.",
+    description = "Score-CAM shows what a convolutional network looked at, without gradients.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     subcommands = {
@@ -41,7 +41,7 @@ public final class Main implements Runnable {
   @Option(
       names = "--verbose",
       scope = ScopeType.INHERIT,
-      description = "On failure print the cause with its stack trace.")
+      description = "On failure, print the stack trace as well.")
   private boolean verbose;
 
   private Main() {}
@@ -88,7 +88,7 @@ public final class Main implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Name a command.");
+    throw new ParameterException(spec.commandLine(), "Missing command.");
   }
 
   /** Says what went wrong; with {@code --verbose} also where. */

@@ -25,20 +25,23 @@ final class ModelOptions {
 
   /** Where the network comes from. */
   private static final class Network {
-    @Option(names = "--model", paramLabel = "FILE", description = "TorchScript file.")
+    @Option(
+        names = "--model",
+        paramLabel = "FILE",
+        description = "TorchScript file of the network.")
     private Path file;
 
     @Option(
         names = "--arch",
         paramLabel = "NAME",
-        description = "Network of torchvision, such as resnet18, with --weights.")
+        description = "torchvision architecture, such as resnet18; needs --weights.")
     private String architecture;
   }
 
   @Option(
       names = "--weights",
       paramLabel = "FILE",
-      description = "The network's weights, .pth or .safetensors; only with --arch.")
+      description = "Weight file for --arch: .pth or .safetensors.")
   private Path weights;
 
   @Option(
@@ -48,22 +51,23 @@ final class ModelOptions {
       defaultValue = "cpu",
       converter = DeviceConverter.class,
       description =
-          "Where the network runs; ${DEFAULT-VALUE} unless given. With explain and pictures, several"
-              + " separated by commas share the pictures.")
+          "Where the network runs; default: ${DEFAULT-VALUE}. To explain pictures, several devices"
+              + " separated by commas share the work.")
   private List<Device> devices;
 
   @Option(
       names = "--threads",
       paramLabel = "T",
       converter = Positive.class,
-      description = "Threads for one operation; one per physical core unless given.")
+      description = "Threads per operation; default: one per physical core.")
   private Integer threads;
 
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
     if (devices.size() > 1) {
       throw new ParameterException(
-          command.commandLine(), "--device: only pictures are shared by several devices");
+          command.commandLine(),
+          "--device takes several devices only to explain pictures (--image)");
     }
     return loadOn(devices.get(0));
   }
@@ -81,8 +85,8 @@ final class ModelOptions {
     if (network.file != null && weights != null) {
       throw new ParameterException(
           command.commandLine(),
-          "--weights needs --arch: a TorchScript file has its weights in it."
-              + " To write the channel weights, use --channel-weights FILE.npy");
+          "--weights needs --arch, since a TorchScript file brings its own weights;"
+              + " to write the channel weights, use --channel-weights FILE.npy");
     }
     if (threads != null) {
       LibTorch.setThreads(threads);

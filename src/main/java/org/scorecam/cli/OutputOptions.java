@@ -18,35 +18,35 @@ final class OutputOptions {
   @Option(
       names = "--out",
       paramLabel = "FILE",
-      description = "The heatmap laid over the picture, at the picture's size.")
+      description = "Write the picture with the heatmap laid over it, in the picture's size.")
   private Path overlay;
 
   @Option(
       names = "--heatmap",
       paramLabel = "FILE",
-      description = "The heatmap alone, at the input's size.")
+      description = "Write the heatmap alone, in the size of the network's input.")
   private Path heatmap;
 
   @Option(
       names = "--map",
       paramLabel = "FILE.npy",
-      description = "The map as float32 H×W, or N×H×W for a tensor of several inputs.")
+      description = "Write the map as float32 [H, W], or [N, H, W] for a tensor of several inputs.")
   private Path map;
 
   @Option(
       names = "--channel-weights",
       paramLabel = "FILE.npy",
-      description = "The channel weights as float32 K, or N×K.")
+      description = "Write the channel weights as float32 [K], or [N, K].")
   private Path weights;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
+  @Option(names = "--json", paramLabel = "FILE", description = "Write a report of all results.")
   private Path json;
 
   @Option(
       names = "--colormap",
       paramLabel = "NAME",
       defaultValue = "jet",
-      description = "${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} unless given.")
+      description = "${COMPLETION-CANDIDATES}; default: ${DEFAULT-VALUE}.")
   private Colormap colormap;
 
   @Option(
@@ -54,7 +54,7 @@ final class OutputOptions {
       paramLabel = "0..1",
       converter = OpacityConverter.class,
       defaultValue = "0.5",
-      description = "Of the heatmap over the picture; ${DEFAULT-VALUE} unless given.")
+      description = "Opacity of the heatmap over the picture; default: ${DEFAULT-VALUE}.")
   private Double opacity;
 
   Path overlay() {

@@ -44,7 +44,7 @@ final class PictureFiles {
    */
   static List<Path> named(String word) {
     if (word.isBlank()) {
-      throw new InputException("the name of a picture is empty");
+      throw new InputException("--image was given an empty name");
     }
     Path path = pathOf(word);
     if (path != null && Files.isDirectory(path)) {
@@ -55,7 +55,7 @@ final class PictureFiles {
       return matching(word);
     }
     if (path == null) {
-      throw new InputException("'%s' cannot be the name of a file here".formatted(word));
+      throw new InputException("'%s' is not a valid file name on this system".formatted(word));
     }
     return List.of(path);
   }

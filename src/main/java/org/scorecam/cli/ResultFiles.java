@@ -53,7 +53,7 @@ final class ResultFiles {
    */
   Optional<String> findConflict(List<Path> read) {
     Map<Path, String> uses = new HashMap<>();
-    read.forEach(file -> uses.put(keyOf(file), "is read"));
+    read.forEach(file -> uses.put(keyOf(file), "is an input"));
     for (Map.Entry<String, Path> asked : options.files().entrySet()) {
       String option = asked.getKey();
       int count = isShared(option) ? 1 : inputs;

@@ -17,9 +17,9 @@ final class TargetOptions {
       names = "--from",
       paramLabel = "PATH",
       description =
-          "The part of the dict, tuple or list that the network returns: a key, field name or"
-              + " position, or several joined by dots, such as heads.1. Not needed where the network"
-              + " returns a single tensor.")
+          "Which part to explain of a dict, tuple or list that the network returns: a key, field"
+              + " name or position, or several joined by dots, such as heads.1. Not needed where the"
+              + " network returns a single tensor.")
   private String part;
 
   /** At most one of these. */
@@ -27,7 +27,7 @@ final class TargetOptions {
     @Option(
         names = "--class",
         paramLabel = "N",
-        description = "Index of the class, from 0; the top class unless given.")
+        description = "Index of the class, from 0; default: the top class.")
     private Long classIndex;
 
     @Option(
@@ -35,15 +35,15 @@ final class TargetOptions {
         paramLabel = "c,y,x",
         converter = CellConverter.class,
         description =
-            "A cell of a dense output: an index for each dimension after the first, the batch's,"
-                + " from 0. In place of an index a range, such as c,y0:y1,x0:x1, takes the mean over"
-                + " it, without its end; : is a whole dimension.")
+            "A cell of a dense output: one index, from 0, for each dimension after the batch's."
+                + " An index may be a range, as in c,y0:y1,x0:x1: then the mean is explained. The end"
+                + " of a range is not part of it; : is a whole dimension.")
     private Target cell;
 
     @Option(
         names = "--mean-of",
         paramLabel = "c",
-        description = "A channel of a dense output, on average over all places.")
+        description = "The mean of a channel of a dense output over all places.")
     private Long channel;
   }
 

@@ -97,7 +97,7 @@ public final class ModelOutput implements AutoCloseable {
     forEachTensor(tensors::add);
     if (tensors.isEmpty()) {
       throw new TargetException(
-          "a tensor is needed to explain, but what the network returned is " + describe());
+          "only a tensor can be explained; what the network returned is " + describe());
     }
     if (tensors.size() > 1) {
       throw new TargetException(

@@ -172,7 +172,8 @@ class BadInputTest {
   void tensorsOfOtherDimensionsAreRefused() throws IOException {
     Path three = tensorFile(new float[12], 3, 2, 2);
     assertBadInput(
-        explain(MODEL, "layer3", "--tensor", three), "has the shape [3, 2, 2]; N×C×H×W is needed");
+        explain(MODEL, "layer3", "--tensor", three),
+        "has the shape [3, 2, 2], but inputs have the shape [N, C, H, W]");
   }
 
   @Test
@@ -216,14 +217,14 @@ class BadInputTest {
     byte[] before = Files.readAllBytes(picture);
     Path out = folder.resolve("m.png");
     explain(MODEL, "layer3", "--image", picture, "--image", second, "--heatmap", out)
-        .assertMisused("--heatmap would overwrite " + picture + ", which is read");
+        .assertMisused("--heatmap would overwrite " + picture + ", which is an input");
     explain(MODEL, "layer3", "--image", picture, "--out", out, "--heatmap", out)
         .assertMisused("--heatmap would overwrite " + out + ", which --out writes as well");
     explain("--channel-weights", map)
         .assertMisused("--channel-weights would overwrite " + map + ", which --map writes as well");
     Path copy = Files.copy(MODEL, folder.resolve("model.pt"));
     explain(copy, "layer3", "--tensor", TENSOR, "--json", copy)
-        .assertMisused("--json would overwrite " + copy + ", which is read");
+        .assertMisused("--json would overwrite " + copy + ", which is an input");
     assertArrayEquals(before, Files.readAllBytes(picture));
     assertArrayEquals(Files.readAllBytes(MODEL), Files.readAllBytes(copy));
   }
@@ -380,7 +381,7 @@ class BadInputTest {
 
   @Test
   void missingOptionsAreUsage() {
-    CommandLineRun.of().assertMisused("Name a command");
+    CommandLineRun.of().assertMisused("Missing command");
     CommandLineRun.of("explode").assertMisused("explode");
     CommandLineRun.of("explain").assertMisused("--model");
     CommandLineRun.of("explain", "--model", MODEL, "--layer", "layer3")

@@ -142,7 +142,7 @@ class BenchCommandTest {
   void saysWhereThereIsNoBaseline() {
     CommandLineRun run =
         bench("--layer", "layer2,layer3", "--tensor", INPUT, "--channels", "max:2").assertDone();
-    assertTrue(run.out().contains("no baseline: it needs one --layer"), run.out());
+    assertTrue(run.out().contains("no baseline: it needs a single --layer"), run.out());
     assertFalse(run.out().contains("\nbaseline "), run.out());
     bench("--layer", "layer3", "--tensor", INPUT, "--at", "0,0,0", "--baseline", "both")
         .assertMisused("--baseline needs a class");
@@ -187,14 +187,14 @@ class BenchCommandTest {
       assertTrue(tenth.get("highestResidentBytes").getAsLong() >= mean, tenth::toString);
     }
     assertTrue(Double.isFinite(found.get("drift").getAsDouble()), found::toString);
-    assertTrue(run.out().contains("of the second tenth's"), run.out());
+    assertTrue(run.out().contains("the second tenth's"), run.out());
   }
 
   @Test
   void badOptionsAreRefused() {
     bench("--layer", "layer3", "--tensor", INPUT, "--soak", 19).assertMisused("at least 20");
     bench("--layer", "layer3", "--tensor", INPUT, "--soak", 20, "--chunks", 4)
-        .assertMisused("--soak is no race");
+        .assertMisused("--soak times nothing");
     bench("--layer", "layer3").assertMisused("--tensor", "--size");
     bench("--layer", "layer3", "--tensor", INPUT, "--runs", 0).assertMisused("--runs");
     bench("--layer", "layer3", "--tensor", INPUT, "--chunks", "4,x").assertMisused("--chunks");
@@ -204,7 +204,7 @@ class BenchCommandTest {
     bench("--layer", "layer3,layer3", "--tensor", INPUT)
         .assertMisused("--layer names a layer twice");
     bench("--layer", "layer3", "--tensor", INPUT, "--device", "cpu,cpu")
-        .assertMisused("--device: only pictures are shared by several devices");
+        .assertMisused("--device takes several devices only to explain pictures");
     bench("--layer", "layer3", "--tensor", INPUT, "--weights", folder.resolve("w.npy"))
         .assertMisused("--weights needs --arch");
     bench("--layer", "layr3", "--tensor", INPUT).assertFails(ExitCode.BAD_INPUT, "layer3");

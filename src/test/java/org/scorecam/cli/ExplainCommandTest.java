@@ -202,7 +202,7 @@ class ExplainCommandTest {
             TENSOR,
             "--device",
             "cpu,cpu")
-        .assertMisused("--device: only pictures are shared by several devices");
+        .assertMisused("--device takes several devices only to explain pictures");
   }
 
   @Test
@@ -627,6 +627,6 @@ class ExplainCommandTest {
     assertFalse(Files.readString(file("r.json")).contains("NaN"), "JSON has no NaN");
     assertTrue(result(file("r.json"), 0).get("score").isJsonNull());
     assertTrue(run.out().contains("the map is blank"), run.out());
-    assertTrue(run.out().contains("NaN or infinities were seen"), run.out());
+    assertTrue(run.out().contains("NaN or infinite values were left out"), run.out());
   }
 }
