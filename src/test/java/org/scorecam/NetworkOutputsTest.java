@@ -350,12 +350,4 @@ class NetworkOutputsTest {
       assertFalse(saliency.status().softmaxOfOneValue());
     }
   }
-
-  @Test
-  void aWarningOfTheNetworkIsNotPrintedInEveryPass() {
-    // LibTorch prints to the process's standard error, which Java does not see: that the network
-    // runs the same without its warnings is what can be shown here.
-    Script network = network("Tensor", "torch.warn('deprecated')\n    return y");
-    assertArrayEquals(plain(1), map(network, Target.ofClass(1)));
-  }
 }

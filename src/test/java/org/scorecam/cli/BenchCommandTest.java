@@ -18,6 +18,7 @@ import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.Goldens;
+import org.scorecam.ScriptedModels;
 
 /** The command {@code bench}, on a network so small that the times mean nothing. */
 class BenchCommandTest {
@@ -146,6 +147,24 @@ class BenchCommandTest {
     assertFalse(run.out().contains("\nbaseline "), run.out());
     bench("--layer", "layer3", "--tensor", INPUT, "--at", "0,0,0", "--baseline", "both")
         .assertMisused("--baseline needs a class");
+    Path tuple =
+        ScriptedModels.script(
+                "Beside",
+                """
+                def forward(self, x: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
+                    return self.maps.forward(x).mean([2, 3]), None
+                """)
+            .child("maps", ScriptedModels.timesPlus(1, 0))
+            .save(folder);
+    List<Object> bench =
+        List.of("bench", "--model", tuple, "--layer", "maps", "--runs", 1, "--tensor", INPUT);
+    run = CommandLineRun.of(bench.toArray()).assertDone();
+    assertTrue(
+        run.out().contains("no baseline: it needs a network that returns a tensor [N, classes];"),
+        run.out());
+    List<Object> asked = new ArrayList<>(bench);
+    asked.addAll(List.of("--baseline", "plain"));
+    CommandLineRun.of(asked.toArray()).assertMisused("--baseline needs a network that returns");
   }
 
   @Test

@@ -553,6 +553,78 @@ class ExplainCommandTest {
     }
   }
 
+  /** A network that returns {@code code} of y [N, 3] and of its maps [N, 3, H, W]. */
+  private Path network(String type, String code) {
+    return ScriptedModels.script(
+            "Net",
+            """
+            def forward(self, x: Tensor) -> %s:
+                maps = self.maps.forward(x)
+                y = maps.mean([2, 3])
+                return %s
+            """
+                .formatted(type, code))
+        .child("maps", ScriptedModels.timesPlus(1, 0))
+        .save(folder);
+  }
+
+  private CommandLineRun explainNetwork(Path model, Object... more) {
+    List<Object> arguments =
+        new ArrayList<>(List.of("explain", "--model", model, "--layer", "maps"));
+    arguments.addAll(List.of("--tensor", TENSOR, "--map", file("map.npy")));
+    arguments.addAll(Arrays.asList(more));
+    return CommandLineRun.of(arguments.toArray());
+  }
+
+  private float[] mapOf(Path model, Object... more) {
+    explainNetwork(model, more).assertDone();
+    return values(file("map.npy"), 64, 64);
+  }
+
+  @Test
+  void partsOfAnyOutputAreExplained() {
+    float[] low = mapOf(network("Tensor", "-y"), "--class", 1);
+    Path nested = network("Dict[str, List[Tensor]]", "{'heads': [y, -y], 'aux': [y]}");
+    assertArrayEquals(low, mapOf(nested, "--class", 1, "--from", "heads.1"));
+    explainNetwork(nested, "--class", 1)
+        .assertFails(ExitCode.BAD_INPUT, "choose one of its tensors", "--from");
+    explainNetwork(nested, "--class", 1, "--from", "head.1")
+        .assertFails(ExitCode.BAD_INPUT, "no part 'head.1'; its tensors are heads.1 [1, 3], ");
+    Path numbered = network("Dict[str, Tensor]", "{'low': y, '0': y, '1': -y}");
+    assertArrayEquals(low, mapOf(numbered, "--class", 1, "--from", 1), "the key, not the position");
+    Path none = network("Tuple[Tensor, Optional[Tensor]]", "(-y, None)");
+    assertArrayEquals(low, mapOf(none, "--class", 1));
+    assertArrayEquals(low, mapOf(none, "--class", 1, "--from", 0));
+    explainNetwork(none, "--from", 1).assertFails(ExitCode.BAD_INPUT, "returned is None");
+  }
+
+  @Test
+  void cellsAndRangesOfAnyRankAreExplained() {
+    Path flat = network("Tensor", "maps.flatten(2)");
+    float[] flatCell = mapOf(flat, "--at", "2,71");
+    float[] flatRows = mapOf(flat, "--at", "2,64:192");
+    Path dense = network("Tensor", "maps");
+    assertArrayEquals(flatCell, mapOf(dense, "--at", "2,1,7"));
+    assertClose(flatRows, mapOf(dense, "--at", "2,1:3,:"), 1e-6);
+    assertClose(mapOf(dense, "--mean-of", 2), mapOf(dense, "--at", "2,:,0:64"), 1e-6);
+    explainNetwork(dense, "--at", "2,1:65,0")
+        .assertFails(ExitCode.BAD_INPUT, "mean of (2, 1:65, 0) is out of range", "[1, 3, 64, 64]");
+  }
+
+  @Test
+  void aSoftmaxOfOneValueIsWarnedOf() throws IOException {
+    Path model = network("Tensor", "y[:, 0]");
+    Path json = file("r.json");
+    CommandLineRun run =
+        explainNetwork(model, "--recipe", "haofanwang", "--json", json).assertDone();
+    assertTrue(run.out().contains("class 0 (the top class), score 1.0000"), run.out());
+    assertTrue(run.out().contains("warning: recipe haofanwang scores a softmax"), run.out());
+    assertTrue(result(json, 0).get("softmaxOfOneValue").getAsBoolean());
+    run = explainNetwork(model, "--json", json).assertDone();
+    assertFalse(run.out().contains("warning"), run.out());
+    assertFalse(result(json, 0).get("softmaxOfOneValue").getAsBoolean());
+  }
+
   @Test
   void aGreyNetworkTakesAColourPicture() {
     CommandLineRun.of(
