@@ -127,13 +127,14 @@ class NetworkOutputsTest {
     Script network = network("Tuple[int, List[str], Tensor, float]", "return 3, ['a'], y, 0.5");
     assertArrayEquals(plain(1), map(network, Target.ofClass(1)));
     assertContains(
-        "what the network returned is type int", refusal(network, Target.ofClass(1).from(0)));
+        "what the network returned is a value of type int",
+        refusal(network, Target.ofClass(1).from(0)));
     try (HookedModel model = network.load(folder);
         Tensor input = input();
         ModelOutput output = model.forward(input)) {
       assertEquals(
-          "a tuple with 0: type int, 1: a list with 0: type string, 2: tensor [1, 4],"
-              + " 3: type double",
+          "a tuple with 0: a value of type int, 1: a list with 0: a value of type string,"
+              + " 2: tensor [1, 4], 3: a value of type double",
           output.describe());
     }
   }

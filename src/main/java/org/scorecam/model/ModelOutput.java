@@ -83,7 +83,8 @@ public final class ModelOutput implements AutoCloseable {
     }
     String tag = value.tagKind().getString();
     boolean none = value.isNone() || value.isTensor();
-    return new ModelOutput(none ? "None" : "type " + tag.toLowerCase(Locale.ROOT), null, Map.of());
+    return new ModelOutput(
+        none ? "None" : "a value of type " + tag.toLowerCase(Locale.ROOT), null, Map.of());
   }
 
   /**
