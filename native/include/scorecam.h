@@ -255,6 +255,11 @@ SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
 /* Gives back to the system what that memory keeps and no tensor uses; without it does nothing. */
 SCORECAM_API void scorecam_release_tensor_memory(void);
 
+/* The most bytes of that memory that were in use at once since scorecam_forget_tensor_memory_peak, above those in use
+ * then, by all threads together; 0 without such memory. */
+SCORECAM_API int64_t scorecam_tensor_memory_peak(void);
+SCORECAM_API void scorecam_forget_tensor_memory_peak(void);
+
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);
 

@@ -85,6 +85,10 @@ scorecam_status scorecam_use_huge_pages(void) {
 
 void scorecam_release_tensor_memory(void) { release_tensor_memory(); }
 
+int64_t scorecam_tensor_memory_peak(void) { return tensor_memory_peak(); }
+
+void scorecam_forget_tensor_memory_peak(void) { forget_tensor_memory_peak(); }
+
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
 
 const char *scorecam_version(void) { return SCORECAM_VERSION; }

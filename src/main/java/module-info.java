@@ -4,6 +4,7 @@ module org.scorecam {
   requires transitive org.bytedeco.pytorch;
   requires org.bytedeco.openblas;
   requires transitive java.desktop;
+  requires java.logging;
   requires jdk.jfr;
   requires com.google.gson;
   requires com.twelvemonkeys.imageio.core;

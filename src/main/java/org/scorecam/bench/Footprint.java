@@ -1,7 +1,6 @@
 package org.scorecam.bench;
 
 import java.util.List;
-import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.Saliency;
@@ -9,7 +8,6 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.ResidentMemory;
 
 /**
  * What an explanation makes and takes: its map, the chunks it was scored in, and its memory.
@@ -18,10 +16,10 @@ import org.scorecam.runtime.ResidentMemory;
  * @param chunks rows of each chunk that the network ran
  * @param residentIdle bytes that the process had with the network loaded and prepared, without the
  *     chunk that the explainer keeps
- * @param residentPeak the most that it had while it explained, where the system says
+ * @param residentPeak the most that it had while it explained
  */
 public record Footprint(
-    Saliency saliency, List<Integer> chunks, long residentIdle, OptionalLong residentPeak)
+    Saliency saliency, List<Integer> chunks, long residentIdle, long residentPeak)
     implements AutoCloseable {
 
   /**
@@ -52,9 +50,7 @@ public record Footprint(
     try {
       DeviceMemory.of(model.device()).releaseKept();
       long idle = ResidentMemory.now() - chunkBytes(explainer, input, made[0].plan().rows());
-      boolean canSeePeak = ResidentMemory.forgetPeak();
-      explainer.explain(input, target).close();
-      OptionalLong peak = canSeePeak ? ResidentMemory.peak() : OptionalLong.empty();
+      long peak = ResidentMemory.peakOf(() -> explainer.explain(input, target).close());
       return new Footprint(made[0], stages.chunks(), idle, peak);
     } catch (RuntimeException | Error e) {
       made[0].close();

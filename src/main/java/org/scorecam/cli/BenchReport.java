@@ -165,19 +165,16 @@ final class BenchReport extends BenchOutput {
   private void addMemory() {
     JsonObject memory = new JsonObject();
     memory.addProperty("idle", first.residentIdle());
-    OptionalLong peak = first.residentPeak();
-    memory.addProperty("peak", peak.isPresent() ? peak.getAsLong() : null);
+    memory.addProperty("peak", first.residentPeak());
     json.add("residentBytes", memory);
     line("");
     line(
         "%-50s%8.0f MiB",
         "resident memory with the network ready", first.residentIdle() / MEBIBYTE);
-    if (peak.isPresent()) {
-      line(
-          "%-50s%8.0f MiB",
-          "added at the peak of an explanation",
-          (peak.getAsLong() - first.residentIdle()) / MEBIBYTE);
-    }
+    line(
+        "%-50s%8.0f MiB",
+        "added at the peak of an explanation",
+        (first.residentPeak() - first.residentIdle()) / MEBIBYTE);
   }
 
   /** Adds what a baseline did beside its times. */

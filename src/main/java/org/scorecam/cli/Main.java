@@ -4,6 +4,8 @@ import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.ScoreCamException;
 import picocli.CommandLine;
@@ -36,6 +38,9 @@ import picocli.CommandLine.Spec;
       "4:out of memory",
     })
 public final class Main implements Runnable {
+  /** Of all our classes; kept, since a level is forgotten with its logger. */
+  private static final Logger LOG = Logger.getLogger("org.scorecam");
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -61,6 +66,10 @@ public final class Main implements Runnable {
    * @param arguments the command line
    */
   public static void main(String[] arguments) {
+    // What LibTorch is set up with is shown by diagnostics.
+    if (LOG.getLevel() == null) {
+      LOG.setLevel(Level.WARNING);
+    }
     System.exit(run(writerTo(System.out), writerTo(System.err), arguments));
   }
 

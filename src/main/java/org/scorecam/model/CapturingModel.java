@@ -22,6 +22,7 @@ import org.scorecam.error.PrecisionException;
 import org.scorecam.error.ScoreCamException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -85,14 +86,17 @@ abstract class CapturingModel implements HookedModel {
   @Override
   public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
     requireOpen();
-    PrecisionScorers known = scorers.get(precision);
-    if (known == null) {
-      NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
-      known =
-          new PrecisionScorers(fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
-      scorers.put(precision, known);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      PrecisionScorers known = scorers.get(precision);
+      if (known == null) {
+        NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
+        known =
+            new PrecisionScorers(
+                fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
+        scorers.put(precision, known);
+      }
+      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
     }
-    return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
   }
 
   private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
@@ -185,7 +189,8 @@ abstract class CapturingModel implements HookedModel {
   private Capture captureBy(Function<Tensor, Capture> pass, Tensor input, List<String> layers) {
     layers.forEach(this::requireLayer);
     requireOpen();
-    try (NativeScope scope = NativeScope.open()) {
+    try (NativeScope scope = NativeScope.open();
+        LibTorchWork work = LibTorchWork.begin()) {
       Tensor moved = input.to(device.toTorch(), input.scalar_type());
       // A copy, since a network may work in place on its input.
       Tensor placed = moved.is_alias_of(input) ? moved.clone() : moved;

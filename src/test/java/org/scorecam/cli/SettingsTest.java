@@ -70,13 +70,24 @@ class SettingsTest {
             "-Dscorecam.cudnn.benchmark=off",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=9g");
     assertEquals(ExitCode.DONE, run.exitCode(), run.err());
-    assertEquals("1 (-Dscorecam.threads)", factOf(run, "intra-op threads"));
+    assertEquals("1 during our work (-Dscorecam.threads=1)", factOf(run, "intra-op threads"));
     assertEquals("as it was (-Dscorecam.winograd=off)", factOf(run, "convolutions"));
     assertEquals("as it was (-Dscorecam.nnpack=on)", factOf(run, "NNPACK"));
     assertEquals("as it was (-Dscorecam.cudnn.benchmark=off)", factOf(run, "cuDNN benchmark"));
     assertTrue(factOf(run, "JavaCPP's limit").startsWith("9216 MiB"), run.out());
     assertTrue(factOf(run, "TF32").startsWith("off"), run.out());
     assertEquals("as it was (-Dscorecam.hugePages=off)", factOf(run, "huge pages"));
+    // It says so itself, not the log.
+    assertEquals("", run.err());
+  }
+
+  @Test
+  void theSetUpCanBeLeftOutAsAWhole() throws IOException, InterruptedException {
+    CommandLineRun run = diagnostics(Map.of(), "-Dscorecam.setup=off");
+    assertEquals(ExitCode.DONE, run.exitCode(), run.err());
+    for (String step : List.of("allocator", "huge pages", "convolutions")) {
+      assertEquals("as it was (-Dscorecam.setup=off)", factOf(run, step));
+    }
   }
 
   @ParameterizedTest
