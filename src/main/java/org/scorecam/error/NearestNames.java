@@ -21,11 +21,21 @@ public final class NearestNames {
    * @return up to three, best first
    */
   public static List<String> to(String wrong, Collection<String> names) {
+    return nearestFirst(wrong, names).stream().limit(OFFERED).toList();
+  }
+
+  /**
+   * All names, in the order of {@link #to}.
+   *
+   * @param wrong what was given
+   * @param names what there is
+   * @return as many, best first
+   */
+  public static List<String> nearestFirst(String wrong, Collection<String> names) {
     return names.stream()
         .sorted(
             comparingInt((String name) -> distanceFromBeginning(wrong, name))
                 .thenComparing(name -> distances(wrong, name)[name.length()]))
-        .limit(OFFERED)
         .toList();
   }
 
