@@ -10,9 +10,9 @@ module org.scorecam {
   requires com.twelvemonkeys.imageio.core;
   requires com.twelvemonkeys.imageio.jpeg;
   requires com.twelvemonkeys.imageio.metadata;
-  requires info.picocli;
+  requires static info.picocli;
   requires org.apache.commons.compress;
-  requires me.tongfei.progressbar;
+  requires static me.tongfei.progressbar;
 
   exports org.scorecam;
   exports org.scorecam.demo;
