@@ -26,8 +26,8 @@ import org.scorecam.tensor.Tensors;
 class SetUpTest {
   private static final double TOLERANCE = 1e-4;
 
-  /** That of the log. */
-  private static final List<String> ENGLISH = List.of("-Duser.language=en");
+  /** For the log, which sets the time zone where nobody has. */
+  private static final List<String> ENGLISH = List.of("-Duser.language=en", "-Duser.timezone=UTC");
 
   private static final List<String> STEPS =
       List.of(
