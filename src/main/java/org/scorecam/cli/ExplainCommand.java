@@ -227,6 +227,7 @@ final class ExplainCommand implements Callable<Integer> {
             ? "; warning: recipe %s scores a softmax, which is always 1 where the network returns a single value, so this map only shows how active the layer is; choose another recipe"
                 .formatted(saliency.recipe().name())
             : "");
+    saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
     report.add(name, saliency, label, seconds, written);
   }
