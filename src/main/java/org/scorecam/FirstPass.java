@@ -41,8 +41,8 @@ record FirstPass(
     Tensor batch = images.contiguous(model.memoryFormat());
     Capture capture =
         images.size(0) >= LARGE_BATCH
-            ? model.captureBatch(batch, layers, recipe.repeatedCall())
-            : model.capture(batch, layers, recipe.repeatedCall());
+            ? model.captureBatch(batch, recipe.watching(layers))
+            : model.capture(batch, recipe.watching(layers));
     stage.commit();
     return capture;
   }
@@ -96,8 +96,7 @@ record FirstPass(
         Capture capture =
             model.capture(
                 torch.zeros(new long[] {1, inputChannels, height, width}),
-                layers,
-                recipe.repeatedCall())) {
+                recipe.watching(layers))) {
       long selected = 0;
       for (int l = 0; l < layers.size(); l++) {
         Tensor maps = capture.activations().get(l);

@@ -9,7 +9,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.TargetException;
 import org.scorecam.mask.MaskRule;
 import org.scorecam.mask.Upsampling;
+import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.RepeatedCall;
+import org.scorecam.model.Watch;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -23,6 +25,9 @@ import org.scorecam.tensor.Tensors;
  * @param constantChannels whether channels with a constant map take part
  * @param finish how the weighted sum becomes the map
  * @param repeatedCall which output counts of a layer that the network calls several times
+ * @param moment which state counts of an output that the network later changes in place: that of
+ *     the call, or what is left at the end of the pass, as in the published implementations, whose
+ *     hooks keep a reference
  */
 public record Recipe(
     String name,
@@ -31,7 +36,8 @@ public record Recipe(
     Weighting weighting,
     ConstantChannels constantChannels,
     MapFinish finish,
-    RepeatedCall repeatedCall) {
+    RepeatedCall repeatedCall,
+    CaptureMoment moment) {
 
   /** What of the network's output a target sees. */
   public enum Score {
@@ -63,7 +69,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.RELU,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of jacobgil/pytorch-grad-cam.
@@ -79,7 +86,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.SCALE_RESIZE_SCALE,
-          RepeatedCall.FIRST);
+          RepeatedCall.FIRST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of frgfm/torch-cam.
@@ -95,7 +103,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.LAYER_SIZE_MIN_MAX,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of the paper's first author, haofanwang/Score-CAM.
@@ -111,7 +120,8 @@ public record Recipe(
           Weighting.SCORE,
           ConstantChannels.SKIPPED,
           MapFinish.RELU_MIN_MAX,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   private static final List<Recipe> PUBLISHED =
       List.of(TISKW, PYTORCH_GRAD_CAM, TORCHCAM, HAOFANWANG);
@@ -142,6 +152,11 @@ public record Recipe(
                     "there is no recipe '%s'; there are %s"
                         .formatted(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
+  }
+
+  /** What this recipe has captured of some layers. */
+  Watch watching(List<String> layers) {
+    return new Watch(layers, repeatedCall, moment);
   }
 
   /** Rows [N, …] of the network's output as a target sees them; needs an open scope. */

@@ -5,11 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
@@ -36,7 +39,11 @@ public final class ScriptedModels {
     private final Map<String, Script> children = new LinkedHashMap<>();
     private final Map<String, Values> buffers = new LinkedHashMap<>();
 
+    private final Map<String, Attribute> attributes = new LinkedHashMap<>();
+
     private record Values(List<Float> values, List<Long> shape) {}
+
+    private record Attribute(String type, Supplier<IValue> value) {}
 
     private Script(String type, String source) {
       this.type = type;
@@ -51,6 +58,12 @@ public final class ScriptedModels {
     /** Adds a buffer of one number. */
     public Script number(String name, double value) {
       buffers.put(name, new Values(List.of((float) value), List.of(1L)));
+      return this;
+    }
+
+    /** Adds an attribute; its type as in an operator's schema, such as {@code Tensor?}. */
+    public Script attribute(String name, String type, Supplier<IValue> value) {
+      attributes.put(name, new Attribute(type, value));
       return this;
     }
 
@@ -93,6 +106,14 @@ public final class ScriptedModels {
               module.register_buffer(name, tensor);
             }
           });
+      attributes.forEach(
+          (name, attribute) ->
+              module.register_attribute(
+                  name,
+                  torch.parseSchema("f(%s x) -> ()".formatted(attribute.type)).arguments().type(),
+                  attribute.value.get(),
+                  false,
+                  false));
       children.forEach(
           (name, child) -> module.register_module(name, child.compile(place + "_" + name)));
       if (!source.isEmpty()) {

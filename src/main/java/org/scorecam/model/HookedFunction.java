@@ -1,6 +1,5 @@
 package org.scorecam.model;
 
-import java.util.List;
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Function;
 import org.bytedeco.pytorch.IValue;
@@ -26,18 +25,17 @@ final class HookedFunction implements AutoCloseable {
   }
 
   /** Rewrites the network's forward for some layers; the network must stay open. */
-  static HookedFunction of(JitModule module, List<String> layers, RepeatedCall counted) {
+  static HookedFunction of(JitModule module, Watch watch) {
     try (NativeScope scope = NativeScope.open()) {
       CompilationUnit unit = new CompilationUnit();
       Function function =
           unit.create_function(
-              new QualifiedName("scorecam.hooked_forward"),
-              HookedGraph.of(module, layers, counted));
+              new QualifiedName("scorecam.hooked_forward"), HookedGraph.of(module, watch));
       return new HookedFunction(module, scope.keep(unit), function);
     }
   }
 
-  /** Runs the network; needs an open scope, which the tuple (output, copies …) outlives. */
+  /** Runs the network; needs an open scope, which the tuple of a {@link HookedGraph} outlives. */
   ModelOutput run(Tensor input) {
     IValueVector arguments = new IValueVector(new IValue(module._ivalue()), new IValue(input));
     return ModelOutput.of(function.apply(arguments));

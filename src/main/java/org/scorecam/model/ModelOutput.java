@@ -46,7 +46,8 @@ public final class ModelOutput implements AutoCloseable {
   /**
    * Unpacks what TorchScript returned.
    *
-   * @param value a tensor, or a dict, tuple or list of such, at any depth
+   * @param value a tensor, or a dict, tuple or list of such, at any depth; a {@code None} in them
+   *     is skipped
    * @return the output; its tensors outlive the scope that is open
    */
   static ModelOutput of(IValue value) {
@@ -60,12 +61,17 @@ public final class ModelOutput implements AutoCloseable {
       for (GenericDictIterator entry = dict.begin();
           !entry.equals(end);
           entry = entry.increment()) {
-        parts.put(keyOf(entry.access().key()), of(entry.access().value()));
+        if (!entry.access().value().isNone()) {
+          parts.put(keyOf(entry.access().key()), of(entry.access().value()));
+        }
       }
       return new ModelOutput(null, parts, true);
     }
-    for (IValue element : elementsOf(value)) {
-      parts.put(Integer.toString(parts.size()), of(element));
+    List<IValue> elements = elementsOf(value);
+    for (int i = 0; i < elements.size(); i++) {
+      if (!elements.get(i).isNone()) {
+        parts.put(Integer.toString(i), of(elements.get(i)));
+      }
     }
     return new ModelOutput(null, parts, false);
   }
@@ -109,11 +115,16 @@ public final class ModelOutput implements AutoCloseable {
    * @throws TargetException if there are fewer, or the output is one tensor
    */
   public ModelOutput get(int position) {
-    if (position < 0 || position >= parts.size()) {
+    List<ModelOutput> inOrder = new ArrayList<>(parts.values());
+    ModelOutput part = keyed ? null : parts.get(Integer.toString(position));
+    if (keyed && position >= 0 && position < inOrder.size()) {
+      part = inOrder.get(position);
+    }
+    if (part == null) {
       throw new TargetException(
           "the network's output has no position %d: it is %s".formatted(position, describe()));
     }
-    return new ArrayList<>(parts.values()).get(position);
+    return part;
   }
 
   /**

@@ -3,9 +3,9 @@ package org.scorecam.model;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.ZipFile;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.JitModule;
@@ -21,17 +21,17 @@ import org.scorecam.runtime.NativeScope;
  *
  * <p>It is put into evaluation mode. Its parameters are not changed, and hooks do not touch its
  * code: each set of layers that is watched gets a rewritten copy of {@code forward} over the same
- * parameters, made at its first use and kept; see {@link #captureBatch} for that of batches.
+ * parameters, made at its first use and kept while it is among those used last; see {@link
+ * #captureBatch} for that of batches.
  */
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
-  private final Map<Watched, LayerCapture> captures = new ConcurrentHashMap<>();
-
-  private record Watched(List<String> layers, RepeatedCall counted) {}
+  private final KeptCaptures captures;
 
   private TorchScriptModel(JitModule module, Device device) {
     super(device, TorchScriptModules.typesOf(module));
     this.module = module;
+    this.captures = new KeptCaptures(watch -> new LayerCapture(module, watch, device));
   }
 
   /**
@@ -84,24 +84,39 @@ public final class TorchScriptModel extends CapturingModel {
   @Override
   void checkCapture(String layer) {
     try (NativeScope scope = NativeScope.open()) {
-      HookedGraph.of(module, List.of(layer), RepeatedCall.LAST);
+      HookedGraph.of(module, new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL));
     }
   }
 
   @Override
-  Capture run(Tensor input, List<String> layers, RepeatedCall counted) {
-    return captureOf(layers, counted).run(input);
+  Capture run(Tensor input, Watch watch) {
+    return captures.with(watch, capture -> capture.run(input));
   }
 
   @Override
-  Capture runBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
-    return captureOf(layers, counted).runBatch(batch);
+  Capture runBatch(Tensor batch, Watch watch) {
+    return captures.with(watch, capture -> capture.runBatch(batch));
   }
 
-  private LayerCapture captureOf(List<String> layers, RepeatedCall counted) {
-    return captures.computeIfAbsent(
-        new Watched(List.copyOf(layers), counted),
-        watched -> new LayerCapture(module, watched.layers, watched.counted, device()));
+  /** Runs zeros: watching every layer of every real pass would cost more. */
+  @Override
+  Map<String, List<Long>> outputShapes(long[] inputShape) {
+    Map<String, List<Long>> shapes = new HashMap<>();
+    try (NativeScope scope = NativeScope.open()) {
+      List<String> layers = HookedGraph.capturable(module, List.copyOf(types().keySet()));
+      Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
+      Tensor zeros = torch.zeros(inputShape).to(device().toTorch(), torch.ScalarType.Float);
+      try (HookedFunction function = HookedFunction.of(module, all);
+          ModelOutput tuple = function.run(zeros)) {
+        for (String layer : layers) {
+          ModelOutput called = tuple.get(layers.indexOf(layer) + 1);
+          if (called.size() > 0) {
+            shapes.put(layer, shapeOf(called.get(0).tensor()));
+          }
+        }
+      }
+    }
+    return shapes;
   }
 
   @Override
@@ -114,7 +129,7 @@ public final class TorchScriptModel extends CapturingModel {
 
   @Override
   void free() {
-    captures.values().forEach(LayerCapture::close);
+    captures.close();
     module.close();
   }
 }
