@@ -22,6 +22,7 @@ module org.scorecam {
   exports org.scorecam.nn;
   exports org.scorecam.pipeline;
   exports org.scorecam.runtime;
+  exports org.scorecam.scoring;
   exports org.scorecam.tensor;
   exports org.scorecam.weights;
   exports org.scorecam.zoo;

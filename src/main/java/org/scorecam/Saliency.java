@@ -6,6 +6,7 @@ import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.tensor.Tensors;
 
 /**

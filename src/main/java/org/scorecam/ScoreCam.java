@@ -8,16 +8,20 @@ import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.error.TargetException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.scoring.ChunkPlan;
+import org.scorecam.scoring.PassScoring;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -41,25 +45,26 @@ import org.scorecam.tensor.Tensors;
  * whatever the number of channels.
  */
 public final class ScoreCam implements AutoCloseable {
-  private final FirstPass firstPass;
+  private final Configuration configuration;
   private final PassScoring scoring;
   private final BatchExplainer batches;
 
   private ScoreCam(Builder builder) {
-    this.firstPass =
-        new FirstPass(
+    this.configuration =
+        new Configuration(
             builder.model,
-            List.copyOf(builder.layers),
+            builder.layers,
             builder.recipe,
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker);
     this.scoring =
         new PassScoring(
-            builder.model.device(),
-            new PrecisionChoice(builder.model, builder.precision),
-            builder.planner(),
-            builder.progress);
-    this.batches = new BatchExplainer(firstPass, scoring);
+            builder.model,
+            builder.precision,
+            builder.batch,
+            builder.memory,
+            builder.progress::onProgress);
+    this.batches = new BatchExplainer(configuration, scoring);
   }
 
   /**
@@ -179,10 +184,10 @@ public final class ScoreCam implements AutoCloseable {
 
     /**
      * Chooses what the network computes with when it scores masked inputs. A reduced precision is
-     * tried on some masked inputs of the first input: if the map that they make correlates less
-     * than 0.99 with float32's, or the network is not faster, explaining it throws a {@link
-     * PrecisionException}. That is decided once: explaining anything else then throws one with the
-     * same words at once.
+     * tried on some masked inputs of the first input of each size. If the map that they make
+     * correlates less than 0.99 with float32's, explaining it throws a {@link PrecisionException},
+     * and so does explaining anything else from then on, with the same words. If the precision is
+     * not faster on this machine, float32 is used instead, and the {@link ChunkPlan#notes} say so.
      *
      * @param chosen {@link Precision#FLOAT32} unless set
      * @return this builder
@@ -236,12 +241,6 @@ public final class ScoreCam implements AutoCloseable {
       }
       layers.forEach(model::requireCapturable);
       return new ScoreCam(this);
-    }
-
-    private ChunkPlanner planner() {
-      return batch > 0
-          ? ChunkPlanner.ofRows(model.device(), batch)
-          : ChunkPlanner.within(model.device(), memory);
     }
   }
 
@@ -312,7 +311,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
     List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
-    if (firstPass.layers().size() == 1) {
+    if (configuration.layers().size() == 1) {
       return maps.stream().map(ofOneLayer -> ofOneLayer.get(0)).toList();
     }
     try {
@@ -341,17 +340,19 @@ public final class ScoreCam implements AutoCloseable {
    * takes one forward pass. Only the trial of a reduced precision is left to the first explanation,
    * since it needs an input that means something.
    *
-   * @param inputChannels C
-   * @param height H
-   * @param width W
+   * @param inputShape of one input, such as 3, 224, 224
    * @return what explanations of one such input will do, unless memory gets short
    * @throws InputException if the network cannot run such an input
    * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
    */
-  public ChunkPlan warmUp(long inputChannels, long height, long width) {
+  public ChunkPlan warmUp(long... inputShape) {
     scoring.requireOpen();
-    long passes = firstPass.selectedChannels(inputChannels, height, width);
-    return scoring.warmUp(passes, inputChannels, height, width);
+    InputShape shape = InputShape.of(inputShape);
+    return NativeErrors.translateNative(
+        () -> scoring.warmUp(shape, FirstPass.selectedChannels(configuration, shape)),
+        (words, e) ->
+            new InputException(
+                "an input of shape %s cannot be explained: %s".formatted(shape, words), e));
   }
 
   /**
@@ -371,22 +372,20 @@ public final class ScoreCam implements AutoCloseable {
    * @return the model's device
    */
   public Device device() {
-    return firstPass.model().device();
+    return configuration.model().device();
   }
 
   /**
    * What masked inputs of a size go through. Which precision it has is known when the first input
    * was explained; until then, unless a precision was chosen, it is float32.
    *
-   * @param inputChannels C
-   * @param height H
-   * @param width W
+   * @param inputShape of one input, such as 3, 224, 224
    * @return owned by the model
    * @throws InputException if the network cannot run such an input
    * @throws PrecisionException if the network or the device cannot compute with the precision
    */
-  public Scorer scorer(long inputChannels, long height, long width) {
-    return scoring.scorer(inputChannels, height, width);
+  public Scorer scorer(long... inputShape) {
+    return scoring.scorer(InputShape.of(inputShape));
   }
 
   /** Frees the chunks. The model stays open. Closing again does nothing. */

@@ -162,6 +162,26 @@ public final class ScriptedModels {
                 .weight("w", 40, 3, 4, 4));
   }
 
+  /** A network [N, 3, H, W] to [N, 2] whose maps are negative and whose scores are always 0. */
+  public static Script blankMaps() {
+    return script(
+            "BlankMaps",
+            """
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.maps.forward(x)
+                return torch.mean(y, [2, 3])[:, :2] * 0.
+            """)
+        .child(
+            "maps",
+            script(
+                    "NegativeMaps",
+                    """
+                    def forward(self, x: Tensor) -> Tensor:
+                        return -torch.abs(torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1))
+                    """)
+                .weight("w", 8, 3, 4, 4));
+  }
+
   /** A container whose children are called one by one, as {@code ModuleList} is. */
   public static Script moduleList(Script... children) {
     Script list = script("ModuleList", "");

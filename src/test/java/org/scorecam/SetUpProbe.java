@@ -8,6 +8,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
@@ -30,7 +31,7 @@ public final class SetUpProbe {
       try (NativeScope scope = NativeScope.open();
           HookedModel model = Goldens.model("tinyresnet_script.pt");
           Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
-        Scorer scorer = model.scorer(Precision.FLOAT32, 3, input.size(2), input.size(3));
+        Scorer scorer = model.scorer(Precision.FLOAT32, InputShape.ofRowsIn(input));
         try (ModelOutput output = scorer.score(input.contiguous(scorer.memoryFormat()))) {
           System.out.println("scores: " + Arrays.toString(Tensors.toArray(output.tensor())));
         }

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.ChunkPlan;
 import org.scorecam.MapAgreement;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
@@ -23,6 +22,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.tensor.Tensors;
 
 /** What {@code bench} found, as a table and as JSON. */

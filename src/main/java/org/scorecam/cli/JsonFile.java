@@ -8,8 +8,8 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
-import org.scorecam.ChunkPlan;
 import org.scorecam.file.AtomicFile;
+import org.scorecam.scoring.ChunkPlan;
 
 /** What the reports have in common as JSON. */
 final class JsonFile {

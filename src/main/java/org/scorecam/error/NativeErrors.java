@@ -37,6 +37,38 @@ public final class NativeErrors {
   }
 
   /**
+   * As {@link #translate}, for work that also runs what the caller gave: what comes from there, or
+   * is an error of use, passes unchanged.
+   *
+   * @param work calls into LibTorch
+   * @param as makes the error from LibTorch's own words and from what it threw
+   * @param <T> what the work returns
+   * @return what the work returned
+   * @throws NativeMemoryException if LibTorch could not allocate
+   * @throws ScoreCamException what {@code as} makes of what LibTorch threw
+   */
+  public static <T> T translateNative(
+      Supplier<T> work, BiFunction<String, RuntimeException, ? extends ScoreCamException> as) {
+    RuntimeException thrown;
+    try {
+      return work.get();
+    } catch (OutOfMemoryError e) {
+      throw new NativeMemoryException("out of memory: " + messageOf(e), e);
+    } catch (RuntimeException e) {
+      // JavaCPP throws C++'s exceptions as this very class.
+      if (e.getClass() != RuntimeException.class) {
+        throw e;
+      }
+      thrown = e;
+    }
+    return translate(
+        () -> {
+          throw thrown;
+        },
+        as);
+  }
+
+  /**
    * What LibTorch had to say, without its C++ stack trace and without the source of a TorchScript
    * program.
    *

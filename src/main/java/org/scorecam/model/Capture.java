@@ -10,7 +10,13 @@ public final class Capture implements AutoCloseable {
   private final ModelOutput output;
   private final List<Tensor> activations;
 
-  Capture(ModelOutput output, List<Tensor> activations) {
+  /**
+   * What one pass gave.
+   *
+   * @param output of the network
+   * @param activations a tensor for each layer; these and the output are owned by the new object
+   */
+  public Capture(ModelOutput output, List<Tensor> activations) {
     this.output = output;
     this.activations = List.copyOf(activations);
   }

@@ -16,7 +16,9 @@ import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
@@ -36,7 +38,7 @@ abstract class CapturingModel implements HookedModel {
   private final Map<Long, Hook> hooks = new ConcurrentSkipListMap<>();
 
   private final AtomicLong registrations = new AtomicLong();
-  private final Map<Precision, NetworkScorer> scorers = new EnumMap<>(Precision.class);
+  private final Map<Precision, PrecisionScorers> scorers = new EnumMap<>(Precision.class);
   private NetworkScorer plainScorer;
   private volatile long[] lastShape;
 
@@ -87,29 +89,31 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
-  public final synchronized Scorer scorer(Precision precision, long... inputShape) {
+  public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
     requireOpen();
-    NetworkScorer scorer = scorers.get(precision);
-    if (scorer == null) {
-      scorer = fastestScorer(precision, inputShape);
-      scorers.put(precision, scorer);
+    PrecisionScorers known = scorers.get(precision);
+    if (known == null) {
+      NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
+      known =
+          new PrecisionScorers(fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
+      scorers.put(precision, known);
     }
-    return scorer;
+    return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
   }
 
-  private NetworkScorer fastestScorer(Precision precision, long... inputShape) {
+  private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
     boolean cpu = device.type() == Device.Type.CPU;
+    Precision precision = plain.precision();
     if (precision == Precision.TF32 && cpu) {
       throw new PrecisionException("tf32 is a precision of CUDA devices; the network is on cpu");
     }
-    NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
     List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
     if (cpu) {
       kinds.add(plain.withPackedWeights());
     }
     kinds.add(plain.inTheOtherLayout());
     try {
-      return FastestScorer.of(
+      return ScorerTrials.of(
           kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
           inputShape,
           device);
@@ -119,6 +123,26 @@ abstract class CapturingModel implements HookedModel {
       }
       throw new PrecisionException(
           "the network cannot be run in %s: %s".formatted(precision, e.getMessage()), e);
+    }
+  }
+
+  /** Compares a scorer with the network as it is on one input; throws if that cannot run it. */
+  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor sample = ProbeInput.of(device, inputShape.batchOf(1));
+      Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat()).clone();
+      try (ModelOutput expected = capture(sample, List.of(), RepeatedCall.LAST).output()) {
+        try (ModelOutput actual = scorer.score(chunk)) {
+          return OutputAgreement.of(
+              OutputAgreement.copiesOf(expected),
+              OutputAgreement.copiesOf(actual),
+              scorer.precision());
+        } catch (NativeMemoryException e) {
+          throw e;
+        } catch (ScoreCamException e) {
+          return false;
+        }
+      }
     }
   }
 
@@ -173,13 +197,15 @@ abstract class CapturingModel implements HookedModel {
         () -> {
           watch.layers().forEach(this::requireLayer);
           try (NativeScope scope = NativeScope.open()) {
-            Tensor placed = input.to(device.toTorch(), input.scalar_type());
+            Tensor moved = input.to(device.toTorch(), input.scalar_type());
+            // A copy, since a network may work in place on its input.
+            Tensor placed = moved.is_alias_of(input) ? moved.clone() : moved;
             Capture capture =
                 NativeErrors.translate(
                     () -> pass.apply(placed, watch),
                     (words, e) -> InputRefusal.of(placed, words, e));
             lastShape = input.shape();
-            return capture.apartFrom(input);
+            return capture;
           }
         });
   }
@@ -223,7 +249,7 @@ abstract class CapturingModel implements HookedModel {
     try {
       if (!closed) {
         closed = true;
-        scorers.values().forEach(NetworkScorer::close);
+        scorers.values().forEach(PrecisionScorers::close);
         if (plainScorer != null) {
           plainScorer.close();
         }

@@ -14,6 +14,9 @@ import org.scorecam.runtime.Device;
 /**
  * A network in evaluation mode whose layers' outputs can be seen.
  *
+ * <p>{@link TorchScriptModel} and {@link ModuleModel} are scorecam's; any other network can be
+ * explained that implements this interface.
+ *
  * <p>Layers are named by their dotted path, as in PyTorch. Models are safe for use by several
  * threads; {@link #close()} must not run beside other calls.
  */
@@ -138,13 +141,14 @@ public interface HookedModel extends AutoCloseable {
    * plain network's.
    *
    * @param precision what to compute with
-   * @param inputShape [C, H, W], of the inputs to come
-   * @return always the same scorer for a precision; owned by the model
+   * @param inputShape of the inputs to come; one that has not been seen before is tried out, and
+   *     where the fastest way computes something else for it, the plain one is taken
+   * @return owned by the model, and the same each time for a precision and a shape
    * @throws ModelException if the network cannot be frozen
-   * @throws InputException if the network cannot run inputs of this size
+   * @throws InputException if the network cannot run inputs of this shape
    * @throws PrecisionException if the network or the device cannot compute with the precision
    */
-  Scorer scorer(Precision precision, long... inputShape);
+  Scorer scorer(Precision precision, InputShape inputShape);
 
   /** Frees the network. What was captured stays valid. Closing again does nothing. */
   @Override

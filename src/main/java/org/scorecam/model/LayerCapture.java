@@ -1,6 +1,5 @@
 package org.scorecam.model;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -14,7 +13,7 @@ import org.scorecam.runtime.NativeScope;
  * in batches, with one that is prepared as a scorer is, if that is faster and captures the same.
  *
  * <p>A hooked network is like any other, but for its output: the tuple of a {@link HookedGraph}. So
- * it can be frozen and packed, and {@link FastestScorer} can compare.
+ * it can be frozen and packed, and {@link ScorerTrials} can compare.
  */
 final class LayerCapture implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(LayerCapture.class.getName());
@@ -62,20 +61,19 @@ final class LayerCapture implements AutoCloseable {
       long before = inputsInBatches.getAndAdd(batch.size(0));
       // One thread alone gets there; the others go on as before while it prepares.
       if (before < INPUTS_BEFORE_PREPARING && before + batch.size(0) >= INPUTS_BEFORE_PREPARING) {
-        prepareFor(batch.shape(), capture);
+        prepareFor(InputShape.ofRowsIn(batch), capture);
       }
     }
     return capture;
   }
 
   /** Chooses the fastest way for inputs as in a batch; closes what was captured if it cannot. */
-  private void prepareFor(long[] batchShape, Capture capture) {
+  private void prepareFor(InputShape inputShape, Capture capture) {
     NetworkScorer.Kind kind = NetworkScorer.Kind.plain(Precision.FLOAT32, device);
     List<Supplier<NetworkScorer>> candidates =
         List.of(() -> asItIs(kind), () -> packed(module, watch));
-    long[] inputShape = Arrays.copyOfRange(batchShape, 1, batchShape.length);
     try {
-      fastest = FastestScorer.of(candidates, inputShape, device);
+      fastest = ScorerTrials.of(candidates, inputShape, device);
     } catch (RuntimeException e) {
       LOG.log(System.Logger.Level.DEBUG, "batches are captured with the network as it is", e);
       fastest = asItIs(kind);

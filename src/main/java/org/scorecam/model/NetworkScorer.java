@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
@@ -17,6 +18,9 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
   private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
 
   private boolean closed;
+
+  /** Written before others see the scorer. */
+  private Optional<String> oneByOne = Optional.empty();
 
   /**
    * How a network is prepared.
@@ -67,6 +71,20 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
     } finally {
       use.readLock().unlock();
     }
+  }
+
+  /**
+   * Has one row given at a time.
+   *
+   * @param reason in words
+   */
+  final void takeOneRow(String reason) {
+    oneByOne = Optional.of(reason);
+  }
+
+  @Override
+  public final Optional<String> oneByOne() {
+    return oneByOne;
   }
 
   @Override

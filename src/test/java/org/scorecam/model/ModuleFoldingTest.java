@@ -254,9 +254,11 @@ class ModuleFoldingTest {
   @Test
   void aModuleThatCannotBeReducedIsAReasonToRefuse() {
     try (ModuleModel model = ModuleModel.of(ready(new Transposed()), Device.cpu())) {
-      model.scorer(Precision.FLOAT32, 3, 12, 10).score(input).close();
+      model.scorer(Precision.FLOAT32, InputShape.of(3, 12, 10)).score(input).close();
       String message =
-          assertThrows(PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 3, 12, 10))
+          assertThrows(
+                  PrecisionException.class,
+                  () -> model.scorer(Precision.BFLOAT16, InputShape.of(3, 12, 10)))
               .getMessage();
       assertTrue(message.startsWith("the network cannot be run in bfloat16: "), message);
       assertTrue(
@@ -266,7 +268,8 @@ class ModuleFoldingTest {
       NativeObjects.assertNoneLeftBy(
           () ->
               assertThrows(
-                  PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 3, 12, 10)));
+                  PrecisionException.class,
+                  () -> model.scorer(Precision.BFLOAT16, InputShape.of(3, 12, 10))));
     }
   }
 

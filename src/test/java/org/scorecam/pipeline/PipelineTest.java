@@ -172,6 +172,23 @@ class PipelineTest {
   }
 
   @Test
+  void groupsGrowOnceAPictureHasShownHowManyChannelsThereAre() {
+    try (ScoreCam all = ScoreCam.on(model).layer("layer3").build()) {
+      assertEquals(1, all.inputsPerGroup());
+      Pipeline.on(all)
+          .preprocessing(PLAIN)
+          .target(Target.top1())
+          .queue(8)
+          .build()
+          .runSources(sources(24), e -> {});
+      assertEquals(4, all.inputsPerGroup());
+    }
+    assertEquals(1, groups.get(0));
+    assertTrue(groups.contains(4L), "groups of " + groups);
+    assertTrue(groups.stream().allMatch(size -> size <= 4), "groups of " + groups);
+  }
+
+  @Test
   void aPictureThatFailsIsReportedInItsPlaceAndTheOthersAreDone() {
     Path missing = folder.resolve("missing.png");
     List<Source> sources = new ArrayList<>(sources(6));
@@ -268,7 +285,8 @@ class PipelineTest {
     assertEquals(4, failures.size());
     assertEquals(3, Collections.frequency(failures, "none"));
     assertTrue(
-        failures.contains("LibTorch cannot explain it: something of LibTorch's"),
+        failures.contains(
+            "an input of shape [1, 3, 64, 64] cannot be explained: something of LibTorch's"),
         failures::toString);
   }
 

@@ -29,8 +29,8 @@ import org.scorecam.error.PrecisionException;
 import org.scorecam.runtime.Device;
 
 /** Which of several ways to score is kept, and that nothing is left of the others. */
-class FastestScorerTest {
-  private static final long[] SHAPE = {3, 8, 8};
+class ScorerTrialsTest {
+  private static final InputShape SHAPE = InputShape.of(3, 8, 8);
 
   /** y = change(mean of x over each image), after a while that may be another in two first runs. */
   private static final class Fake extends NetworkScorer {
@@ -72,7 +72,7 @@ class FastestScorerTest {
   }
 
   private static NetworkScorer chosen(NetworkScorer... candidates) {
-    return FastestScorer.of(
+    return ScorerTrials.of(
         Stream.of(candidates).<Supplier<NetworkScorer>>map(one -> () -> one).toList(),
         SHAPE,
         Device.cpu());
@@ -116,7 +116,8 @@ class FastestScorerTest {
     Fake second = new Fake(0, 200, y -> y);
     assertSame(first, chosen(first, second));
     assertOnlyOpen(first, first, second);
-    assertEquals(4, first.runs);
+    // One of them on one row alone.
+    assertEquals(5, first.runs);
     assertEquals(3, second.runs);
   }
 
@@ -153,7 +154,7 @@ class FastestScorerTest {
             () -> {
               throw new ModelException("cannot be made");
             });
-    assertSame(again, FastestScorer.of(candidates, SHAPE, Device.cpu()));
+    assertSame(again, ScorerTrials.of(candidates, SHAPE, Device.cpu()));
     assertOnlyOpen(again, again);
   }
 
@@ -167,7 +168,7 @@ class FastestScorerTest {
     Fake other = fast(y -> y);
     InputException refusal = assertThrows(InputException.class, () -> chosen(first, other));
     assertTrue(
-        refusal.getMessage().contains("an input of shape [4, 3, 8, 8]: no such size"),
+        refusal.getMessage().contains("an input of shape [1, 3, 8, 8]: no such size"),
         refusal.getMessage());
     assertEquals(1, first.freed);
   }
@@ -195,12 +196,12 @@ class FastestScorerTest {
           }
           return y;
         };
-    FastestScorer.of(List.of(() -> fast(upToOne)), SHAPE, Device.cpu()).close();
+    ScorerTrials.of(List.of(() -> fast(upToOne)), SHAPE, Device.cpu()).close();
     assertEquals(List.of(4L, 2L, 1L), tried.subList(0, 3));
     assertThrows(
         NativeMemoryException.class,
         () ->
-            FastestScorer.of(
+            ScorerTrials.of(
                 List.of(
                     () ->
                         fast(
@@ -218,14 +219,17 @@ class FastestScorerTest {
           () -> {
             try (HookedModel model = Goldens.model(name + "_script.pt");
                 Tensor input = Goldens.tensor(name + ".input.npy")) {
-              long[] shape = input.shape();
-              model.scorer(Precision.FLOAT32, shape[1], shape[2], shape[3]);
-              model.scorer(Precision.BFLOAT16, shape[1], shape[2], shape[3]);
+              InputShape shape = InputShape.ofRowsIn(input);
+              model.scorer(Precision.FLOAT32, shape);
+              model.scorer(Precision.BFLOAT16, shape);
             }
             try (HookedModel model = Goldens.model(name + "_script.pt")) {
-              assertThrows(InputException.class, () -> model.scorer(Precision.FLOAT32, 99, 64, 64));
               assertThrows(
-                  PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 99, 64, 64));
+                  InputException.class,
+                  () -> model.scorer(Precision.FLOAT32, InputShape.of(99, 64, 64)));
+              assertThrows(
+                  PrecisionException.class,
+                  () -> model.scorer(Precision.BFLOAT16, InputShape.of(99, 64, 64)));
             }
           });
     }
@@ -235,7 +239,7 @@ class FastestScorerTest {
   void aPrecisionHasOneScorerForAllThreads() throws Exception {
     try (HookedModel model = Goldens.model("tinydead_script.pt");
         Tensor input = Goldens.tensor("tinydead.input.npy")) {
-      long[] shape = input.shape();
+      InputShape shape = InputShape.ofRowsIn(input);
       int count = 4;
       CountDownLatch together = new CountDownLatch(count);
       ExecutorService threads = Executors.newFixedThreadPool(count);
@@ -246,17 +250,17 @@ class FastestScorerTest {
                 () -> {
                   together.countDown();
                   together.await();
-                  return model.scorer(Precision.FLOAT32, shape[1], shape[2], shape[3]);
+                  return model.scorer(Precision.FLOAT32, shape);
                 }));
       }
-      Scorer scorer = model.scorer(Precision.FLOAT32, shape[1], shape[2], shape[3]);
+      Scorer scorer = model.scorer(Precision.FLOAT32, shape);
       for (Future<Scorer> one : found) {
         assertSame(scorer, one.get());
       }
       threads.shutdown();
-      Scorer reduced = model.scorer(Precision.BFLOAT16, shape[1], shape[2], shape[3]);
+      Scorer reduced = model.scorer(Precision.BFLOAT16, shape);
       assertFalse(scorer == reduced);
-      assertSame(reduced, model.scorer(Precision.BFLOAT16, shape[1], shape[2], shape[3]));
+      assertSame(reduced, model.scorer(Precision.BFLOAT16, shape));
       assertEquals(torch.ScalarType.BFloat16, reduced.dtype());
       assertTrue(reduced.description().startsWith("bfloat16, "), reduced.description());
     }
@@ -266,13 +270,11 @@ class FastestScorerTest {
   void aClosedModelHasNoScorers() {
     HookedModel model = Goldens.model("tinydead_script.pt");
     try (Tensor input = Goldens.tensor("tinydead.input.npy")) {
-      long[] shape = input.shape();
-      Scorer scorer = model.scorer(Precision.FLOAT32, shape[1], shape[2], shape[3]);
+      InputShape shape = InputShape.ofRowsIn(input);
+      Scorer scorer = model.scorer(Precision.FLOAT32, shape);
       model.close();
       assertThrows(IllegalStateException.class, () -> scorer.score(input));
-      assertThrows(
-          IllegalStateException.class,
-          () -> model.scorer(Precision.FLOAT32, shape[1], shape[2], shape[3]));
+      assertThrows(IllegalStateException.class, () -> model.scorer(Precision.FLOAT32, shape));
     }
   }
 }

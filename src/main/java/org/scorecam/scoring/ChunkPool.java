@@ -1,4 +1,4 @@
-package org.scorecam;
+package org.scorecam.scoring;
 
 import java.util.Arrays;
 import java.util.Queue;
@@ -51,7 +51,7 @@ final class ChunkPool implements AutoCloseable {
                   torch.empty(shape, options, new MemoryFormatOptional(scorer.memoryFormat()))),
           (words, e) ->
               new NativeMemoryException(
-                  "no chunk of masked inputs of shape %s: %s"
+                  "a chunk of masked inputs of shape %s cannot be allocated: %s"
                       .formatted(Arrays.toString(shape), words),
                   e));
     }

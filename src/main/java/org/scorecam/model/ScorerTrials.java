@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
@@ -12,9 +13,12 @@ import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
 
-/** Tries several ways to run the same network, and keeps the fastest that computes the same. */
-final class FastestScorer {
-  private static final System.Logger LOG = System.getLogger(FastestScorer.class.getName());
+/**
+ * Tries several ways to run the same network, and keeps the fastest that computes the same; finds
+ * out, too, whether rows may be given to it together.
+ */
+final class ScorerTrials {
+  private static final System.Logger LOG = System.getLogger(ScorerTrials.class.getName());
 
   /** Enough for a fair comparison, and a small part of one explanation. */
   private static final long ROWS = 4;
@@ -31,8 +35,10 @@ final class FastestScorer {
   /** How much faster another way must be; less may be the machine's doing. */
   private static final double GAIN = 0.03;
 
-  private final Tensor sample;
   private final DeviceMemory memory;
+
+  /** What is run; less than at first where rows cannot be given together. */
+  private Tensor sample;
 
   /** The best so far; null before the plain network has run. */
   private NetworkScorer best;
@@ -42,27 +48,29 @@ final class FastestScorer {
   /** What the plain network puts out. */
   private List<Tensor> expected = List.of();
 
-  private FastestScorer(Tensor sample, Device device) {
+  /** Why rows must be given one at a time; empty where they may be given together. */
+  private Optional<String> oneByOne = Optional.empty();
+
+  private ScorerTrials(Tensor sample, Device device) {
     this.sample = sample;
     this.memory = DeviceMemory.of(device);
   }
 
   /**
-   * Tries all, on fewer rows where there is not memory for more.
+   * Tries all, on fewer rows where there is not memory for more, and on one where the network takes
+   * no more or gives a row another output beside others than alone.
    *
    * @param candidates the first is the network as it is, and the measure for the others
-   * @param inputShape [C, H, W]
    * @return the fastest, owned by the caller
-   * @throws InputException if the network cannot run inputs of this size
+   * @throws InputException if the network cannot run inputs of this shape
    * @throws NativeMemoryException if there is not memory for one input
    */
   static NetworkScorer of(
-      List<Supplier<NetworkScorer>> candidates, long[] inputShape, Device device) {
+      List<Supplier<NetworkScorer>> candidates, InputShape inputShape, Device device) {
     for (long rows = ROWS; ; rows /= 2) {
       try (NativeScope scope = NativeScope.open()) {
-        FastestScorer trials =
-            new FastestScorer(
-                ProbeInput.of(device, rows, inputShape[0], inputShape[1], inputShape[2]), device);
+        Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
+        ScorerTrials trials = new ScorerTrials(sample, device);
         try {
           return trials.among(candidates);
         } finally {
@@ -81,7 +89,7 @@ final class FastestScorer {
   private NetworkScorer among(List<Supplier<NetworkScorer>> candidates) {
     NetworkScorer plain = candidates.get(0).get();
     try {
-      tryOut(plain);
+      tryOutPlain(plain);
     } catch (RuntimeException | Error e) {
       plain.close();
       throw e;
@@ -96,15 +104,59 @@ final class FastestScorer {
         throw e;
       }
     }
+    oneByOne.ifPresent(best::takeOneRow);
     return best;
+  }
+
+  /** Runs the plain network on all rows together, and on one alone where that differs. */
+  private void tryOutPlain(NetworkScorer plain) {
+    try {
+      tryOut(plain);
+    } catch (InputException e) {
+      if (sample.size(0) == 1) {
+        throw e;
+      }
+      oneByOne = Optional.of("the network takes only one row at a time");
+      startAgainWithOneRow(plain);
+      return;
+    }
+    if (sample.size(0) > 1 && rowsInfluenceEachOther(plain)) {
+      oneByOne = Optional.of("the network's output for a row differs when others are beside it");
+      startAgainWithOneRow(plain);
+    }
+  }
+
+  private void startAgainWithOneRow(NetworkScorer plain) {
+    sample = sample.narrow(0, 0, 1);
+    best = null;
+    fastest = Long.MAX_VALUE;
+    expected.forEach(Tensor::close);
+    expected = List.of();
+    tryOut(plain);
+  }
+
+  private boolean rowsInfluenceEachOther(NetworkScorer plain) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor row = sample.narrow(0, 0, 1).to(plain.dtype()).contiguous(plain.memoryFormat());
+      List<Tensor> alone = new ArrayList<>();
+      run(plain, row, output -> alone.addAll(OutputAgreement.copiesOf(output)));
+      List<Tensor> together = new ArrayList<>();
+      for (Tensor tensor : expected) {
+        boolean hasRows = tensor.dim() > 0 && tensor.size(0) == sample.size(0);
+        together.add(hasRows ? tensor.narrow(0, 0, 1) : tensor);
+      }
+      return !OutputAgreement.of(together, alone, plain.precision());
+    } catch (InputException e) {
+      // Not a network for single rows; together they work.
+      return false;
+    }
   }
 
   /** Takes a scorer if it is the first or the fastest, and closes it or the one before. */
   private void tryOut(NetworkScorer scorer) {
     NetworkScorer loser = scorer;
     try (NativeScope scope = NativeScope.open();
-        Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat()).clone()) {
-      // A copy, since a network may work in place on its input.
+        Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat())) {
       for (int run = 0; run < UNCOUNTED_RUNS; run++) {
         run(scorer, chunk, put -> {});
       }
@@ -152,12 +204,16 @@ final class FastestScorer {
 
   /** The nanoseconds until the device is done; then the output is looked at. */
   private long run(NetworkScorer scorer, Tensor chunk, Consumer<ModelOutput> looking) {
-    long start = System.nanoTime();
-    try (ModelOutput output = scorer.score(chunk)) {
+    // A copy, since a network may work in place on its input.
+    try (Tensor copy = chunk.clone()) {
       memory.finishWork();
-      long taken = System.nanoTime() - start;
-      looking.accept(output);
-      return taken;
+      long start = System.nanoTime();
+      try (ModelOutput output = scorer.score(copy)) {
+        memory.finishWork();
+        long taken = System.nanoTime() - start;
+        looking.accept(output);
+        return taken;
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
-package org.scorecam;
+package org.scorecam.scoring;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.scorecam.model.Precision;
@@ -13,21 +14,29 @@ import org.scorecam.model.Precision;
  *     estimated where no chunk was probed
  * @param basis what the number was taken from
  * @param probes the sizes that were tried, ascending; empty if none were
+ * @param notes what was decided otherwise than was asked for, and why, a sentence each
  */
 public record ChunkPlan(
-    long rows, Precision precision, long bytes, Basis basis, List<Probe> probes) {
+    long rows,
+    Precision precision,
+    long bytes,
+    Basis basis,
+    List<Probe> probes,
+    List<String> notes) {
   private static final double MEBIBYTE = 1 << 20;
 
   /** What a plan rests on. */
   public enum Basis {
-    /** {@link ScoreCam.Builder#batch} named it. */
+    /** The caller named it. */
     GIVEN,
     /** Chunks of growing size were timed. */
     PROBED,
     /** There are too few masked inputs for a probe to pay. */
     FITTED,
     /** A larger chunk did not fit the memory. */
-    REDUCED
+    REDUCED,
+    /** The network must be given one masked input at a time. */
+    ONE_BY_ONE
   }
 
   /**
@@ -41,23 +50,32 @@ public record ChunkPlan(
   public record Probe(long rows, double millisPerRow, long bytes) {}
 
   /**
-   * Copies the list.
+   * Copies the lists.
    *
    * @param rows of a chunk
    * @param precision of its values
    * @param bytes that such a chunk takes
    * @param basis what the number was taken from
    * @param probes the sizes that were tried
+   * @param notes what was decided otherwise than was asked for
    */
   public ChunkPlan {
     probes = List.copyOf(probes);
+    notes = List.copyOf(notes);
   }
 
   /** The same with fewer rows, for which there was more memory. */
   ChunkPlan reducedTo(long fewer) {
     return fewer == rows
         ? this
-        : new ChunkPlan(fewer, precision, bytes * fewer / rows, Basis.REDUCED, probes);
+        : new ChunkPlan(fewer, precision, bytes * fewer / rows, Basis.REDUCED, probes, notes);
+  }
+
+  /** The same with one more note. */
+  ChunkPlan noting(String note) {
+    List<String> more = new ArrayList<>(notes);
+    more.add(note);
+    return new ChunkPlan(rows, precision, bytes, basis, probes, more);
   }
 
   /**
@@ -68,6 +86,10 @@ public record ChunkPlan(
   @Override
   public String toString() {
     return "%d rows of %s (%s), %.0f MiB"
-        .formatted(rows, precision, basis.name().toLowerCase(Locale.ROOT), bytes / MEBIBYTE);
+        .formatted(
+            rows,
+            precision,
+            basis.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+            bytes / MEBIBYTE);
   }
 }

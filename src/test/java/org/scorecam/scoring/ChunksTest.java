@@ -1,4 +1,4 @@
-package org.scorecam;
+package org.scorecam.scoring;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -8,6 +8,7 @@ import static org.scorecam.Goldens.assertClose;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
@@ -17,16 +18,25 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.WatchedModel;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.mask.ChannelSelection;
+import org.scorecam.model.InputShape;
+import org.scorecam.model.Precision;
 import org.scorecam.tensor.Tensors;
 
 /** How many masked inputs a chunk has, and what is done when they do not fit. */
-class ChunkPlannerTest {
+class ChunksTest {
   private static final double TOLERANCE = 1e-5;
   private static final Target TARGET = Target.ofClass(3);
   private static final int CHANNELS = 64;
+  private static final long UNLIMITED = Long.MAX_VALUE;
 
   private WatchedModel model;
   private Tensor input;
@@ -73,31 +83,39 @@ class ChunkPlannerTest {
   }
 
   /** A plan for more passes than a layer of 64 channels has. */
-  private ChunkPlan planFor(long passes, ChunkPlanner planner) {
-    return planner.plan(model.scorer(), 3, 64, 64, passes);
+  private ChunkPlan planFor(long passes, long memory) {
+    return planFor(InputShape.of(3, 64, 64), passes, memory);
   }
 
-  private ChunkPlanner unlimited() {
-    return ChunkPlanner.within(model.device(), OptionalLong.of(Long.MAX_VALUE));
+  private ChunkPlan planFor(InputShape shape, long passes, long memory) {
+    try (PassScoring scoring =
+        new PassScoring(
+            model,
+            Optional.of(Precision.FLOAT32),
+            0,
+            OptionalLong.of(memory),
+            (scored, total) -> {})) {
+      return scoring.plan(shape, passes);
+    }
   }
 
   @Test
   void chunksGrowForAsLongAsThatIsFaster() {
     takeMillis(64, 0.01);
-    ChunkPlan plan = planFor(512, unlimited());
+    ChunkPlan plan = planFor(512, UNLIMITED);
     assertEquals(List.of(8L, 16L), plan.probes().stream().map(ChunkPlan.Probe::rows).toList());
     assertTrue(plan.rows() >= 16, plan.toString());
     assertEquals(ChunkPlan.Basis.PROBED, plan.basis());
     // More passes pay for more: but what was measured is not measured again.
     model.chunks.clear();
-    assertTrue(planFor(4096, unlimited()).rows() > 64);
+    assertTrue(planFor(4096, UNLIMITED).rows() > 64);
     assertEquals(32, model.chunks.get(0));
   }
 
   @Test
   void theSmallestOfEquallyFastChunksIsTaken() {
     takeMillis(0, 40);
-    ChunkPlan plan = planFor(100_000, unlimited());
+    ChunkPlan plan = planFor(100_000, UNLIMITED);
     assertEquals(8, plan.rows(), plan.probes().toString());
     assertEquals(2, plan.probes().size());
   }
@@ -105,11 +123,11 @@ class ChunkPlannerTest {
   @Test
   void aProbeTakesALittlePartOfAnExplanation() {
     takeMillis(20, 0.01);
-    planFor(512, unlimited());
+    planFor(512, UNLIMITED);
     long rows = model.chunks.stream().mapToLong(Long::longValue).sum();
     assertTrue(rows <= 512 / 8 + 8, rows + " rows were run");
     model.chunks.clear();
-    assertEquals(512, spreadOver(planFor(512, unlimited()).rows(), 512));
+    assertEquals(512, spreadOver(planFor(512, UNLIMITED).rows(), 512));
     assertEquals(List.of(), model.chunks);
   }
 
@@ -126,7 +144,7 @@ class ChunkPlannerTest {
       Thread thread =
           new Thread(
               () -> {
-                ChunkPlan plan = planFor(512, unlimited());
+                ChunkPlan plan = planFor(512, UNLIMITED);
                 synchronized (plans) {
                   plans.add(plan);
                 }
@@ -146,21 +164,20 @@ class ChunkPlannerTest {
   @Test
   void inputsOfNearlyTheSameSizeShareWhatWasMeasured() {
     takeMillis(1, 0.01);
-    planFor(512, unlimited());
+    planFor(512, UNLIMITED);
     model.chunks.clear();
-    unlimited().plan(model.scorer(), 3, 70, 80, 512);
+    planFor(InputShape.of(3, 70, 80), 512, UNLIMITED);
     assertEquals(List.of(), model.chunks);
-    unlimited().plan(model.scorer(), 3, 128, 128, 512);
+    planFor(InputShape.of(3, 128, 128), 512, UNLIMITED);
     assertFalse(model.chunks.isEmpty());
   }
 
   @Test
   void theBudgetLimitsTheRows() {
     takeMillis(20, 0.01);
-    ChunkPlan free = planFor(512, unlimited());
+    ChunkPlan free = planFor(512, UNLIMITED);
     long perRow = 3 * 64 * 64 * 4;
-    ChunkPlan tight =
-        planFor(512, ChunkPlanner.within(model.device(), OptionalLong.of(2 * perRow)));
+    ChunkPlan tight = planFor(512, 2 * perRow);
     assertTrue(tight.rows() < free.rows(), tight + " with a budget, " + free + " without");
     assertTrue(tight.rows() >= 1 && tight.rows() <= 2, tight.toString());
     assertEquals(ChunkPlan.Basis.REDUCED, tight.basis());
@@ -283,7 +300,7 @@ class ChunkPlannerTest {
     takeMillis(5, 0.01);
     var slow = model.beforeChunk;
     model.beforeChunk = slow.andThen(WatchedModel.noMemoryAbove(9));
-    ChunkPlan plan = planFor(100_000, unlimited());
+    ChunkPlan plan = planFor(100_000, UNLIMITED);
     assertEquals(List.of(8L), plan.probes().stream().map(ChunkPlan.Probe::rows).toList());
     assertEquals(8, plan.rows());
   }

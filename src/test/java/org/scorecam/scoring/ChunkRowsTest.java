@@ -1,4 +1,4 @@
-package org.scorecam;
+package org.scorecam.scoring;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,16 +7,19 @@ import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.scorecam.Goldens;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 
 /** What chunks take in memory, from what a few took. */
-class ChunkMemoryTest {
+class ChunkRowsTest {
   private static final long CHANNELS = 3;
   private static final long SIDE = 64;
   private static final long ROW = CHANNELS * SIDE * SIDE * Float.BYTES;
 
-  private final ChunkMemory memory = new ChunkMemory();
   private HookedModel model;
+  private long now;
+  private final ChunkRows memory = newRows();
 
   @BeforeEach
   void load() {
@@ -28,15 +31,20 @@ class ChunkMemoryTest {
     model.close();
   }
 
-  private ChunkQuestion question(long height, long width, long budget) {
-    return new ChunkQuestion(model.scorer(), model.device(), CHANNELS, height, width, budget);
+  private ChunkRows newRows() {
+    return new ChunkRows(() -> now);
   }
 
-  private ChunkQuestion within(long budget) {
-    return question(SIDE, SIDE, budget);
+  private ChunkRows.Request request(long height, long width, long budget) {
+    return new ChunkRows.Request(
+        model.scorer(), model.device(), InputShape.of(CHANNELS, height, width), budget);
   }
 
-  private ChunkQuestion unlimited() {
+  private ChunkRows.Request within(long budget) {
+    return request(SIDE, SIDE, budget);
+  }
+
+  private ChunkRows.Request unlimited() {
     return within(Long.MAX_VALUE);
   }
 
@@ -52,14 +60,14 @@ class ChunkMemoryTest {
   @Test
   void aMeasureOfLessThanTheInputsIsNone() {
     long estimate = memory.bytes(unlimited(), 4);
-    assertEquals(estimate, memory.add(unlimited(), 4, OptionalLong.of(4 * ROW - 1)));
-    assertEquals(estimate, new ChunkMemory().add(unlimited(), 4, OptionalLong.empty()));
-    assertEquals(4 * ROW, new ChunkMemory().add(unlimited(), 4, OptionalLong.of(4 * ROW)));
+    assertEquals(estimate, memory.measured(unlimited(), 4, OptionalLong.of(4 * ROW - 1)));
+    assertEquals(estimate, newRows().measured(unlimited(), 4, OptionalLong.empty()));
+    assertEquals(4 * ROW, newRows().measured(unlimited(), 4, OptionalLong.of(4 * ROW)));
   }
 
   @Test
   void inProportionToTheOnlyOneThatWasMeasured() {
-    memory.add(unlimited(), 4, OptionalLong.of(40 * ROW));
+    memory.measured(unlimited(), 4, OptionalLong.of(40 * ROW));
     assertEquals(10 * ROW, memory.bytes(unlimited(), 1));
     assertEquals(160 * ROW, memory.bytes(unlimited(), 16));
   }
@@ -67,9 +75,9 @@ class ChunkMemoryTest {
   @Test
   void onALineThroughTheSmallestAndTheLargest() {
     // 20 whatever the rows, and 5 for each.
-    memory.add(unlimited(), 4, OptionalLong.of(40 * ROW));
-    memory.add(unlimited(), 8, OptionalLong.of(70 * ROW));
-    memory.add(unlimited(), 16, OptionalLong.of(100 * ROW));
+    memory.measured(unlimited(), 4, OptionalLong.of(40 * ROW));
+    memory.measured(unlimited(), 8, OptionalLong.of(70 * ROW));
+    memory.measured(unlimited(), 16, OptionalLong.of(100 * ROW));
     assertEquals(40 * ROW, memory.bytes(unlimited(), 4));
     assertEquals(60 * ROW, memory.bytes(unlimited(), 8));
     assertEquals(180 * ROW, memory.bytes(unlimited(), 32));
@@ -81,18 +89,18 @@ class ChunkMemoryTest {
   @Test
   void neverLessThanTheInputs() {
     // The line would be below 0 for one row.
-    memory.add(unlimited(), 4, OptionalLong.of(5 * ROW));
-    memory.add(unlimited(), 8, OptionalLong.of(100 * ROW));
+    memory.measured(unlimited(), 4, OptionalLong.of(5 * ROW));
+    memory.measured(unlimited(), 8, OptionalLong.of(100 * ROW));
     assertEquals(ROW, memory.bytes(unlimited(), 1));
   }
 
   @Test
   void rowsOfDifferentSizesCountByTheirPixels() {
-    memory.add(unlimited(), 4, OptionalLong.of(40 * ROW));
-    memory.add(question(SIDE, 3 * SIDE / 2, Long.MAX_VALUE), 8, OptionalLong.of(80 * ROW));
+    memory.measured(unlimited(), 4, OptionalLong.of(40 * ROW));
+    memory.measured(request(SIDE, 3 * SIDE / 2, Long.MAX_VALUE), 8, OptionalLong.of(80 * ROW));
     // 4 and 12 rows of the first size.
     assertEquals(60 * ROW, memory.bytes(unlimited(), 8));
-    assertEquals(60 * ROW, memory.bytes(question(2 * SIDE, SIDE, Long.MAX_VALUE), 4));
+    assertEquals(60 * ROW, memory.bytes(request(2 * SIDE, SIDE, Long.MAX_VALUE), 4));
   }
 
   @Test
@@ -102,9 +110,25 @@ class ChunkMemoryTest {
     memory.tooMany(unlimited(), 48);
     assertEquals(12, memory.fittingRows(unlimited()));
     assertEquals(12, memory.possibleRows(unlimited(), 512));
-    assertEquals(6, memory.fittingRows(question(2 * SIDE, SIDE, Long.MAX_VALUE)));
+    assertEquals(6, memory.fittingRows(request(2 * SIDE, SIDE, Long.MAX_VALUE)));
     memory.tooMany(unlimited(), 1);
     assertEquals(1, memory.possibleRows(unlimited(), 512));
+  }
+
+  @Test
+  void whatDidNotFitIsForgottenAfterAWhile() {
+    memory.tooMany(unlimited(), 24);
+    now += 59_000_000_000L;
+    assertEquals(12, memory.fittingRows(unlimited()));
+    // The last failure counts.
+    memory.tooMany(unlimited(), 48);
+    now += 59_000_000_000L;
+    assertEquals(12, memory.fittingRows(unlimited()));
+    now += 2_000_000_000L;
+    assertEquals(Long.MAX_VALUE, memory.fittingRows(unlimited()));
+    // And nothing of what was before it.
+    memory.tooMany(unlimited(), 48);
+    assertEquals(24, memory.fittingRows(unlimited()));
   }
 
   @Test

@@ -1,24 +1,26 @@
 package org.scorecam;
 
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.mask.ChannelSelection;
-import org.scorecam.mask.Masker;
 import org.scorecam.mask.Masks;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.scoring.ChunkPlan;
+import org.scorecam.scoring.MaskedInputs;
 import org.scorecam.tensor.Tensors;
 
 /**
- * One image and one target layer on the way from activation maps to saliency map.
+ * The channels of one image at one target layer, from activation maps to saliency map: which are
+ * selected, their masked inputs, the scores of these, the channel weights, and the map.
  *
- * <p>Its masked inputs are numbered from 0 to {@link #passes()}, so that a chunk can hold a range
- * of them beside those of other explanations; a {@link PassPlan} says whose they are.
+ * <p>Masked inputs are numbered from 0 to {@link #passes()}, so that a chunk can hold a range of
+ * them beside those of other images; a {@link PassPlan} says whose they are.
  */
-final class Explanation implements AutoCloseable {
+final class ChannelScoring implements MaskedInputs, AutoCloseable {
   private final String layer;
   private final Recipe recipe;
   private final Target target;
@@ -34,7 +36,8 @@ final class Explanation implements AutoCloseable {
   private final Tensor passScores; // [passes] on the device
 
   /**
-   * Plans the passes. Needs an open scope, in which alone the new object can be used.
+   * Selects channels and plans their passes. Needs an open scope, in which alone the new object can
+   * be used.
    *
    * @param layer the target layer's path
    * @param activations its maps, float32 [K, h, w]; must stay open
@@ -42,27 +45,26 @@ final class Explanation implements AutoCloseable {
    * @param target resolved for this image
    * @param referenceScore of the unmasked image
    */
-  Explanation(
+  ChannelScoring(
+      Configuration configuration,
       String layer,
       Tensor activations,
       Tensor image,
       Target target,
-      float referenceScore,
-      Recipe recipe,
-      ChannelSelection selection,
-      Masker masker) {
+      float referenceScore) {
     this.layer = layer;
-    this.recipe = recipe;
+    this.recipe = configuration.recipe();
     this.target = target;
     this.referenceScore = referenceScore;
     this.activations = activations;
     this.height = image.size(1);
     this.width = image.size(2);
-    long[] selected = selection.select(activations);
-    this.masks = masker.prepare(mapsOf(selected), image, recipe.masks());
-    this.passPlan =
-        new PassPlan((int) activations.size(0), selected, masks.facts(), recipe.constantChannels());
+    long[] selected = configuration.channels().select(activations);
+    this.masks = configuration.masker().prepare(mapsOf(selected), image, recipe.masks());
     try (NativeScope scope = NativeScope.open()) {
+      this.passPlan =
+          new PassPlan(
+              (int) activations.size(0), selected, masks.facts(), recipe.constantChannels());
       this.passScores = scope.keep(torch.empty(new long[] {passes()}, activations.options(), null));
     } catch (RuntimeException | Error e) {
       masks.close();
@@ -82,27 +84,59 @@ final class Explanation implements AutoCloseable {
     return passPlan.selectedChannels();
   }
 
-  /** How many masked inputs are to be scored. */
-  int passes() {
+  @Override
+  public int passes() {
     return passPlan.passes();
   }
 
-  /** Writes the masked inputs of some passes to [count, C, H, W]. */
-  void writeMaskedInputs(int firstPass, int count, Tensor rows) {
+  @Override
+  public void write(int firstPass, int count, Tensor rows) {
     masks.write(passPlan.places(firstPass, count), rows);
   }
 
-  /** Reads the scores of some passes from the network's output for a chunk. */
-  void readScores(ModelOutput output, int firstPass, int count, int firstRow) {
+  @Override
+  public Tensor scoresOf(ModelOutput output, int firstRow, int count) {
+    return target.scores(recipe.scored(target.partOf(output).narrow(0, firstRow, count)));
+  }
+
+  @Override
+  public void keep(int firstPass, Tensor scores) {
+    passScores.narrow(0, firstPass, scores.size(0)).copy_(scores);
+  }
+
+  /** That of the maps which the scores make, or, where these are blank, of the scores. */
+  @Override
+  public OptionalDouble correlation(float[] exact, float[] other) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor scores = scoresOf(output, firstRow, count);
-      passScores.narrow(0, firstPass, count).copy_(scores);
+      float[] exactMap = Tensors.toArray(mapOf(exact));
+      if (!isConstant(exactMap)) {
+        return OptionalDouble.of(
+            MapAgreement.of(exactMap, Tensors.toArray(mapOf(other))).correlation());
+      }
+      int[] counted =
+          IntStream.range(0, exact.length).filter(i -> !Float.isNaN(exact[i])).toArray();
+      float[] exactScores = valuesAt(counted, exact);
+      return isConstant(exactScores)
+          ? OptionalDouble.empty()
+          : OptionalDouble.of(MapAgreement.of(exactScores, valuesAt(counted, other)).correlation());
     }
   }
 
-  /** The scores of some rows of the network's output for a chunk; needs an open scope. */
-  Tensor scoresOf(ModelOutput output, int firstRow, int count) {
-    return target.scores(recipe.scored(target.partOf(output).narrow(0, firstRow, count)));
+  private static float[] valuesAt(int[] places, float[] values) {
+    float[] chosen = new float[places.length];
+    for (int i = 0; i < places.length; i++) {
+      chosen[i] = values[places[i]];
+    }
+    return chosen;
+  }
+
+  private static boolean isConstant(float[] values) {
+    for (float value : values) {
+      if (value != values[0]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Turns the scores into weights and sums the maps with them. */
@@ -134,7 +168,7 @@ final class Explanation implements AutoCloseable {
    *
    * @param scoreOfPass a score for each pass; NaN leaves a pass out
    */
-  Tensor mapOf(float[] scoreOfPass) {
+  private Tensor mapOf(float[] scoreOfPass) {
     return mapOf(layerMap(weightsOf(passPlan.scores(scoreOfPass))));
   }
 
