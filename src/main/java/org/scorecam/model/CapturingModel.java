@@ -261,7 +261,7 @@ abstract class CapturingModel implements HookedModel {
   }
 
   /** Does what needs the network, which is not freed meanwhile. */
-  private <T> T whileOpen(Supplier<T> work) {
+  final <T> T whileOpen(Supplier<T> work) {
     use.readLock().lock();
     try {
       requireOpen();

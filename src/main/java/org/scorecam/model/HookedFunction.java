@@ -17,27 +17,34 @@ final class HookedFunction implements AutoCloseable {
   private final JitModule module;
   private final CompilationUnit unit;
   private final Function function;
+  private final FixedInputs inputs;
 
-  private HookedFunction(JitModule module, CompilationUnit unit, Function function) {
+  private HookedFunction(
+      JitModule module, CompilationUnit unit, Function function, FixedInputs inputs) {
     this.module = module;
     this.unit = unit;
     this.function = function;
+    this.inputs = inputs;
   }
 
-  /** Rewrites the network's forward for some layers; the network must stay open. */
-  static HookedFunction of(JitModule module, Watch watch) {
+  /** Rewrites the network's forward for some layers; the network and the inputs must stay open. */
+  static HookedFunction of(JitModule module, Watch watch, FixedInputs inputs) {
     try (NativeScope scope = NativeScope.open()) {
       CompilationUnit unit = new CompilationUnit();
       Function function =
           unit.create_function(
               new QualifiedName("scorecam.hooked_forward"), HookedGraph.of(module, watch));
-      return new HookedFunction(module, scope.keep(unit), function);
+      return new HookedFunction(module, scope.keep(unit), function, inputs);
     }
   }
 
   /** Runs the network; needs an open scope, which the tuple of a {@link HookedGraph} outlives. */
   ModelOutput run(Tensor input) {
-    IValueVector arguments = new IValueVector(new IValue(module._ivalue()), new IValue(input));
+    IValueVector arguments = new IValueVector(new IValue(module._ivalue()));
+    IValueVector others = inputs.with(input);
+    for (long i = 0; i < others.size(); i++) {
+      arguments.push_back(others.get(i));
+    }
     return ModelOutput.of(function.apply(arguments));
   }
 

@@ -94,6 +94,22 @@ public interface HookedModel extends AutoCloseable {
   }
 
   /**
+   * The same network with values for the inputs that it takes beside the batch, such as a mask or a
+   * class label: the same in every pass.
+   *
+   * @param further copied, for the parameters after the batch's in their order; those left out must
+   *     have defaults. A leading dimension of 1 is repeated to the rows of the batch (a value for
+   *     all rows is a tensor of no dimension), and a tensor of one value may be given for a number
+   * @return a model of its own, with hooks and scorers of its own, which shares the network's
+   *     parameters; owned by the caller, and closed before or after this one
+   * @throws InputException if inputs are missing, too many, or of the wrong type
+   */
+  default HookedModel withFixedInputs(List<Tensor> further) {
+    throw new InputException(
+        "%d fixed inputs were given; this network takes the batch alone".formatted(further.size()));
+  }
+
+  /**
    * The network's layers, parents before children, without the root.
    *
    * @return a path and type each; with output shapes once an input has been seen

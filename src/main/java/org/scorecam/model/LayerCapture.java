@@ -27,6 +27,7 @@ final class LayerCapture implements AutoCloseable {
   private final JitModule module;
   private final Watch watch;
   private final Device device;
+  private final FixedInputs inputs;
   private final HookedFunction plain;
   private final AtomicLong inputsInBatches = new AtomicLong();
 
@@ -36,13 +37,14 @@ final class LayerCapture implements AutoCloseable {
   /**
    * Rewrites the network's forward.
    *
-   * @param module the network; must stay open
+   * @param module the network; must stay open, as must the inputs
    */
-  LayerCapture(JitModule module, Watch watch, Device device) {
+  LayerCapture(JitModule module, Watch watch, Device device, FixedInputs inputs) {
     this.module = module;
     this.watch = watch;
     this.device = device;
-    this.plain = HookedFunction.of(module, watch);
+    this.inputs = inputs;
+    this.plain = HookedFunction.of(module, watch, inputs);
   }
 
   /** Runs the network as it is; needs an open scope, which the capture outlives. */
@@ -71,7 +73,7 @@ final class LayerCapture implements AutoCloseable {
   private void prepareFor(InputShape inputShape, Capture capture) {
     NetworkScorer.Kind kind = NetworkScorer.Kind.plain(Precision.FLOAT32, device);
     List<Supplier<NetworkScorer>> candidates =
-        List.of(() -> asItIs(kind), () -> packed(module, watch));
+        List.of(() -> asItIs(kind), () -> packed(module, watch, inputs));
     try {
       fastest = ScorerTrials.of(candidates, inputShape, device);
     } catch (RuntimeException e) {
@@ -98,7 +100,7 @@ final class LayerCapture implements AutoCloseable {
   }
 
   /** Freezes a hooked copy and packs its weights, on the CPU; the module stays as it is. */
-  static NetworkScorer packed(JitModule module, Watch watch) {
+  static NetworkScorer packed(JitModule module, Watch watch, FixedInputs inputs) {
     // As in TorchScriptModel.scorerOf: copies register their classes with the module's.
     synchronized (module) {
       try (NativeScope scope = NativeScope.open()) {
@@ -106,7 +108,9 @@ final class LayerCapture implements AutoCloseable {
         JitModule hooked = module.clone(true);
         HookedGraph.in(hooked, watch);
         return FrozenScorer.of(
-            hooked, NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights());
+            hooked,
+            NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights(),
+            inputs);
       }
     }
   }

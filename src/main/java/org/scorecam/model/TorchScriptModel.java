@@ -11,6 +11,7 @@ import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
@@ -26,12 +27,15 @@ import org.scorecam.runtime.NativeScope;
  */
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
+  private final FixedInputs inputs;
   private final KeptCaptures captures;
 
-  private TorchScriptModel(JitModule module, Device device) {
-    super(device, TorchScriptModules.typesOf(module));
+  private TorchScriptModel(
+      JitModule module, Device device, Map<String, String> types, FixedInputs inputs) {
+    super(device, types);
     this.module = module;
-    this.captures = new KeptCaptures(watch -> new LayerCapture(module, watch, device));
+    this.inputs = inputs;
+    this.captures = new KeptCaptures(watch -> new LayerCapture(module, watch, device, inputs));
   }
 
   /**
@@ -63,7 +67,8 @@ public final class TorchScriptModel extends CapturingModel {
       if (!module.find_method("forward").has_value()) {
         throw new ModelException(path + " has no method forward, so that it cannot be run");
       }
-      return new TorchScriptModel(scope.keep(module), device);
+      return new TorchScriptModel(
+          scope.keep(module), device, TorchScriptModules.typesOf(module), FixedInputs.none(module));
     }
   }
 
@@ -79,6 +84,22 @@ public final class TorchScriptModel extends CapturingModel {
     } catch (IOException e) {
       return "is not a TorchScript file, or is truncated: " + e.getMessage();
     }
+  }
+
+  @Override
+  public TorchScriptModel withFixedInputs(List<Tensor> further) {
+    return whileOpen(
+        () -> {
+          FixedInputs fixed = FixedInputs.of(module, further, device());
+          try {
+            fixed.requireComplete();
+          } catch (InputException e) {
+            fixed.close();
+            throw e;
+          }
+          return new TorchScriptModel(
+              module.<JitModule>retainReference(), device(), types(), fixed);
+        });
   }
 
   @Override
@@ -106,7 +127,7 @@ public final class TorchScriptModel extends CapturingModel {
       List<String> layers = HookedGraph.capturable(module, List.copyOf(types().keySet()));
       Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
       Tensor zeros = torch.zeros(inputShape).to(device().toTorch(), torch.ScalarType.Float);
-      try (HookedFunction function = HookedFunction.of(module, all);
+      try (HookedFunction function = HookedFunction.of(module, all, inputs);
           ModelOutput tuple = function.run(zeros)) {
         for (String layer : layers) {
           ModelOutput called = tuple.get(layers.indexOf(layer) + 1);
@@ -123,13 +144,14 @@ public final class TorchScriptModel extends CapturingModel {
   NetworkScorer scorerOf(NetworkScorer.Kind kind) {
     // Freezing registers the copy's classes with the module's, which LibTorch does without a lock.
     synchronized (module) {
-      return FrozenScorer.of(module, kind);
+      return FrozenScorer.of(module, kind, inputs);
     }
   }
 
   @Override
   void free() {
     captures.close();
+    inputs.close();
     module.close();
   }
 }

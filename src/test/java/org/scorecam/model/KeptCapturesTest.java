@@ -46,7 +46,8 @@ class KeptCapturesTest {
                 new KeptCaptures(
                     watch -> {
                       made.add(watch);
-                      return new LayerCapture(module, watch, Device.cpu());
+                      return new LayerCapture(
+                          module, watch, Device.cpu(), FixedInputs.none(module));
                     })) {
               for (Watch watch : watches()) {
                 kept.with(watch, capture -> capture.run(input)).close();
@@ -66,7 +67,8 @@ class KeptCapturesTest {
       JitModule module = torch.load(Goldens.file("tinyresnet_script.pt").toString());
       module.eval();
       try (KeptCaptures kept =
-          new KeptCaptures(watch -> new LayerCapture(module, watch, Device.cpu()))) {
+          new KeptCaptures(
+              watch -> new LayerCapture(module, watch, Device.cpu(), FixedInputs.none(module)))) {
         useAll(kept, watches(), input);
         assertEquals(KeptCaptures.LIMIT, kept.size());
       }

@@ -96,8 +96,8 @@ class LayerCaptureTest {
 
   private static void assertPackedAgrees(JitModule module, Tensor input, Watch watch) {
     try (NativeScope scope = NativeScope.open();
-        HookedFunction plain = HookedFunction.of(module, watch);
-        NetworkScorer packed = LayerCapture.packed(module, watch)) {
+        HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
+        NetworkScorer packed = LayerCapture.packed(module, watch, FixedInputs.none(module))) {
       Capture expected = Capture.of(plain.run(channelsLast(input)), watch.layers());
       for (int run = 0; run < 3; run++) {
         Tensor chunk = channelsLast(input);
@@ -183,11 +183,11 @@ class LayerCaptureTest {
       Tensor input = Goldens.tensor("tinyresnet.input.npy");
       Watch watch = watching("layer3.1.conv2");
       String program = module.get_method("forward").graph().toString();
-      try (HookedFunction plain = HookedFunction.of(module, watch);
+      try (HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
           Capture before = Capture.of(plain.run(input), watch.layers())) {
-        LayerCapture.packed(module, watch).close();
+        LayerCapture.packed(module, watch, FixedInputs.none(module)).close();
         assertEquals(program, module.get_method("forward").graph().toString());
-        try (HookedFunction after = HookedFunction.of(module, watch);
+        try (HookedFunction after = HookedFunction.of(module, watch, FixedInputs.none(module));
             Capture first = Capture.of(plain.run(input), watch.layers());
             Capture second = Capture.of(after.run(input), watch.layers())) {
           for (Capture capture : List.of(first, second)) {
