@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
@@ -80,9 +81,16 @@ public final class ScriptedModels {
 
     /** Writes the file {@code TYPE.pt}. */
     public Path save(Path folder) {
+      return save(folder, ScalarType.Float);
+    }
+
+    /** The same with all buffers in a type. */
+    public Path save(Path folder, ScalarType dtype) {
       Path file = folder.resolve(type + ".pt");
       try (NativeScope scope = NativeScope.open()) {
-        compile("root").save(file.toString());
+        JitModule module = compile("root");
+        module.to(dtype, false);
+        module.save(file.toString());
       }
       return file;
     }

@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
@@ -197,7 +198,8 @@ abstract class CapturingModel implements HookedModel {
         () -> {
           watch.layers().forEach(this::requireLayer);
           try (NativeScope scope = NativeScope.open()) {
-            Tensor moved = input.to(device.toTorch(), input.scalar_type());
+            ScalarType type = input.is_floating_point() ? ScalarType.Float : input.scalar_type();
+            Tensor moved = input.to(device.toTorch(), type);
             // A copy, since a network may work in place on its input.
             Tensor placed = moved.is_alias_of(input) ? moved.clone() : moved;
             Capture capture =

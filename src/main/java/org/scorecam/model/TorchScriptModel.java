@@ -61,6 +61,7 @@ public final class TorchScriptModel extends CapturingModel {
                 JitModule loaded =
                     torch.load(path.toString(), new DeviceOptional(device.toTorch()), false);
                 loaded.eval();
+                Adaptation.of(loaded, device);
                 return loaded;
               },
               (words, e) -> new ModelException(path + " " + whyNotTorchScript(path, words), e));
