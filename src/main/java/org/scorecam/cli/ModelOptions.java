@@ -72,6 +72,14 @@ final class ModelOptions {
               + " pass; given once for each further parameter of its forward.")
   private List<Path> extras = List.of();
 
+  @Option(
+      names = "--operators",
+      paramLabel = "FILE",
+      description =
+          "Shared library with operators that the network calls, such as torchvision's; more than"
+              + " one may be given.")
+  private List<Path> operators = List.of();
+
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
     if (devices.size() > 1) {
@@ -94,6 +102,7 @@ final class ModelOptions {
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
+    operators.forEach(LibTorch::loadOperators);
     HookedModel loaded =
         network.architecture == null
             ? TorchScriptModel.load(network.file, device)

@@ -1,19 +1,14 @@
 package org.scorecam.model;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.ZipFile;
-import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
-import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 
@@ -39,7 +34,8 @@ public final class TorchScriptModel extends CapturingModel {
   }
 
   /**
-   * Loads a file that {@code torch.jit.save} wrote.
+   * Loads a file that {@code torch.jit.save} wrote. Weights of other floating-point types become
+   * float32, and devices that tracing wrote into the program become this one.
    *
    * @param path the file
    * @param device where the network shall run
@@ -50,40 +46,10 @@ public final class TorchScriptModel extends CapturingModel {
    */
   public static TorchScriptModel load(Path path, Device device) {
     device.require();
-    if (!Files.isRegularFile(path)) {
-      throw new ModelException(
-          Files.exists(path) ? path + " is no file" : "there is no file " + path);
-    }
     try (NativeScope scope = NativeScope.open()) {
-      JitModule module =
-          NativeErrors.translate(
-              () -> {
-                JitModule loaded =
-                    torch.load(path.toString(), new DeviceOptional(device.toTorch()), false);
-                loaded.eval();
-                Adaptation.of(loaded, device);
-                return loaded;
-              },
-              (words, e) -> new ModelException(path + " " + whyNotTorchScript(path, words), e));
-      if (!module.find_method("forward").has_value()) {
-        throw new ModelException(path + " has no method forward, so that it cannot be run");
-      }
+      JitModule module = TorchScriptFile.load(path, device);
       return new TorchScriptModel(
           scope.keep(module), device, TorchScriptModules.typesOf(module), FixedInputs.none(module));
-    }
-  }
-
-  private static String whyNotTorchScript(Path path, String words) {
-    try (ZipFile zip = new ZipFile(path.toFile())) {
-      boolean pickled = zip.stream().anyMatch(entry -> entry.getName().endsWith("/data.pkl"));
-      boolean program = zip.stream().anyMatch(entry -> entry.getName().contains("/code/"));
-      if (pickled && !program) {
-        return "holds weights or a pickled object without code (torch.save), not a TorchScript"
-            + " network; save it with torch.jit.script(model).save(…) or torch.jit.trace";
-      }
-      return "cannot be loaded as TorchScript: " + words;
-    } catch (IOException e) {
-      return "is not a TorchScript file, or is truncated: " + e.getMessage();
     }
   }
 

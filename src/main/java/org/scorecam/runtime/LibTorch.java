@@ -1,11 +1,13 @@
 package org.scorecam.runtime;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.Set;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
@@ -74,6 +76,20 @@ public final class LibTorch {
     if (!loaded) {
       loadOnce();
     }
+  }
+
+  /**
+   * Loads a library that brings operators of its own, such as torchvision's, for networks from
+   * files that call them. It stays loaded for as long as the process runs.
+   *
+   * @param library the shared library, built for this LibTorch and platform
+   * @return the operators that it registered, such as {@code torchvision::nms}; none if it was
+   *     loaded before, or is one of another LibTorch
+   * @throws NativeLibraryException if there is no such file or it cannot be loaded
+   */
+  public static Set<String> loadOperators(Path library) {
+    load();
+    return OperatorLibraries.load(library);
   }
 
   /**
