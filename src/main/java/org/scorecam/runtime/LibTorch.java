@@ -253,7 +253,9 @@ public final class LibTorch {
         "OpenBLAS threads",
         blas == 0
             ? settings.leftAlone(LibTorchSettings.OPENBLAS_THREADS)
-            : counts.hasOpenBlas() ? blas + WHILE_WORKING : "as they were (this BLAS does not tell)");
+            : counts.hasOpenBlas()
+                ? blas + WHILE_WORKING
+                : "as they were (this BLAS does not tell)");
     int ofOperation = settings.threadsOf(LibTorchSettings.THREADS);
     words.put(
         INTRA_OP_THREADS,
