@@ -1,6 +1,7 @@
 package org.scorecam;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +10,12 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.QualifiedNameOptional;
+import org.bytedeco.pytorch.StringVector;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TupleType;
+import org.bytedeco.pytorch.TypeVector;
+import org.bytedeco.pytorch.Value;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
@@ -35,6 +41,7 @@ public final class ScriptedModels {
     private final String source;
     private final Map<String, Script> children = new LinkedHashMap<>();
     private final Map<String, Values> buffers = new LinkedHashMap<>();
+    private final List<String> fields = new ArrayList<>();
 
     private record Values(List<Float> values, List<Long> shape) {}
 
@@ -62,6 +69,12 @@ public final class ScriptedModels {
               .limit(LongStream.of(shape).reduce(1, Math::multiplyExact))
               .toList();
       buffers.put(name, new Values(values, LongStream.of(shape).boxed().toList()));
+      return this;
+    }
+
+    /** Makes the tuple that {@code forward} returns a named one. */
+    public Script namedTuple(String... names) {
+      fields.addAll(List.of(names));
       return this;
     }
 
@@ -98,7 +111,25 @@ public final class ScriptedModels {
       if (!source.isEmpty()) {
         module.define(source);
       }
+      if (!fields.isEmpty()) {
+        nameFields(module.get_method("forward").graph().outputs().at(0));
+      }
       return module;
+    }
+
+    /** The source cannot say so, since a class would have to be declared beside the method. */
+    private void nameFields(Value tuple) {
+      TypeVector types = new TypeVector();
+      for (long i = 0; i < fields.size(); i++) {
+        types.push_back(tuple.type().get().containedType(i));
+      }
+      QualifiedName name = new QualifiedName("__torch__." + type + "Outputs");
+      TupleType named =
+          TupleType.createNamed(
+              new QualifiedNameOptional(name),
+              new StringVector(fields.toArray(String[]::new)),
+              types);
+      tuple.setType(named.createWithContained(types));
     }
   }
 

@@ -18,10 +18,12 @@ import org.scorecam.runtime.NativeScope;
  */
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
+  private final OutputType type;
 
   private FrozenScorer(JitModule frozen, Kind kind) {
     super(kind);
     this.frozen = frozen;
+    this.type = OutputType.of(frozen.get_method("forward").graph());
   }
 
   /** Freezes a copy; the module itself stays as it is. */
@@ -37,6 +39,7 @@ final class FrozenScorer extends NetworkScorer {
 
   private static JitModule prepared(JitModule module, Kind kind) {
     JitModule frozen = torch.freeze(module);
+    GraphNodes.removeWarnings(frozen.get_method("forward").graph().block());
     // After freezing, so that batch norms are folded in float32.
     if (kind.precision().dtype() != ScalarType.Float) {
       convertConstants(frozen, kind.precision().dtype());
@@ -67,7 +70,7 @@ final class FrozenScorer extends NetworkScorer {
 
   @Override
   ModelOutput run(Tensor chunk) {
-    return ModelOutput.of(frozen.forward(new IValueVector(new IValue(chunk))));
+    return ModelOutput.of(frozen.forward(new IValueVector(new IValue(chunk))), type);
   }
 
   @Override

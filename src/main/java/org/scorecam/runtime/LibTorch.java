@@ -1,5 +1,7 @@
 package org.scorecam.runtime;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -53,6 +55,13 @@ public final class LibTorch {
       ProcessValues values,
       List<SetUpStep> steps,
       Map<String, String> words) {}
+
+  /** Of the presets' folders: none, and that of the natives with CUDA. */
+  private static final List<String> PRESETS_EXTENSIONS = List.of("", "-gpu");
+
+  /** LibTorch's, those with CUDA among them. */
+  private static final List<String> LIBRARIES =
+      List.of("c10", "torch_cpu", "torch", "c10_cuda", "torch_cuda", "torch_cuda_linalg");
 
   private LibTorch() {}
 
@@ -171,6 +180,27 @@ public final class LibTorch {
         .orElse(OptionalLong.empty());
   }
 
+  /**
+   * Unpacks LibTorch's libraries before the first is loaded. They refer to each other, and JavaCPP
+   * unpacks each just before it loads it: what one refers to that is not there yet would be taken
+   * from another LibTorch on the system's library path, where there is one, and the process would
+   * have two.
+   */
+  private static void unpackTogether() {
+    for (String extension : PRESETS_EXTENSIONS) {
+      String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + extension + "/";
+      for (String library : LIBRARIES) {
+        String resource = folder + System.mapLibraryName(library);
+        try {
+          Loader.cacheResource(torch.class, resource);
+        } catch (IOException e) {
+          throw new UncheckedIOException(
+              "%s cannot be unpacked: %s".formatted(resource, e.getMessage()), e);
+        }
+      }
+    }
+  }
+
   private static synchronized void loadOnce() {
     if (loaded != null) {
       return;
@@ -181,6 +211,7 @@ public final class LibTorch {
       // Before anything else of JavaCPP.
       ofTheProcess.put("JavaCPP's limit", liftJavaCppLimit(settings));
       Loader.load(openblas.class);
+      unpackTogether();
       Loader.load(torch.class);
     } catch (LinkageError | RuntimeException e) {
       throw new NativeLibraryException(
