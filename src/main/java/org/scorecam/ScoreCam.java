@@ -47,24 +47,26 @@ import org.scorecam.tensor.Tensors;
  */
 public final class ScoreCam implements AutoCloseable {
   private final Configuration configuration;
+
+  /** The model with fixed inputs, which is this object's; null where there are none. */
+  private final HookedModel bound;
+
   private final PassScoring scoring;
   private final BatchExplainer batches;
 
-  private ScoreCam(Builder builder) {
+  private ScoreCam(Builder builder, HookedModel bound) {
+    HookedModel model = bound == null ? builder.model : bound;
+    this.bound = bound;
     this.configuration =
         new Configuration(
-            builder.model,
+            model,
             builder.layers,
             builder.recipe,
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker);
     this.scoring =
         new PassScoring(
-            builder.model,
-            builder.precision,
-            builder.batch,
-            builder.memory,
-            builder.progress::onProgress);
+            model, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
     this.batches = new BatchExplainer(configuration, scoring);
   }
 
@@ -88,6 +90,7 @@ public final class ScoreCam implements AutoCloseable {
     private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
+    private List<Tensor> fixedInputs = List.of();
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
@@ -210,6 +213,18 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
+     * Sets what the network takes beside the input that is explained, such as a mask or a label:
+     * the same in every pass.
+     *
+     * @param inputs as for {@link HookedModel#withFixedInputs}; copied when this builds
+     * @return this builder
+     */
+    public Builder fixedInputs(Tensor... inputs) {
+      this.fixedInputs = List.of(inputs);
+      return this;
+    }
+
+    /**
      * Has progress reported.
      *
      * @param listener is called after each chunk
@@ -227,6 +242,7 @@ public final class ScoreCam implements AutoCloseable {
      * @throws IllegalArgumentException if no layer was named and the network has no customary one,
      *     or if one was named twice
      * @throws LayerException if the network has no such layer or it cannot be captured
+     * @throws InputException if fixed inputs do not fit what the network takes
      * @throws org.scorecam.error.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
@@ -241,7 +257,15 @@ public final class ScoreCam implements AutoCloseable {
         throw new IllegalArgumentException("a target layer is named twice: " + layers);
       }
       layers.forEach(model::requireCapturable);
-      return new ScoreCam(this);
+      HookedModel bound = fixedInputs.isEmpty() ? null : model.withFixedInputs(fixedInputs);
+      try {
+        return new ScoreCam(this, bound);
+      } catch (RuntimeException | Error e) {
+        if (bound != null) {
+          bound.close();
+        }
+        throw e;
+      }
     }
   }
 
@@ -397,5 +421,8 @@ public final class ScoreCam implements AutoCloseable {
   @Override
   public void close() {
     scoring.close();
+    if (bound != null) {
+      bound.close();
+    }
   }
 }

@@ -5,20 +5,21 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.Context;
-import org.bytedeco.pytorch.JitModule;
-import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.Float32Backend;
 import org.bytedeco.pytorch.global.torch.Float32Op;
+import org.scorecam.kernel.Winograd;
 import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.LibTorchSettings;
@@ -45,7 +46,8 @@ public final class GuestProbe {
     explain();
     Map<String, Object> after = ofTheProcess();
     List<String> changed =
-        before.keySet().stream()
+        Stream.concat(before.keySet().stream(), after.keySet().stream())
+            .distinct()
             .filter(name -> !Objects.equals(before.get(name), after.get(name)))
             .toList();
     System.out.println("changed: " + (changed.isEmpty() ? "nothing" : changed));
@@ -64,9 +66,7 @@ public final class GuestProbe {
       throws InterruptedException, ExecutionException {
     Context context = torch.globalContext();
     Map<String, Object> facts = new LinkedHashMap<>();
-    Properties properties = new Properties();
-    properties.putAll(System.getProperties());
-    facts.put("system properties", properties);
+    System.getProperties().forEach((name, value) -> facts.put("property " + name, value));
     facts.put("allocator", torch.GetAllocator(DeviceType.CPU).address());
     facts.put("operators", hasOperators());
     facts.put("JavaCPP's limit", Pointer.maxPhysicalBytes());
@@ -98,17 +98,9 @@ public final class GuestProbe {
     return threads.get();
   }
 
-  /** A script that names an operator of ours compiles only if it is registered. */
   private static boolean hasOperators() {
-    try (JitModule module = new JitModule(new QualifiedName("Net"))) {
-      module.define(
-          """
-          def forward(self, x: Tensor) -> Tensor:
-              return torch.ops.scorecam.winograd(x, x, x, 1, True)
-          """);
-      return true;
-    } catch (RuntimeException e) {
-      return false;
+    try (PointerScope scope = new PointerScope()) {
+      return torch.getAllOperatorsFor(Symbol.fromQualString(Winograd.OPERATOR)).size() > 0;
     }
   }
 }

@@ -26,8 +26,8 @@ import org.scorecam.tensor.Tensors;
 class SetUpTest {
   private static final double TOLERANCE = 1e-4;
 
-  /** That of the log. */
-  private static final List<String> ENGLISH = List.of("-Duser.language=en");
+  /** For the log, which sets the time zone where nobody has. */
+  private static final List<String> ENGLISH = List.of("-Duser.language=en", "-Duser.timezone=UTC");
 
   private static final List<String> STEPS =
       List.of(
@@ -66,6 +66,36 @@ class SetUpTest {
       scores[i] = Float.parseFloat(numbers[i]);
     }
     return scores;
+  }
+
+  /** Otherwise a LibTorch on the system's library path would come in between. */
+  @Test
+  void librariesAreUnpackedBeforeTheFirstIsLoaded(@TempDir Path cache) throws Exception {
+    List<String> said =
+        JavaProcess.run(
+                SetUpProbe.class,
+                JavaProcess.CLASS_PATH,
+                Map.of(),
+                List.of(
+                    "-Dorg.bytedeco.javacpp.cachedir=" + cache,
+                    "-Dorg.bytedeco.javacpp.logger.debug=true"))
+            .lines()
+            .toList();
+    int loaded = placeOf("Debug: Loading " + cache, "torch", said);
+    for (String library : List.of("c10", "torch_cpu", "torch")) {
+      int unpacked = placeOf("Debug: Extracting ", library, said);
+      assertTrue(unpacked < loaded, library + " is unpacked in line " + unpacked);
+    }
+  }
+
+  private static int placeOf(String start, String library, List<String> said) {
+    String end = System.mapLibraryName(library);
+    for (int i = 0; i < said.size(); i++) {
+      if (said.get(i).startsWith(start) && said.get(i).endsWith(end)) {
+        return i;
+      }
+    }
+    throw new AssertionError("no line " + start + "…" + end + " in " + said);
   }
 
   @Test

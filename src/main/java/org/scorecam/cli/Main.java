@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
 /** The program: explains images, lists layers, measures, and says how the machine is set up. */
 @Command(
     name = "scorecam",
-    description = "Score-CAM: shows what a convolutional network looked at, without gradients.",
+    description = "Score-CAM shows what a convolutional network looked at, without gradients.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     subcommands = {
@@ -46,7 +46,7 @@ public final class Main implements Runnable {
   @Option(
       names = "--verbose",
       scope = ScopeType.INHERIT,
-      description = "On failure print the cause with its stack trace.")
+      description = "On failure, print the stack trace as well.")
   private boolean verbose;
 
   private Main() {}
@@ -89,10 +89,7 @@ public final class Main implements Runnable {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler(
             (thrown, commandLine, parsed) -> {
-              commandLine.getErr().println("scorecam: " + messageOf(thrown));
-              if (main.verbose) {
-                thrown.printStackTrace(commandLine.getErr());
-              }
+              printFailure(commandLine, messageOf(thrown), thrown);
               return ExitCode.of(thrown);
             })
         .execute(arguments);
@@ -100,7 +97,16 @@ public final class Main implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Name a command.");
+    throw new ParameterException(spec.commandLine(), "Missing command.");
+  }
+
+  /** Says what went wrong; with {@code --verbose} also where. */
+  static void printFailure(CommandLine command, String message, Throwable thrown) {
+    command.getErr().println("scorecam: " + message);
+    Main main = (Main) command.getCommandSpec().root().userObject();
+    if (main.verbose) {
+      thrown.printStackTrace(command.getErr());
+    }
   }
 
   private static PrintWriter writerTo(PrintStream stream) {

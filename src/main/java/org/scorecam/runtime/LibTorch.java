@@ -1,5 +1,8 @@
 package org.scorecam.runtime;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -7,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -54,6 +58,13 @@ public final class LibTorch {
       List<SetUpStep> steps,
       Map<String, String> words) {}
 
+  /** Of the presets' folders: none, and that of the natives with CUDA. */
+  private static final List<String> PRESETS_EXTENSIONS = List.of("", "-gpu");
+
+  /** LibTorch's, those with CUDA among them. */
+  private static final List<String> LIBRARIES =
+      List.of("c10", "torch_cpu", "torch", "c10_cuda", "torch_cuda", "torch_cuda_linalg");
+
   private LibTorch() {}
 
   /**
@@ -81,6 +92,20 @@ public final class LibTorch {
     if (loaded == null) {
       loadOnce();
     }
+  }
+
+  /**
+   * Loads a library that brings operators of its own, such as torchvision's, for networks from
+   * files that call them. It stays loaded for as long as the process runs.
+   *
+   * @param library the shared library, built for this LibTorch and platform
+   * @return the operators that it registered, such as {@code torchvision::nms}; none if it was
+   *     loaded before, or is one of another LibTorch
+   * @throws NativeLibraryException if there is no such file or it cannot be loaded
+   */
+  public static Set<String> loadOperators(Path library) {
+    load();
+    return OperatorLibraries.load(library);
   }
 
   /**
@@ -171,6 +196,27 @@ public final class LibTorch {
         .orElse(OptionalLong.empty());
   }
 
+  /**
+   * Unpacks LibTorch's libraries before the first is loaded. They refer to each other, and JavaCPP
+   * unpacks each just before it loads it: what one refers to that is not there yet would be taken
+   * from another LibTorch on the system's library path, where there is one, and the process would
+   * have two.
+   */
+  private static void unpackTogether() {
+    for (String extension : PRESETS_EXTENSIONS) {
+      String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + extension + "/";
+      for (String library : LIBRARIES) {
+        String resource = folder + System.mapLibraryName(library);
+        try {
+          Loader.cacheResource(torch.class, resource);
+        } catch (IOException e) {
+          throw new UncheckedIOException(
+              "%s cannot be unpacked: %s".formatted(resource, e.getMessage()), e);
+        }
+      }
+    }
+  }
+
   private static synchronized void loadOnce() {
     if (loaded != null) {
       return;
@@ -181,6 +227,7 @@ public final class LibTorch {
       // Before anything else of JavaCPP.
       ofTheProcess.put("JavaCPP's limit", liftJavaCppLimit(settings));
       Loader.load(openblas.class);
+      unpackTogether();
       Loader.load(torch.class);
     } catch (LinkageError | RuntimeException e) {
       throw new NativeLibraryException(
@@ -253,7 +300,9 @@ public final class LibTorch {
         "OpenBLAS threads",
         blas == 0
             ? settings.leftAlone(LibTorchSettings.OPENBLAS_THREADS)
-            : counts.hasOpenBlas() ? blas + WHILE_WORKING : "as they were (not OpenBLAS)");
+            : counts.hasOpenBlas()
+                ? blas + WHILE_WORKING
+                : "as they were (this BLAS does not tell)");
     int ofOperation = settings.threadsOf(LibTorchSettings.THREADS);
     words.put(
         INTRA_OP_THREADS,

@@ -68,6 +68,8 @@ final class ThreadCounts {
     if (openMp == null) {
       torch.set_num_threads(threads);
     } else {
+      // LibTorch sets OpenMP's number when a thread first asks it for that.
+      torch.get_num_threads();
       openMp.call(threads);
     }
   }

@@ -121,10 +121,9 @@ class LibTorchWorkTest {
     assertTrue(now.benchmark);
     assertTrue(now.forbidTensorFloat32(), now.toString());
     assertEquals(Float32Precision.IEEE, now.products.cpu());
-    // The older functions throw where the two kinds of flags disagree.
-    assertFalse(context.allowTF32CuDNN());
-    assertFalse(context.allowTF32CuBLAS());
-    assertEquals(Float32MatmulPrecision.HIGHEST, context.float32MatmulPrecision().intern());
+    // The older functions throw where the two kinds of flags disagree; then these are null.
+    assertEquals(false, now.convolutions.flag());
+    assertEquals(Float32MatmulPrecision.HIGHEST, now.products.flag());
   }
 
   private static <T> T inAnotherThread(Callable<T> work) throws Exception {
