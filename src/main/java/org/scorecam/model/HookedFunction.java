@@ -33,7 +33,7 @@ final class HookedFunction implements AutoCloseable {
       CompilationUnit unit = new CompilationUnit();
       Function function =
           unit.create_function(
-              new QualifiedName("scorecam.hooked_forward"), HookedGraph.of(module, watch));
+              new QualifiedName("scorecam.forward"), HookedGraph.of(module, watch));
       return new HookedFunction(module, scope.keep(unit), function, inputs);
     }
   }

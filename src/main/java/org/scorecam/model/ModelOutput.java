@@ -178,8 +178,9 @@ public final class ModelOutput implements AutoCloseable {
       }
     } else {
       throw new ModelException(
-          "the network returns a %s; a tensor, or a dict, tuple or list of tensors, is needed"
-              .formatted(value.tagKind().getString()));
+          "the network returns a value of type %s; only tensors, and dicts, tuples and lists of tensors,"
+                  .formatted(value.tagKind().getString())
+              + " can be explained");
     }
     return elements;
   }

@@ -111,7 +111,7 @@ class PrecisionOptionTest {
     explain("bfloat17")
         .assertMisused(
             "--precision",
-            "'bfloat17' is no precision; there are float32, tf32, bfloat16, float16, and auto");
+            "'bfloat17' is not a precision; choose one of float32, tf32, bfloat16, float16, and auto");
     explain("").assertMisused("--precision");
   }
 }
