@@ -4,14 +4,15 @@ module org.scorecam {
   requires transitive org.bytedeco.pytorch;
   requires org.bytedeco.openblas;
   requires transitive java.desktop;
+  requires java.logging;
   requires jdk.jfr;
   requires com.google.gson;
   requires com.twelvemonkeys.imageio.core;
   requires com.twelvemonkeys.imageio.jpeg;
   requires com.twelvemonkeys.imageio.metadata;
-  requires info.picocli;
+  requires static info.picocli;
   requires org.apache.commons.compress;
-  requires me.tongfei.progressbar;
+  requires static me.tongfei.progressbar;
 
   exports org.scorecam;
   exports org.scorecam.demo;

@@ -12,7 +12,6 @@ import org.scorecam.mask.Upsampling;
 import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Watch;
-import org.scorecam.tensor.Tensors;
 
 /**
  * One way to compute Score-CAM. The published implementations differ in every step and give
@@ -43,7 +42,11 @@ public record Recipe(
   public enum Score {
     /** The output as it is. */
     OUTPUT,
-    /** softmax(output) over dimension 1: the probabilities of the classes. */
+    /**
+     * softmax(output) over dimension 1: the probabilities of the classes. Of a single value, such
+     * as a binary classifier's one logit, that is always 1: {@link
+     * SaliencyStatus#softmaxOfOneValue} says so.
+     */
     PROBABILITY
   }
 
@@ -149,7 +152,7 @@ public record Recipe(
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "there is no recipe '%s'; there are %s"
+                    "'%s' is not a recipe; the recipes are %s"
                         .formatted(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
   }
@@ -166,13 +169,13 @@ public record Recipe(
     if (score == Score.OUTPUT) {
       return exact;
     }
-    if (rows.dim() < 2 || !rows.is_floating_point()) {
+    if (!rows.is_floating_point()) {
       throw new TargetException(
-          "recipe %s scores probabilities of classes, which needs a floating-point output of shape"
-                  .formatted(name)
-              + " [N, classes, …]; the network's has the shape "
-              + Tensors.shapeOf(rows));
+          "recipe %s scores probabilities, which needs a floating-point output; the network's is %s"
+              .formatted(name, rows.scalar_type().intern()));
     }
-    return torch.softmax(exact, 1);
+    return rows.dim() == 1
+        ? torch.softmax(exact.unsqueeze(1), 1).squeeze(1)
+        : torch.softmax(exact, 1);
   }
 }

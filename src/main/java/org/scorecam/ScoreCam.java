@@ -19,6 +19,7 @@ import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
@@ -354,7 +355,9 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
     scoring.requireUsable();
-    return batches.explain(inputs, targets);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      return batches.explain(inputs, targets);
+    }
   }
 
   /**
@@ -372,11 +375,13 @@ public final class ScoreCam implements AutoCloseable {
   public ChunkPlan warmUp(long... inputShape) {
     scoring.requireOpen();
     InputShape shape = InputShape.of(inputShape);
-    return NativeErrors.translateNative(
-        () -> scoring.warmUp(shape, FirstPass.selectedChannels(configuration, shape)),
-        (words, e) ->
-            new InputException(
-                "an input of shape %s cannot be explained: %s".formatted(shape, words), e));
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      return NativeErrors.translateNative(
+          () -> scoring.warmUp(shape, FirstPass.selectedChannels(configuration, shape)),
+          (words, e) ->
+              new InputException(
+                  "an input of shape %s cannot be explained: %s".formatted(shape, words), e));
+    }
   }
 
   /**

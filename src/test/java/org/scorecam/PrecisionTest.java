@@ -71,7 +71,7 @@ class PrecisionTest {
     assertEquals(ScalarType.Float, Precision.TF32.dtype());
     assertEquals(ScalarType.Half, Precision.FLOAT16.dtype());
     assertEquals(
-        "'fp16' is not a precision; choose one of float32, tf32, bfloat16, float16",
+        "'fp16' is not a precision; the precisions are float32, tf32, bfloat16, float16",
         assertThrows(IllegalArgumentException.class, () -> Precision.named("fp16")).getMessage());
   }
 

@@ -1,6 +1,7 @@
 package org.scorecam;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,7 +12,12 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.QualifiedNameOptional;
+import org.bytedeco.pytorch.StringVector;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TupleType;
+import org.bytedeco.pytorch.TypeVector;
+import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.model.HookedModel;
@@ -39,6 +45,7 @@ public final class ScriptedModels {
     private final String source;
     private final Map<String, Script> children = new LinkedHashMap<>();
     private final Map<String, Values> buffers = new LinkedHashMap<>();
+    private final List<String> fields = new ArrayList<>();
 
     private final Map<String, Attribute> attributes = new LinkedHashMap<>();
 
@@ -76,6 +83,12 @@ public final class ScriptedModels {
               .limit(LongStream.of(shape).reduce(1, Math::multiplyExact))
               .toList();
       buffers.put(name, new Values(values, LongStream.of(shape).boxed().toList()));
+      return this;
+    }
+
+    /** Makes the tuple that {@code forward} returns a named one. */
+    public Script namedTuple(String... names) {
+      fields.addAll(List.of(names));
       return this;
     }
 
@@ -127,7 +140,25 @@ public final class ScriptedModels {
       if (!source.isEmpty()) {
         module.define(source);
       }
+      if (!fields.isEmpty()) {
+        nameFields(module.get_method("forward").graph().outputs().at(0));
+      }
       return module;
+    }
+
+    /** The source cannot say so, since a class would have to be declared beside the method. */
+    private void nameFields(Value tuple) {
+      TypeVector types = new TypeVector();
+      for (long i = 0; i < fields.size(); i++) {
+        types.push_back(tuple.type().get().containedType(i));
+      }
+      QualifiedName name = new QualifiedName("__torch__." + type + "Outputs");
+      TupleType named =
+          TupleType.createNamed(
+              new QualifiedNameOptional(name),
+              new StringVector(fields.toArray(String[]::new)),
+              types);
+      tuple.setType(named.createWithContained(types));
     }
   }
 

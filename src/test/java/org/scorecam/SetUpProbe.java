@@ -26,18 +26,23 @@ public final class SetUpProbe {
   /** Prints one line for each fact, or the error. */
   public static void main(String[] arguments) throws IOException {
     try {
-      LibTorch.setUp().forEach((name, done) -> System.out.println(name + ": " + done));
-      System.out.println("huge: " + asksForHugePages());
-      try (NativeScope scope = NativeScope.open();
-          HookedModel model = Goldens.model("tinyresnet_script.pt");
-          Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
-        Scorer scorer = model.scorer(Precision.FLOAT32, InputShape.ofRowsIn(input));
-        try (ModelOutput output = scorer.score(input.contiguous(scorer.memoryFormat()))) {
-          System.out.println("scores: " + Arrays.toString(Tensors.toArray(output.tensor())));
-        }
-      }
+      report();
     } catch (RuntimeException e) {
       System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+    }
+  }
+
+  /** What is set up, and what a network scores. */
+  static void report() throws IOException {
+    LibTorch.setUp().forEach((name, done) -> System.out.println(name + ": " + done));
+    System.out.println("huge: " + asksForHugePages());
+    try (NativeScope scope = NativeScope.open();
+        HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      Scorer scorer = model.scorer(Precision.FLOAT32, InputShape.ofRowsIn(input));
+      try (ModelOutput output = scorer.score(input.contiguous(scorer.memoryFormat()))) {
+        System.out.println("scores: " + Arrays.toString(Tensors.toArray(output.tensor())));
+      }
     }
   }
 

@@ -24,6 +24,7 @@ import org.scorecam.error.PrecisionException;
 import org.scorecam.error.ScoreCamException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -94,14 +95,17 @@ abstract class CapturingModel implements HookedModel {
   @Override
   public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
     requireOpen();
-    PrecisionScorers known = scorers.get(precision);
-    if (known == null) {
-      NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
-      known =
-          new PrecisionScorers(fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
-      scorers.put(precision, known);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      PrecisionScorers known = scorers.get(precision);
+      if (known == null) {
+        NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
+        known =
+            new PrecisionScorers(
+                fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
+        scorers.put(precision, known);
+      }
+      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
     }
-    return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
   }
 
   private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
@@ -205,7 +209,8 @@ abstract class CapturingModel implements HookedModel {
     return whileOpen(
         () -> {
           watch.layers().forEach(this::requireLayer);
-          try (NativeScope scope = NativeScope.open()) {
+          try (NativeScope scope = NativeScope.open();
+              LibTorchWork work = LibTorchWork.begin()) {
             ScalarType type = input.is_floating_point() ? ScalarType.Float : input.scalar_type();
             Tensor moved = input.to(device.toTorch(), type);
             // A copy, since a network may work in place on its input.

@@ -17,11 +17,13 @@ import org.scorecam.runtime.NativeScope;
  */
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
+  private final OutputType type;
   private final FixedInputs inputs;
 
   private FrozenScorer(JitModule frozen, Kind kind, FixedInputs inputs) {
     super(kind);
     this.frozen = frozen;
+    this.type = OutputType.of(frozen.get_method("forward").graph());
     this.inputs = inputs;
   }
 
@@ -40,6 +42,7 @@ final class FrozenScorer extends NetworkScorer {
 
   private static JitModule prepared(JitModule module, Kind kind) {
     JitModule frozen = torch.freeze(module);
+    GraphNodes.removeWarnings(frozen.get_method("forward").graph().block());
     // After freezing, so that batch norms are folded in float32.
     if (kind.precision().dtype() != ScalarType.Float) {
       convertConstants(frozen, kind.precision().dtype());
@@ -70,7 +73,7 @@ final class FrozenScorer extends NetworkScorer {
 
   @Override
   ModelOutput run(Tensor chunk) {
-    return ModelOutput.of(frozen.forward(inputs.with(chunk)));
+    return ModelOutput.of(frozen.forward(inputs.with(chunk)), type);
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Function;
+import org.bytedeco.pytorch.Graph;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
@@ -17,13 +18,19 @@ final class HookedFunction implements AutoCloseable {
   private final JitModule module;
   private final CompilationUnit unit;
   private final Function function;
+  private final OutputType type;
   private final FixedInputs inputs;
 
   private HookedFunction(
-      JitModule module, CompilationUnit unit, Function function, FixedInputs inputs) {
+      JitModule module,
+      CompilationUnit unit,
+      Function function,
+      OutputType type,
+      FixedInputs inputs) {
     this.module = module;
     this.unit = unit;
     this.function = function;
+    this.type = type;
     this.inputs = inputs;
   }
 
@@ -31,10 +38,10 @@ final class HookedFunction implements AutoCloseable {
   static HookedFunction of(JitModule module, Watch watch, FixedInputs inputs) {
     try (NativeScope scope = NativeScope.open()) {
       CompilationUnit unit = new CompilationUnit();
-      Function function =
-          unit.create_function(
-              new QualifiedName("scorecam.forward"), HookedGraph.of(module, watch));
-      return new HookedFunction(module, scope.keep(unit), function, inputs);
+      Graph graph = HookedGraph.of(module, watch);
+      GraphNodes.removeWarnings(graph.block());
+      Function function = unit.create_function(new QualifiedName("scorecam.forward"), graph);
+      return new HookedFunction(module, scope.keep(unit), function, OutputType.of(graph), inputs);
     }
   }
 
@@ -45,7 +52,7 @@ final class HookedFunction implements AutoCloseable {
     for (long i = 0; i < others.size(); i++) {
       arguments.push_back(others.get(i));
     }
-    return ModelOutput.of(function.apply(arguments));
+    return ModelOutput.of(function.apply(arguments), type);
   }
 
   @Override

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.TensorFloat32;
 
 /** What all scorers share: precision and layout, and what is said of a failure. */
 abstract class NetworkScorer implements Scorer, AutoCloseable {
@@ -62,7 +62,10 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
   public final ModelOutput score(Tensor chunk) {
     use.readLock().lock();
     try (NativeScope scope = NativeScope.open();
-        TensorFloat32 rounding = TensorFloat32.allowed(kind.precision == Precision.TF32)) {
+        LibTorchWork work =
+            kind.precision == Precision.TF32
+                ? LibTorchWork.beginInTensorFloat32()
+                : LibTorchWork.begin()) {
       if (closed) {
         throw new IllegalStateException("the model is closed");
       }

@@ -1,5 +1,7 @@
 package org.scorecam.pipeline;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -141,7 +143,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
         return null;
       }
       boolean more = sources.hasNext();
-      return admit(more ? sources.next() : null);
+      return admit(more ? requireNonNull(sources.next(), "a source") : null);
     }
   }
 
@@ -293,7 +295,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   @Override
   public synchronized Explained next() {
     if (!hasNext()) {
-      throw new NoSuchElementException("all pictures are taken");
+      throw new NoSuchElementException("there are no more pictures");
     }
     PipelineJob job = untaken.getFirst();
     try {
@@ -323,7 +325,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       throw (RuntimeException) broken;
     }
     if (stopped) {
-      throw new IllegalStateException("the run is closed");
+      throw new IllegalStateException("this run is closed");
     }
   }
 

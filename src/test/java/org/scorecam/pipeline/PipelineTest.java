@@ -26,6 +26,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -150,6 +151,33 @@ class PipelineTest {
     for (int i = 0; i < 3; i++) {
       assertClose(expected(i), maps.get(i), TOLERANCE);
     }
+  }
+
+  @Test
+  void nullIsNamed() {
+    assertNamed("explainer", () -> Pipeline.on((ScoreCam) null));
+    assertNamed("explainers", () -> Pipeline.on((List<ScoreCam>) null));
+    assertNamed("an explainer", () -> Pipeline.on(Collections.singletonList(null)));
+    assertNamed("target", () -> pipeline().target(null));
+    assertNamed("preprocessing", () -> pipeline().preprocessing(null));
+    assertNamed("files", () -> pipeline().build().run(null, explained -> {}));
+    assertNamed("consumer", () -> pipeline().build().runSources(List.of(), null));
+    assertNamed("sources", () -> pipeline().build().start(null));
+    assertNamed(
+        "a source",
+        () -> pipeline().build().runSources(Collections.singletonList(null), explained -> {}));
+    assertNamed("file", () -> Source.of(null));
+    List<RuntimeException> failures = new ArrayList<>();
+    pipeline()
+        .build()
+        .runSources(
+            List.of(new Source("nothing", () -> null)),
+            explained -> explained.failure().ifPresent(failures::add));
+    assertEquals("the picture that the reader of nothing returned", failures.get(0).getMessage());
+  }
+
+  private static void assertNamed(String name, Executable call) {
+    assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
   }
 
   @Test

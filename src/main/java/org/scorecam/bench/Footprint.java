@@ -1,6 +1,6 @@
 package org.scorecam.bench;
 
-import java.util.OptionalLong;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.Saliency;
@@ -8,24 +8,35 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.ResidentMemory;
 
 /**
- * What is known after one explanation, and the memory that a second takes.
+ * What an explanation makes and takes: its map, the chunks it was scored in, and its memory.
  *
- * @param saliency the result, closed with this
- * @param stages where the time went; the first of its kind, so that only the chunks count
- * @param residentIdle bytes that the process had with the network loaded and prepared, but for the
+ * @param saliency the map, closed with this
+ * @param chunks rows of each chunk that the network ran
+ * @param residentIdle bytes that the process had with the network loaded and prepared, without the
  *     chunk that the explainer keeps
- * @param residentPeak the most that it had while it explained, where the system says
+ * @param residentPeak the most that it had while it explained
  */
-public record FirstExplanation(
-    Saliency saliency, StageTimes stages, long residentIdle, OptionalLong residentPeak)
+public record Footprint(
+    Saliency saliency, List<Integer> chunks, long residentIdle, long residentPeak)
     implements AutoCloseable {
 
   /**
-   * Explains twice: what is prepared, probed and compiled with the first explanation is no part of
-   * what one takes.
+   * Copies the list.
+   *
+   * @param saliency the map, closed with this
+   * @param chunks rows of each chunk that the network ran
+   * @param residentIdle bytes before
+   * @param residentPeak bytes at the most
+   */
+  public Footprint {
+    chunks = List.copyOf(chunks);
+  }
+
+  /**
+   * Explains twice, since what the first explanation prepares, probes and compiles is not part of
+   * what each one takes.
    *
    * @param model the network
    * @param explainer on it, not used yet
@@ -33,17 +44,14 @@ public record FirstExplanation(
    * @param target what is explained
    * @return what was found, owned by the caller
    */
-  public static FirstExplanation of(
-      HookedModel model, ScoreCam explainer, Tensor input, Target target) {
+  public static Footprint of(HookedModel model, ScoreCam explainer, Tensor input, Target target) {
     Saliency[] made = new Saliency[1];
     StageTimes stages = StageTimes.during(() -> made[0] = explainer.explain(input, target));
     try {
       DeviceMemory.of(model.device()).releaseKept();
       long idle = ResidentMemory.now() - chunkBytes(explainer, input, made[0].plan().rows());
-      boolean canSeePeak = ResidentMemory.forgetPeak();
-      explainer.explain(input, target).close();
-      OptionalLong peak = canSeePeak ? ResidentMemory.peak() : OptionalLong.empty();
-      return new FirstExplanation(made[0], stages, idle, peak);
+      long peak = ResidentMemory.peakOf(() -> explainer.explain(input, target).close());
+      return new Footprint(made[0], stages.chunks(), idle, peak);
     } catch (RuntimeException | Error e) {
       made[0].close();
       throw e;
