@@ -1,6 +1,5 @@
 package org.scorecam.model;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -31,7 +30,10 @@ class ModelFilesTest {
         assertThrows(ModelException.class, () -> TorchScriptModel.load(file, Device.cpu()));
     String message = thrown.getMessage();
     assertTrue(message.contains(file.toString()), message);
-    assertEquals(1, message.lines().count(), message);
+    // What LibTorch says may stand in a second line.
+    assertTrue(message.lines().count() <= 2, message);
+    assertTrue(
+        message.lines().skip(1).allMatch(line -> line.startsWith("LibTorch says: ")), message);
     assertFalse(message.contains("Exception raised from"), message);
     return message;
   }
@@ -102,8 +104,7 @@ class ModelFilesTest {
                 .load(folder);
         Tensor input = Tensors.of(new float[1], 1, 1, 1, 1)) {
       String message = assertThrows(ModelException.class, () -> model.forward(input)).getMessage();
-      assertContains("the network returns a", message);
-      assertContains("is needed", message);
+      assertContains("the network returns a value of type Int; only tensors", message);
     }
   }
 
