@@ -8,6 +8,7 @@ import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.InputShape;
+import org.scorecam.model.Watch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -41,13 +42,11 @@ final class FirstPass implements AutoCloseable {
   static FirstPass of(Configuration configuration, Tensor images) {
     Stage.Capture stage = new Stage.Capture(configuration.layerNames(), images.size(0));
     Tensor batch = images.contiguous(configuration.model().memoryFormat());
-    List<String> layers = configuration.layers();
+    Watch watch = configuration.recipe().watching(configuration.layers());
     Capture capture =
         images.size(0) >= LARGE_BATCH
-            ? configuration
-                .model()
-                .captureBatch(batch, layers, configuration.recipe().repeatedCall())
-            : configuration.model().capture(batch, layers, configuration.recipe().repeatedCall());
+            ? configuration.model().captureBatch(batch, watch)
+            : configuration.model().capture(batch, watch);
     stage.commit();
     return new FirstPass(configuration, images, capture);
   }
@@ -108,7 +107,7 @@ final class FirstPass implements AutoCloseable {
     Tensor maps = capture.activations().get(layer);
     if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.numel() == 0) {
       throw new LayerException(
-          "layer '%s' puts out a tensor of shape %s; activation maps have the shape [%d, K, h, w]"
+          "layer '%s' puts out a tensor of shape %s; activation maps must have the shape [%d, K, h, w]"
               .formatted(configuration.layers().get(layer), Tensors.shapeOf(maps), images.size(0)));
     }
     return maps;

@@ -9,7 +9,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.TargetException;
 import org.scorecam.mask.MaskRule;
 import org.scorecam.mask.Upsampling;
+import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.RepeatedCall;
+import org.scorecam.model.Watch;
 
 /**
  * One way to compute Score-CAM. The published implementations differ in every step and give
@@ -22,6 +24,9 @@ import org.scorecam.model.RepeatedCall;
  * @param constantChannels whether channels with a constant map take part
  * @param finish how the weighted sum becomes the map
  * @param repeatedCall which output counts of a layer that the network calls several times
+ * @param moment which state counts of an output that the network later changes in place: that of
+ *     the call, or what is left at the end of the pass, as in the published implementations, whose
+ *     hooks keep a reference
  */
 public record Recipe(
     String name,
@@ -30,7 +35,8 @@ public record Recipe(
     Weighting weighting,
     ConstantChannels constantChannels,
     MapFinish finish,
-    RepeatedCall repeatedCall) {
+    RepeatedCall repeatedCall,
+    CaptureMoment moment) {
 
   /** What of the network's output a target sees. */
   public enum Score {
@@ -66,7 +72,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.RELU,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of jacobgil/pytorch-grad-cam.
@@ -82,7 +89,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.SCALE_RESIZE_SCALE,
-          RepeatedCall.FIRST);
+          RepeatedCall.FIRST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of frgfm/torch-cam.
@@ -98,7 +106,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.LAYER_SIZE_MIN_MAX,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of the paper's first author, haofanwang/Score-CAM.
@@ -114,7 +123,8 @@ public record Recipe(
           Weighting.SCORE,
           ConstantChannels.SKIPPED,
           MapFinish.RELU_MIN_MAX,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   private static final List<Recipe> PUBLISHED =
       List.of(TISKW, PYTORCH_GRAD_CAM, TORCHCAM, HAOFANWANG);
@@ -145,6 +155,11 @@ public record Recipe(
                     "'%s' is not a recipe; the recipes are %s"
                         .formatted(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
+  }
+
+  /** What this recipe has captured of some layers. */
+  Watch watching(List<String> layers) {
+    return new Watch(layers, repeatedCall, moment);
   }
 
   /** Rows [N, …] of the network's output as a target sees them; needs an open scope. */

@@ -1,7 +1,8 @@
 package org.scorecam;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -47,24 +48,26 @@ import org.scorecam.tensor.Tensors;
  */
 public final class ScoreCam implements AutoCloseable {
   private final Configuration configuration;
+
+  /** The model with fixed inputs, which is this object's; null where there are none. */
+  private final HookedModel bound;
+
   private final PassScoring scoring;
   private final BatchExplainer batches;
 
-  private ScoreCam(Builder builder) {
+  private ScoreCam(Builder builder, HookedModel bound) {
+    HookedModel model = bound == null ? builder.model : bound;
+    this.bound = bound;
     this.configuration =
         new Configuration(
-            builder.model,
+            model,
             builder.layers,
             builder.recipe,
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker);
     this.scoring =
         new PassScoring(
-            builder.model,
-            builder.precision,
-            builder.batch,
-            builder.memory,
-            builder.progress::onProgress);
+            model, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
     this.batches = new BatchExplainer(configuration, scoring);
   }
 
@@ -88,10 +91,11 @@ public final class ScoreCam implements AutoCloseable {
     private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
+    private List<Tensor> fixedInputs = List.of();
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
-      this.model = model;
+      this.model = requireNonNull(model, "model");
     }
 
     /**
@@ -101,7 +105,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder layer(String path) {
-      layers.add(path);
+      layers.add(requireNonNull(path, "path"));
       return this;
     }
 
@@ -112,7 +116,9 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder layers(String... paths) {
-      Collections.addAll(layers, paths);
+      for (String path : paths) {
+        layer(path);
+      }
       return this;
     }
 
@@ -123,7 +129,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder recipe(Recipe chosen) {
-      this.recipe = chosen;
+      this.recipe = requireNonNull(chosen, "recipe");
       return this;
     }
 
@@ -134,7 +140,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder channels(ChannelSelection chosen) {
-      this.channels = chosen;
+      this.channels = requireNonNull(chosen, "channels");
       return this;
     }
 
@@ -149,7 +155,7 @@ public final class ScoreCam implements AutoCloseable {
      */
     public Builder batch(int rows) {
       if (rows < 1) {
-        throw new IllegalArgumentException("a batch has at least 1 masked input, not " + rows);
+        throw new IllegalArgumentException("batch must be at least 1 masked input, not " + rows);
       }
       this.batch = rows;
       return this;
@@ -166,7 +172,7 @@ public final class ScoreCam implements AutoCloseable {
      */
     public Builder memory(long bytes) {
       if (bytes < 1) {
-        throw new IllegalArgumentException("memory is at least 1 byte, not " + bytes);
+        throw new IllegalArgumentException("memory must be at least 1 byte, not " + bytes);
       }
       this.memory = OptionalLong.of(bytes);
       return this;
@@ -179,7 +185,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder masker(Masker chosen) {
-      this.masker = chosen;
+      this.masker = requireNonNull(chosen, "masker");
       return this;
     }
 
@@ -194,7 +200,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder precision(Precision chosen) {
-      this.precision = Optional.of(chosen);
+      this.precision = Optional.of(requireNonNull(chosen, "precision"));
       return this;
     }
 
@@ -210,13 +216,25 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
+     * Sets what the network takes beside the input that is explained, such as a mask or a label:
+     * the same in every pass.
+     *
+     * @param inputs as for {@link HookedModel#withFixedInputs}; copied when this builds
+     * @return this builder
+     */
+    public Builder fixedInputs(Tensor... inputs) {
+      this.fixedInputs = List.of(inputs);
+      return this;
+    }
+
+    /**
      * Has progress reported.
      *
      * @param listener is called after each chunk
      * @return this builder
      */
     public Builder progress(ProgressListener listener) {
-      this.progress = listener;
+      this.progress = requireNonNull(listener, "listener");
       return this;
     }
 
@@ -227,6 +245,7 @@ public final class ScoreCam implements AutoCloseable {
      * @throws IllegalArgumentException if no layer was named and the network has no customary one,
      *     or if one was named twice
      * @throws LayerException if the network has no such layer or it cannot be captured
+     * @throws InputException if fixed inputs do not fit what the network takes
      * @throws org.scorecam.error.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
@@ -235,13 +254,21 @@ public final class ScoreCam implements AutoCloseable {
       }
       if (layers.isEmpty()) {
         throw new IllegalArgumentException(
-            "name at least one target layer: the network has no customary one");
+            "no target layer is named, and the network has no customary one: name one with layer(…)");
       }
       if (layers.stream().distinct().count() < layers.size()) {
-        throw new IllegalArgumentException("a target layer is named twice: " + layers);
+        throw new IllegalArgumentException("each target layer may be named only once: " + layers);
       }
       layers.forEach(model::requireCapturable);
-      return new ScoreCam(this);
+      HookedModel bound = fixedInputs.isEmpty() ? null : model.withFixedInputs(fixedInputs);
+      try {
+        return new ScoreCam(this, bound);
+      } catch (RuntimeException | Error e) {
+        if (bound != null) {
+          bound.close();
+        }
+        throw e;
+      }
     }
   }
 
@@ -259,7 +286,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public Saliency explain(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatch(Inputs.asBatch(input), List.of(target)).get(0);
+      return explainBatch(Inputs.asBatch(input), List.of(requireNonNull(target, "target"))).get(0);
     }
   }
 
@@ -298,7 +325,8 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainLayers(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatchLayers(Inputs.asBatch(input), List.of(target)).get(0);
+      return explainBatchLayers(Inputs.asBatch(input), List.of(requireNonNull(target, "target")))
+          .get(0);
     }
   }
 
@@ -397,5 +425,8 @@ public final class ScoreCam implements AutoCloseable {
   @Override
   public void close() {
     scoring.close();
+    if (bound != null) {
+      bound.close();
+    }
   }
 }

@@ -6,8 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.QualifiedNameOptional;
@@ -16,6 +18,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TupleType;
 import org.bytedeco.pytorch.TypeVector;
 import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
@@ -43,7 +47,11 @@ public final class ScriptedModels {
     private final Map<String, Values> buffers = new LinkedHashMap<>();
     private final List<String> fields = new ArrayList<>();
 
+    private final Map<String, Attribute> attributes = new LinkedHashMap<>();
+
     private record Values(List<Float> values, List<Long> shape) {}
+
+    private record Attribute(String type, Supplier<IValue> value) {}
 
     private Script(String type, String source) {
       this.type = type;
@@ -58,6 +66,12 @@ public final class ScriptedModels {
     /** Adds a buffer of one number. */
     public Script number(String name, double value) {
       buffers.put(name, new Values(List.of((float) value), List.of(1L)));
+      return this;
+    }
+
+    /** Adds an attribute; its type as in an operator's schema, such as {@code Tensor?}. */
+    public Script attribute(String name, String type, Supplier<IValue> value) {
+      attributes.put(name, new Attribute(type, value));
       return this;
     }
 
@@ -80,9 +94,16 @@ public final class ScriptedModels {
 
     /** Writes the file {@code TYPE.pt}. */
     public Path save(Path folder) {
+      return save(folder, ScalarType.Float);
+    }
+
+    /** The same with all buffers in a type. */
+    public Path save(Path folder, ScalarType dtype) {
       Path file = folder.resolve(type + ".pt");
       try (NativeScope scope = NativeScope.open()) {
-        compile("root").save(file.toString());
+        JitModule module = compile("root");
+        module.to(dtype, false);
+        module.save(file.toString());
       }
       return file;
     }
@@ -106,6 +127,14 @@ public final class ScriptedModels {
               module.register_buffer(name, tensor);
             }
           });
+      attributes.forEach(
+          (name, attribute) ->
+              module.register_attribute(
+                  name,
+                  torch.parseSchema("f(%s x) -> ()".formatted(attribute.type)).arguments().type(),
+                  attribute.value.get(),
+                  false,
+                  false));
       children.forEach(
           (name, child) -> module.register_module(name, child.compile(place + "_" + name)));
       if (!source.isEmpty()) {

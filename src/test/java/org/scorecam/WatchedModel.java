@@ -18,8 +18,8 @@ import org.scorecam.model.InputShape;
 import org.scorecam.model.Layer;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Precision;
-import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Scorer;
+import org.scorecam.model.Watch;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
 
@@ -124,16 +124,16 @@ public final class WatchedModel implements HookedModel {
   }
 
   @Override
-  public Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
+  public Capture capture(Tensor input, Watch watch) {
     beforeCapture.accept(input.size(0));
-    return model.capture(input, layers, counted);
+    return model.capture(input, watch);
   }
 
   @Override
-  public Capture captureBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
+  public Capture captureBatch(Tensor batch, Watch watch) {
     batches.add(batch.size(0));
     beforeCapture.accept(batch.size(0));
-    return model.captureBatch(batch, layers, counted);
+    return model.captureBatch(batch, watch);
   }
 
   @Override

@@ -6,6 +6,8 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.NpyFile;
 import org.scorecam.zoo.Zoo;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
@@ -62,6 +64,22 @@ final class ModelOptions {
       description = "Threads per operation; default: one per physical core.")
   private Integer threads;
 
+  @Option(
+      names = "--extra",
+      paramLabel = "FILE.npy",
+      description =
+          "What the network takes beside the input, such as a mask or a label, the same in every"
+              + " pass; given once for each further parameter of its forward.")
+  private List<Path> extras = List.of();
+
+  @Option(
+      names = "--operators",
+      paramLabel = "FILE",
+      description =
+          "Shared library with operators that the network calls, such as torchvision's; more than"
+              + " one may be given.")
+  private List<Path> operators = List.of();
+
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
     if (devices.size() > 1) {
@@ -91,9 +109,19 @@ final class ModelOptions {
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
-    return network.architecture == null
-        ? TorchScriptModel.load(network.file, device)
-        : Zoo.load(network.architecture, weights, device);
+    operators.forEach(LibTorch::loadOperators);
+    HookedModel loaded =
+        network.architecture == null
+            ? TorchScriptModel.load(network.file, device)
+            : Zoo.load(network.architecture, weights, device);
+    return extras.isEmpty() ? loaded : withExtras(loaded);
+  }
+
+  private HookedModel withExtras(HookedModel loaded) {
+    try (loaded;
+        NativeScope scope = NativeScope.open()) {
+      return loaded.withFixedInputs(extras.stream().map(NpyFile::read).toList());
+    }
   }
 
   /** The TorchScript file, or null for a network that is built. */

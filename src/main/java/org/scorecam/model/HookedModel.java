@@ -51,33 +51,62 @@ public interface HookedModel extends AutoCloseable {
   ModelOutput forward(Tensor input);
 
   /**
-   * Runs the network once and captures the outputs of some layers, without calling any hook.
+   * Runs the network once and captures the outputs of some layers as they were at the call.
    *
    * @param input float32 [N, C, H, W] on any device
    * @param layers dotted paths
    * @param counted which call of a layer that is called several times
-   * @return the network's output and the layers' outputs, owned by the caller
-   * @throws LayerException as {@link #requireCapturable} throws it
+   * @return as {@link #capture(Tensor, Watch)}
+   * @throws LayerException as {@link #capture(Tensor, Watch)}
    * @throws InputException if the network cannot run this input
    */
-  Capture capture(Tensor input, List<String> layers, RepeatedCall counted);
+  default Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
+    return capture(input, new Watch(layers, counted, CaptureMoment.AT_CALL));
+  }
 
   /**
-   * As {@link #capture}, for one of many batches. A network that can be is prepared for them as for
-   * scoring, if that is faster and captures the same, once it has captured some dozens of inputs in
-   * batches: that takes about a second and as much memory as the weights, which are laid out anew,
-   * and is regained after a hundred or two more. Values agree with those of {@link #capture} within
-   * the rounding of float32.
+   * Runs the network once and captures the outputs of some layers, without calling any hook.
    *
-   * @param batch as for {@link #capture}
-   * @param layers dotted paths
-   * @param counted which call of a layer that is called several times
-   * @return as {@link #capture}
-   * @throws LayerException as {@link #capture}
-   * @throws InputException as {@link #capture}
+   * @param input float32 [N, C, H, W] on any device
+   * @param watch which layers, which call and which moment
+   * @return the network's output and the layers' outputs, owned by the caller
+   * @throws LayerException as {@link #requireCapturable} throws it, and if a layer was not called
+   *     for this input
+   * @throws InputException if the network cannot run this input
    */
-  default Capture captureBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
-    return capture(batch, layers, counted);
+  Capture capture(Tensor input, Watch watch);
+
+  /**
+   * As {@link #capture(Tensor, Watch)}, for one of many batches. A network that can be is prepared
+   * for them as for scoring, if that is faster and captures the same, once it has captured some
+   * dozens of inputs in batches: that takes about a second and as much memory as the weights, which
+   * are laid out anew, and is regained after a hundred or two more. Values agree with those of
+   * {@link #capture(Tensor, Watch)} within the rounding of float32.
+   *
+   * @param batch as for {@link #capture(Tensor, Watch)}
+   * @param watch which layers, which call and which moment
+   * @return as {@link #capture(Tensor, Watch)}
+   * @throws LayerException as {@link #capture(Tensor, Watch)}
+   * @throws InputException as {@link #capture(Tensor, Watch)}
+   */
+  default Capture captureBatch(Tensor batch, Watch watch) {
+    return capture(batch, watch);
+  }
+
+  /**
+   * The same network with values for the inputs that it takes beside the batch, such as a mask or a
+   * class label: the same in every pass.
+   *
+   * @param further copied, for the parameters after the batch's in their order; those left out must
+   *     have defaults. A leading dimension of 1 is repeated to the rows of the batch (a value for
+   *     all rows is a tensor of no dimension), and a tensor of one value may be given for a number
+   * @return a model of its own, with hooks and scorers of its own, which shares the network's
+   *     parameters; owned by the caller, and closed before or after this one
+   * @throws InputException if inputs are missing, too many, or of the wrong type
+   */
+  default HookedModel withFixedInputs(List<Tensor> further) {
+    throw new InputException(
+        "%d fixed inputs were given; this network takes the batch alone".formatted(further.size()));
   }
 
   /**

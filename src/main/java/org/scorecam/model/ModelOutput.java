@@ -143,12 +143,13 @@ public final class ModelOutput implements AutoCloseable {
    * @throws TargetException if there are fewer, or the output is one tensor
    */
   public ModelOutput get(int position) {
-    if (position < 0 || position >= parts.size()) {
+    List<ModelOutput> inOrder = new ArrayList<>(parts.values());
+    if (position < 0 || position >= inOrder.size()) {
       throw new TargetException(
           "the network's output has no position %d%s"
               .formatted(position, whatThereIs(Integer.toString(position))));
     }
-    return new ArrayList<>(parts.values()).get(position);
+    return inOrder.get(position);
   }
 
   private ModelOutput find(String path) {

@@ -98,7 +98,7 @@ public final class Diagnostics {
     return advice;
   }
 
-  private static String versionOf(String group, String artifact) {
+  static String versionOf(String group, String artifact) {
     String path = "META-INF/maven/%s/%s/pom.properties".formatted(group, artifact);
     // The loader, since a class sees only its own module's resources.
     try (InputStream in = Diagnostics.class.getClassLoader().getResourceAsStream(path)) {

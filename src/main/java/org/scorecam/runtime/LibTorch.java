@@ -2,6 +2,7 @@ package org.scorecam.runtime;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -90,6 +92,20 @@ public final class LibTorch {
     if (loaded == null) {
       loadOnce();
     }
+  }
+
+  /**
+   * Loads a library that brings operators of its own, such as torchvision's, for networks from
+   * files that call them. It stays loaded for as long as the process runs.
+   *
+   * @param library the shared library, built for this LibTorch and platform
+   * @return the operators that it registered, such as {@code torchvision::nms}; none if it was
+   *     loaded before, or is one of another LibTorch
+   * @throws NativeLibraryException if there is no such file or it cannot be loaded
+   */
+  public static Set<String> loadOperators(Path library) {
+    load();
+    return OperatorLibraries.load(library);
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.scorecam.runtime;
 
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.global.torch.Float32Backend;
 import org.bytedeco.pytorch.global.torch.Float32MatmulPrecision;
@@ -88,7 +89,7 @@ final class TensorFloat32 {
     return context.float32Precision(of, op).intern();
   }
 
-  private static <T> T orNull(java.util.function.Supplier<T> reading) {
+  private static <T> T orNull(Supplier<T> reading) {
     try {
       return reading.get();
     } catch (RuntimeException e) {

@@ -81,7 +81,7 @@ class BadInputTest {
   @Test
   void missingFilesAreNamed() throws IOException {
     Path none = folder.resolve("none");
-    assertBadInput(explain(none, "layer3", "--tensor", TENSOR), "there is no file " + none);
+    assertBadInput(explain(none, "layer3", "--tensor", TENSOR), none + " does not exist");
     assertBadInput(explain(MODEL, "layer3", "--tensor", none), "there is no file " + none);
     assertBadInput(explain(MODEL, "layer3", "--image", none), none.toString(), "no such file");
     assertBadInput(explain("--labels", none), none.toString(), "no such file");
@@ -122,7 +122,7 @@ class BadInputTest {
   void aLayerWithoutMapsIsRefused() throws IOException {
     assertBadInput(
         explain(MODEL, "fc", "--tensor", TENSOR),
-        "layer 'fc' puts out a tensor of shape [1, 10]; activation maps have the shape");
+        "layer 'fc' puts out a tensor of shape [1, 10]; activation maps must have the shape");
     assertBadInput(
         explain(
             Goldens.file("tinybranch_script.pt"),
@@ -235,7 +235,7 @@ class BadInputTest {
     values[1234] = Float.NaN;
     assertBadInput(
         explain(MODEL, "layer3", "--tensor", tensorFile(values, 1, 3, 64, 64)),
-        "the input of shape [1, 3, 64, 64] holds NaN");
+        "the input of shape [1, 3, 64, 64] contains NaN");
   }
 
   @Test

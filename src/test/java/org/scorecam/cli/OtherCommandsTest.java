@@ -62,7 +62,7 @@ class OtherCommandsTest {
   @Test
   void layersRefusesWhatItCannotRun() {
     CommandLineRun.of("layers", "--model", folder.resolve("none.pt"))
-        .assertFails(ExitCode.BAD_INPUT, "there is no file");
+        .assertFails(ExitCode.BAD_INPUT, "does not exist");
     CommandLineRun.of(
             "layers",
             "--model",
