@@ -23,9 +23,14 @@ final class PictureDecoder {
     }
     Optional<PictureFormat> format = PictureFormat.of(start);
     if (format.isEmpty()) {
+      String[] kindAndAdvice = FirstBytes.describe(start).split("(?=; )", 2);
       throw new InputException(
-          "%s is %s (pictures are read from %s files)"
-              .formatted(what, FirstBytes.describe(start), PictureFormat.ALL));
+          "%s is %s, and only %s are read%s"
+              .formatted(
+                  what,
+                  kindAndAdvice[0],
+                  PictureFormat.ALL,
+                  kindAndAdvice.length == 1 ? "" : kindAndAdvice[1]));
     }
     byte[] data =
         new SequenceInputStream(new ByteArrayInputStream(start), in).readNBytes(MAX_BYTES);

@@ -255,8 +255,8 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
       Picture.checkSize(width, height, what);
       if (samples > MAX_SAMPLES_PER_PIXEL) {
         throw new InputException(
-            "%s has %d samples a pixel, which are not colours; save those that are on their own"
-                .formatted(what, samples));
+            "%s has %d samples per pixel, where at most %d are read; save those that are colours alone"
+                .formatted(what, samples, MAX_SAMPLES_PER_PIXEL));
       }
       if (tileWidth >= 0) {
         Picture.checkSize(tileWidth, tileHeight, what + " has tiles, each of which");

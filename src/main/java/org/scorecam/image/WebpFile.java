@@ -1,6 +1,5 @@
 package org.scorecam.image;
 
-import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.awt.image.Raster;
@@ -10,8 +9,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import javax.imageio.IIOException;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.ImageInputStreamImpl;
 
 /**
  * The first frame of a WebP file.
@@ -41,6 +42,9 @@ record WebpFile(
   private static final int EXTENDED_LENGTH = 10;
   private static final byte ALPHA_FLAG = 0x10;
 
+  /** Bytes behind the pixels that the decoder may look at without needing them. */
+  private static final int READ_AHEAD = 16;
+
   /** A chunk's data lie from begin to end. */
   private record Chunk(String name, int begin, int end) {
     int length() {
@@ -64,6 +68,42 @@ record WebpFile(
     image.createGraphics().drawImage(frame, 0, 0, null);
     image.getAlphaRaster().setRect(opacity);
     return image;
+  }
+
+  /** The decoder takes zeros for what is not there; here it is told that something is not there. */
+  private static final class WholeInput extends ImageInputStreamImpl {
+    private final byte[] data;
+
+    WholeInput(byte[] data) {
+      this.data = data;
+    }
+
+    private int left() throws IOException {
+      if (streamPos >= data.length) {
+        throw new IIOException("its pixels end too early");
+      }
+      bitOffset = 0;
+      return (int) (data.length - streamPos);
+    }
+
+    @Override
+    public int read() throws IOException {
+      left();
+      return data[(int) streamPos++] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] bytes, int from, int length) throws IOException {
+      int count = Math.min(length, left());
+      System.arraycopy(data, (int) streamPos, bytes, from, count);
+      streamPos += count;
+      return count;
+    }
+
+    @Override
+    public long length() {
+      return data.length;
+    }
   }
 
   /** Walks the chunks. */
@@ -110,7 +150,7 @@ record WebpFile(
       Canvas canvas = canvas(width, height, what);
       boolean rawAlpha = !lossless && alpha != null && (data[alpha.begin()] & 0x03) == 0;
       return new WebpFile(
-          new ByteArrayImageInputStream(still(width, height, lossless || rawAlpha ? null : alpha)),
+          new WholeInput(still(width, height, lossless || rawAlpha ? null : alpha)),
           canvas,
           orientation,
           profile,
@@ -214,7 +254,7 @@ record WebpFile(
       if (opacities != null) {
         length += CHUNK_HEADER + EXTENDED_LENGTH + padded(opacities);
       }
-      ByteBuffer file = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer file = ByteBuffer.allocate(length + READ_AHEAD).order(ByteOrder.LITTLE_ENDIAN);
       put(file, "RIFF", length - CHUNK_HEADER);
       putName(file, "WEBP");
       if (opacities != null) {

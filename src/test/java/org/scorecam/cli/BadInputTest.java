@@ -190,7 +190,9 @@ class BadInputTest {
     Path damaged = Files.write(folder.resolve("damaged.jpg"), torn);
     assertBadInput(explain(MODEL, "layer3", "--image", damaged), "picture " + damaged, "JPEG");
     Path text = Files.writeString(folder.resolve("text.png"), "no picture");
-    assertBadInput(explain(MODEL, "layer3", "--image", text), "is neither PNG nor JPEG");
+    assertBadInput(
+        explain(MODEL, "layer3", "--image", text),
+        "is a text file, and only PNG, JPEG, GIF, BMP, TIFF and WebP are read");
     assertBadInput(explain(MODEL, "layer3", "--image", folder), "is a folder");
   }
 
