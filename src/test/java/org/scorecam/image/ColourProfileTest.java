@@ -23,6 +23,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ColourProfileTest {
   private static final byte[] LINEAR = profile(ColorSpace.CS_LINEAR_RGB);
 
+  /** Behind a header, a count, and two tags. */
+  private static final int TABLES = 128 + 4 + 2 * 12;
+
   private static byte[] profile(int space) {
     return ICC_Profile.getInstance(space).getData();
   }
@@ -150,33 +153,47 @@ class ColourProfileTest {
     }
   }
 
-  /** A profile of version 4 with a table as in version 2, by which all colours are grey. */
+  /** A profile of version 4 with tables as in version 2, by which all colours are grey. */
   private static byte[] brightnessAlone(String colours) {
     int channels = colours.strip().length();
-    int corners = 1 << channels;
-    int table = 52 + 4 * channels + 6 * corners + 12;
-    ByteBuffer icc = ByteBuffer.allocate(128 + 4 + 12 + table);
+    byte[] there = table(channels, 3, 0xf000);
+    byte[] back = table(3, channels, 0x10000);
+    ByteBuffer icc = ByteBuffer.allocate(TABLES + there.length + back.length);
     icc.putInt(0, icc.capacity()).putInt(8, 0x04200000).position(12);
     putName(icc, "mntr" + colours + "Lab ");
     putName(icc.position(36), "acsp");
     // The illuminant, D50.
     icc.putInt(68, 0xf6d6).putInt(72, 0x10000).putInt(76, 0xd32d).position(128);
-    putName(icc.putInt(1), "A2B0");
-    putName(icc.putInt(144).putInt(table), "mft2");
-    icc.putInt(0).put((byte) channels).put((byte) 3).put((byte) 2).put((byte) 0);
+    putName(icc.putInt(2), "A2B0");
+    putName(icc.putInt(TABLES).putInt(there.length), "B2A0");
+    return icc.putInt(TABLES + there.length).putInt(back.length).put(there).put(back).array();
+  }
+
+  /**
+   * A table of two points for each channel.
+   *
+   * @param diagonal of the matrix before it; one that is not the identity's 0x10000 has no place in
+   *     version 4
+   */
+  private static byte[] table(int from, int to, int diagonal) {
+    int corners = 1 << from;
+    ByteBuffer table = ByteBuffer.allocate(52 + 4 * from + 2 * to * corners + 4 * to);
+    putName(table, "mft2");
+    table.putInt(0).put((byte) from).put((byte) to).put((byte) 2).put((byte) 0);
     for (int i = 0; i < 9; i++) {
-      icc.putInt(i % 4 == 0 ? 0x10000 : 0);
+      table.putInt(i % 4 == 0 ? diagonal : 0);
     }
-    icc.putShort((short) 2).putShort((short) 2);
-    putStraightLines(icc, channels);
+    table.putShort((short) 2).putShort((short) 2);
+    putStraightLines(table, from);
     for (int corner = 0; corner < corners; corner++) {
-      int lit =
-          colours.equals("CMYK") ? channels - Integer.bitCount(corner) : Integer.bitCount(corner);
-      icc.putShort((short) (0xff00 * lit / channels)).putShort((short) 0x8000);
-      icc.putShort((short) 0x8000);
+      int ones = Integer.bitCount(corner);
+      table.putShort((short) (0xff00 * (from == 4 ? 4 - ones : ones) / from));
+      for (int i = 1; i < to; i++) {
+        table.putShort((short) 0x8000);
+      }
     }
-    putStraightLines(icc, 3);
-    return icc.array();
+    putStraightLines(table, to);
+    return table.array();
   }
 
   private static void putName(ByteBuffer icc, String name) {
