@@ -10,15 +10,12 @@ import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.ScoreCam;
-import org.scorecam.error.InputException;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.model.HookedModel;
 import org.scorecam.pipeline.Explained;
 import org.scorecam.pipeline.Pipeline;
-import org.scorecam.tensor.NpyFile;
-import org.scorecam.tensor.Tensors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -119,12 +116,7 @@ final class ExplainCommand implements Runnable {
   }
 
   private void explainTensor(ScoreCam cam) {
-    try (Tensor inputs = NpyFile.read(input.tensor())) {
-      if (inputs.dim() != 4) {
-        throw new InputException(
-            "%s has the shape %s; N×C×H×W is needed"
-                .formatted(input.tensor(), Tensors.shapeOf(inputs)));
-      }
+    try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
       long start = System.nanoTime();
       List<Saliency> saliencies =
