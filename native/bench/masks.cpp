@@ -75,7 +75,7 @@ void measure(const Case &at, int64_t chunk_rows, int repetitions) {
       start = seconds();
       store_loop(chunk.get(), chunk_floats, static_cast<float>(repetition));
       const double between = seconds();
-      check(scorecam_masked_batch(&source, 1, nullptr, rows, &masking, &out));
+      check(scorecam_masked_batch(&source, rows, &masking, &out));
       kernels[chunk_index] = std::min(kernels[chunk_index], seconds() - between);
       stores[chunk_index] = std::min(stores[chunk_index], between - start);
     }

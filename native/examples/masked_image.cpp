@@ -20,7 +20,7 @@ int main() try {
   const int64_t channels[2] = {0, 1};
 
   check(scorecam_channel_range(&source.activations, 4, 4, &masking, ranges));
-  check(scorecam_masked_batch(&source, 1, nullptr, channels, &masking, &out));
+  check(scorecam_masked_batch(&source, channels, &masking, &out));
   for (const auto &masked : chunk)
     for (const auto &row : masked[0])
       std::printf("%.3f %.3f %.3f %.3f\n", row[0], row[1], row[2], row[3]);

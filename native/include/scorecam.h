@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header. */
-#define SCORECAM_ABI_VERSION 2
+#define SCORECAM_ABI_VERSION 3
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -135,11 +135,8 @@ SCORECAM_API scorecam_status scorecam_channel_range(const scorecam_tensor *activ
                                                     const scorecam_masking *masking, scorecam_range *ranges);
 
 /*
- * Writes a chunk of masked images.
+ * Writes a chunk of masked images, all of one image.
  *
- *   sources, source_count  the images; all with the same C, H, W and the same h, w
- *   row_sources  [B] which source each row of the chunk is made from, or null if all are made from the first;
- *                rows of one source are best kept together
  *   row_channels [B] which of the source's channels masks the row, or SCORECAM_CHANNEL_NONE
  *   out          [B, C, H, W], any dtype; samples contiguous or channels-last, any distance between them that
  *                keeps them apart
@@ -147,32 +144,8 @@ SCORECAM_API scorecam_status scorecam_channel_range(const scorecam_tensor *activ
  * Rows of SCORECAM_CHANNEL_NONE and of constant channels are filled with +0 and do not read the image.
  * With B = 0 nothing happens.
  */
-SCORECAM_API scorecam_status scorecam_masked_batch(const scorecam_source *sources, int64_t source_count,
-                                                   const int64_t *row_sources, const int64_t *row_channels,
+SCORECAM_API scorecam_status scorecam_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                                    const scorecam_masking *masking, const scorecam_tensor *out);
-
-enum {
-  SCORECAM_COMBINE_RELU = 1,   /* negative values become 0, after upsampling */
-  SCORECAM_COMBINE_MIN_MAX = 2 /* then (v - min) / (max - min + epsilon); all 0 if the map is constant */
-};
-
-/*
- * The saliency map: upsample(sum over k of weights[k] * A[k]), which by linearity is the weighted sum of the
- * upsampled maps. Sums are accumulated in double.
- *
- *   activations  [K, h, w], any dtype and strides; K may be 0, which gives zeros
- *   weights      [K] float32
- *   upsampling   SCORECAM_UPSAMPLING_*
- *   options      SCORECAM_COMBINE_* or-ed together
- *   epsilon      of the min-max scaling, >= 0
- *   out          [H, W] float32, any strides without overlap; H = h and W = w leave the sum as it is, but for
- *                infinities
- *   range        null, or where min, max and flags of the map go, as they are before min-max scaling
- *                (constant: the h x w sums are all equal, or min = max); its hash is 0
- */
-SCORECAM_API scorecam_status scorecam_combine(const scorecam_tensor *activations, const float *weights,
-                                              int32_t upsampling, int32_t options, float epsilon,
-                                              const scorecam_tensor *out, scorecam_range *range);
 
 /*
  * A convolution with weights of 3 x 3 and a stride of 1, and what follows it in a network:
@@ -255,10 +228,15 @@ SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
 /* Gives back to the system what that memory keeps and no tensor uses; without it does nothing. */
 SCORECAM_API void scorecam_release_tensor_memory(void);
 
+/* The most bytes of that memory that were in use at once since scorecam_forget_tensor_memory_peak, above those in use
+ * then, by all threads together; 0 without such memory. */
+SCORECAM_API int64_t scorecam_tensor_memory_peak(void);
+SCORECAM_API void scorecam_forget_tensor_memory_peak(void);
+
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);
 
-/* The library's version, such as "0.1.0". Never null. */
+/* The library's version, such as "1.2.3". Never null. */
 SCORECAM_API const char *scorecam_version(void);
 
 /*

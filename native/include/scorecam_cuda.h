@@ -2,11 +2,12 @@
  * scorecam_cuda.h: the operations of scorecam.h on a CUDA device, in a library of its own.
  *
  * Same arguments, same results, and besides:
- *   - Data of tensors, `ranges`, `weights` and `range` are device memory, all of one device; descriptors, sources,
- *     row_sources and row_channels are host memory and may be reused as soon as the call returns.
+ *   - Data of tensors and `ranges` are device memory, all of one device; descriptors, the source and row_channels are
+ *     host memory and may be reused as soon as the call returns.
  *   - Work is queued on `stream`, a cudaStream_t (or CUstream) of that device, null for its default stream. No
  *     function waits for the device; errors of the work itself show at a later call on the stream.
- *   - The device need not be the current one, and the current one is left as it was.
+ *   - The device need not be the current one, and the current one is left as it was, unless it had no context yet: one
+ *     is not made only to return to it.
  *
  * The CUDA runtime is linked in. Without a driver or device every operation returns SCORECAM_STATUS_NO_DEVICE.
  */
@@ -24,16 +25,10 @@ SCORECAM_API scorecam_status scorecam_cuda_channel_range(const scorecam_tensor *
                                                          int64_t width, const scorecam_masking *masking,
                                                          scorecam_range *ranges, void *stream);
 
-/* See scorecam_masked_batch. One launch for up to 1024 rows of up to 64 sources, and another for as many more. */
-SCORECAM_API scorecam_status scorecam_cuda_masked_batch(const scorecam_source *sources, int64_t source_count,
-                                                        const int64_t *row_sources, const int64_t *row_channels,
+/* See scorecam_masked_batch. One launch for up to 1920 rows, and another for as many more. */
+SCORECAM_API scorecam_status scorecam_cuda_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                                         const scorecam_masking *masking, const scorecam_tensor *out,
                                                         void *stream);
-
-/* See scorecam_combine. Three launches, with h x w floats of workspace from the stream's memory pool. */
-SCORECAM_API scorecam_status scorecam_cuda_combine(const scorecam_tensor *activations, const float *weights,
-                                                   int32_t upsampling, int32_t options, float epsilon,
-                                                   const scorecam_tensor *out, scorecam_range *range, void *stream);
 
 /* How many devices there are, or why none can be used. */
 SCORECAM_API scorecam_status scorecam_cuda_device_count(int32_t *count);

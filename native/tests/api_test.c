@@ -18,7 +18,7 @@ static void expect(scorecam_status actual, scorecam_status expected, const char 
 #define TRUE(condition) \
   ((condition) ? (void)0 : (void)(++failures, fprintf(stderr, "line %d: not %s\n", __LINE__, #condition)))
 
-static float maps[2 * 3 * 3], image[3 * 4 * 4], chunk[2 * 3 * 4 * 4], map[16];
+static float maps[2 * 3 * 3], image[3 * 4 * 4], chunk[2 * 3 * 4 * 4];
 
 int main(void) {
   scorecam_range ranges[2];
@@ -27,9 +27,7 @@ int main(void) {
                                        {image, SCORECAM_DTYPE_FLOAT32, 3, {3, 4, 4, 0}, {16, 4, 1, 0}},
                                        ranges};
   const scorecam_tensor good_out = {chunk, SCORECAM_DTYPE_FLOAT32, 4, {2, 3, 4, 4}, {48, 16, 4, 1}};
-  const scorecam_tensor good_map = {map, SCORECAM_DTYPE_FLOAT32, 2, {4, 4, 0, 0}, {4, 1, 0, 0}};
   const int64_t channels[2] = {0, 1};
-  const float weights[2] = {0.5f, 0.5f};
   scorecam_masking masking;
   scorecam_source source;
   scorecam_tensor out;
@@ -84,23 +82,19 @@ int main(void) {
   out.sizes[0] = 0;
   EXPECT(scorecam_channel_range(&out, 4, 4, &good, NULL), OK, "");
 
-#define BATCH(source, channels, out) scorecam_masked_batch(source, 1, NULL, channels, &good, out)
+#define BATCH(source, channels, out) scorecam_masked_batch(source, channels, &good, out)
   EXPECT(BATCH(&good_source, channels, &good_out), OK, "");
   TRUE(strcmp(scorecam_last_message(), "") == 0);
-  EXPECT(BATCH(NULL, channels, &good_out), INVALID_ARGUMENT, "sources is null");
+  EXPECT(BATCH(NULL, channels, &good_out), INVALID_ARGUMENT, "source is null");
   EXPECT(BATCH(&good_source, NULL, &good_out), INVALID_ARGUMENT, "row_channels is null");
   EXPECT(BATCH(&good_source, channels, NULL), INVALID_ARGUMENT, "out is null");
   EXPECT(BATCH(&good_source, wrong, &good_out), INVALID_ARGUMENT, "row_channels[1] is 2 of 2 channels");
-  EXPECT(scorecam_masked_batch(&good_source, 1, wrong, channels, &good, &good_out), INVALID_ARGUMENT,
-         "row_sources[1] is 2 of 1 sources");
-  EXPECT(scorecam_masked_batch(&good_source, 0, NULL, channels, &good, &good_out), INVALID_ARGUMENT,
-         "source_count is 0");
   source = good_source;
   source.ranges = NULL;
-  EXPECT(BATCH(&source, channels, &good_out), INVALID_ARGUMENT, "sources[0].ranges is null");
+  EXPECT(BATCH(&source, channels, &good_out), INVALID_ARGUMENT, "source.ranges is null");
   source = good_source;
   source.image.sizes[2] = 5;
-  EXPECT(BATCH(&source, channels, &good_out), INVALID_ARGUMENT, "sources[0].image of shape [3, 4, 5]");
+  EXPECT(BATCH(&source, channels, &good_out), INVALID_ARGUMENT, "source.image of shape [3, 4, 5]");
   out = good_out;
   out.strides[2] = 8;
   EXPECT(BATCH(&good_source, channels, &out), UNSUPPORTED, "contiguous or channels-last");
@@ -116,18 +110,6 @@ int main(void) {
   out = good_out;
   out.sizes[3] = 0;
   EXPECT(BATCH(&good_source, channels, &out), INVALID_ARGUMENT, "empty samples");
-
-#define COMBINE(upsampling, options, out) \
-  scorecam_combine(&good_source.activations, weights, upsampling, options, 1e-7f, out, NULL)
-  EXPECT(COMBINE(0, 3, &good_map), OK, "");
-  EXPECT(COMBINE(4, 0, &good_map), UNSUPPORTED, "upsampling is 4");
-  EXPECT(COMBINE(0, 4, &good_map), UNSUPPORTED, "options are 4");
-  EXPECT(COMBINE(0, 0, NULL), INVALID_ARGUMENT, "out is null");
-  out = good_map;
-  out.dtype = SCORECAM_DTYPE_FLOAT16;
-  EXPECT(COMBINE(0, 0, &out), UNSUPPORTED, "not SCORECAM_DTYPE_FLOAT32");
-  EXPECT(scorecam_combine(&good_source.activations, NULL, 0, 0, 0, &good_map, NULL), INVALID_ARGUMENT,
-         "weights is null");
 
   EXPECT(scorecam_set_max_isa("sse9"), BAD_ISA, "\"sse9\"");
   EXPECT(scorecam_set_max_isa("scalar"), OK, "");

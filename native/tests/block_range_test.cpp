@@ -131,6 +131,26 @@ void what_was_not_used_for_a_while_goes_back() {
   CHECK(!resident(high), "not used for long, and still there");
 }
 
+void the_peak_is_what_was_in_use_at_once() {
+  BlockRange range(kRange);
+  void *before = range.take(kMebibyte);
+  CHECK(range.peak() == kMebibyte, "%zu bytes", range.peak());
+  range.forget_peak();
+  CHECK(range.peak() == 0, "%zu bytes are not forgotten", range.peak());
+  for (int i = 0; i < 3; ++i) {
+    void *one = range.take(2 * kMebibyte), *two = range.take(3 * kMebibyte);
+    range.give_back(one);
+    range.give_back(two);
+    range.give_back(two);
+  }
+  CHECK(range.peak() == 5 * kMebibyte, "%zu bytes", range.peak());
+  range.give_back(before);
+  CHECK(range.peak() == 5 * kMebibyte, "%zu bytes", range.peak());
+  range.forget_peak();
+  range.give_back(range.take(1));
+  CHECK(range.peak() > 0 && range.peak() < kMebibyte, "%zu bytes", range.peak());
+}
+
 void too_many_addresses_are_refused() {
   try {
     BlockRange range(std::size_t{1} << 60);
@@ -149,6 +169,7 @@ int main() {
   blocks_do_not_overlap();
   memory_goes_back_when_asked();
   what_was_not_used_for_a_while_goes_back();
+  the_peak_is_what_was_in_use_at_once();
   too_many_addresses_are_refused();
   return check::report();
 }

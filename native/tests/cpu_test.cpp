@@ -1,7 +1,7 @@
 // Every instruction set that this machine has against the scalar oracle, and the oracle against values worked out
 // by hand.
 //
-//   cpu_test masked_batch | channel_range | combine | by_hand
+//   cpu_test masked_batch | channel_range | by_hand
 #include <algorithm>
 #include <cinttypes>
 #include <cstring>
@@ -78,13 +78,12 @@ void masked_batch() {
         const scorecam_masking masking = {upsampling, normalisation, turn % 3 ? 1e-8f : 1e-10f, 0};
         const std::string what = describe(shape, masking);
         Scene scene(shape, turn, random);
-        if (turn % 5 == 0) scene.image1.set(0, 0, 0, std::numeric_limits<float>::quiet_NaN());
+        if (turn % 5 == 0) scene.image.set(0, 0, 0, std::numeric_limits<float>::quiet_NaN());
         ++turn;
 
         use("scalar");
         scene.find_ranges(shape, masking);
-        const scorecam_source sources[] = {scene.first(), scene.second()};
-        const int64_t row_sources[] = {0, 0, 0, 1, 1, 0, 1, 0, 1, 1};
+        const scorecam_source source = scene.source();
         const int64_t row_channels[] = {kPlain, kTiny, kConstant, kPlain, kInfinite, SCORECAM_CHANNEL_NONE,
                                         kNan, kInfinite, kZero, kCopyOfPlain};
         constexpr int64_t rows = 10;
@@ -99,7 +98,7 @@ void masked_batch() {
             std::vector<float> exact;  // this variant's float32 result
             for (const int32_t dtype : kDtypes) {
               Array out(dtype, {rows, shape.channels, shape.height, shape.width}, layout, gap);
-              if (!ok(scorecam_masked_batch(sources, 2, row_sources, row_channels, &masking, &out.tensor))) return;
+              if (!ok(scorecam_masked_batch(&source, row_channels, &masking, &out.tensor))) return;
               CHECK(out.guards_intact(sample, gap), "%s, %s: wrote outside of out", isa.c_str(), what.c_str());
               for (int64_t b = 0; b < rows; ++b)
                 for (int64_t i = 0; i < sample; ++i) {
@@ -131,7 +130,7 @@ void masked_batch() {
                   k < 0 ? 0
                         : kTolerance * range *
                               conditioning(k == kTiny ? 1e-5f : 1.0f,
-                                           (row_sources[row] ? scene.ranges1 : scene.ranges0)[static_cast<std::size_t>(k)],
+                                           scene.ranges[static_cast<std::size_t>(k)],
                                            masking.epsilon);
               CHECK(near(exact[i], expected[i], tolerance), "%s, %s: row %zu element %zu is %.9g, not %.9g", isa.c_str(),
                     what.c_str(), row, i % static_cast<std::size_t>(sample), static_cast<double>(exact[i]),
@@ -195,68 +194,6 @@ void channel_range() {
       }
 }
 
-void combine() {
-  const std::vector<std::string> isas = variants::all();
-  std::mt19937 random(9);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  std::size_t turn = 0;
-  for (const Shape &shape : shapes())
-    for (const int32_t upsampling : kUpsamplings)
-      for (const int32_t options : {0, 1, 2, 3}) {
-        const bool special = turn % 7 == 0;
-        const int64_t channels = turn % 11 == 0 ? 0 : special ? int64_t{kChannels} : 40;
-        Array maps(kDtypes[turn % 3], {std::max<int64_t>(channels, kChannels), shape.h, shape.w}, kLayouts[turn % 4]);
-        if (special)
-          fill_activations(maps, random);
-        else
-          fill_uniform(maps, random, -1, 1);
-        maps.tensor.sizes[0] = channels;
-        std::vector<float> weights(static_cast<std::size_t>(channels));
-        for (float &weight : weights) weight = uniform(random);
-        const Layout layout = kLayouts[turn / 2 % 4];
-        ++turn;
-        char what[160];
-        std::snprintf(what, sizeof what, "%" PRId64 " maps %" PRId64 "x%" PRId64 " to %" PRId64 "x%" PRId64
-                      ", upsampling %d, options %d", channels, shape.h, shape.w, shape.height, shape.width, upsampling,
-                      options);
-        std::vector<float> expected;
-        scorecam_range expected_range = {}, range = {};
-        for (std::size_t variant = 0; variant <= isas.size(); ++variant) {
-          const std::string isa = variant == 0 ? "scalar" : isas[variant - 1];
-          use(isa);
-          Array out(SCORECAM_DTYPE_FLOAT32, {1, shape.height, shape.width}, layout);
-          scorecam_tensor plane = out.tensor;
-          plane.rank = 2;
-          for (int i = 0; i < 2; ++i) {
-            plane.sizes[i] = plane.sizes[i + 1];
-            plane.strides[i] = plane.strides[i + 1];
-          }
-          if (!ok(scorecam_combine(&maps.tensor, weights.data(), upsampling, options, 1e-7f, &plane,
-                                   variant == 0 ? &expected_range : &range)))
-            return;
-          std::vector<float> actual;
-          for (int64_t y = 0; y < shape.height; ++y)
-            for (int64_t x = 0; x < shape.width; ++x) actual.push_back(out.at(0, y, x));
-          if (variant == 0) {
-            expected = actual;
-            if (channels == 0) CHECK(finite_range(expected) == 0, "%s: not zero", what);
-            continue;
-          }
-          const float magnitude = magnitude_of(expected_range);
-          const float tolerance =
-              kTolerance * (options & SCORECAM_COMBINE_MIN_MAX ? conditioning(magnitude, expected_range, 1e-7f)
-                                                               : std::max(magnitude, finite_range(expected)));
-          for (std::size_t i = 0; i < expected.size(); ++i)
-            CHECK(near(actual[i], expected[i], tolerance), "%s, %s: element %zu is %.9g, not %.9g", isa.c_str(), what, i,
-                  static_cast<double>(actual[i]), static_cast<double>(expected[i]));
-          CHECK(near(range.min, expected_range.min, kTolerance * magnitude) &&
-                    near(range.max, expected_range.max, kTolerance * magnitude) && range.flags == expected_range.flags,
-                "%s, %s: range", isa.c_str(), what);
-        }
-      }
-}
-
-// Two values to four: enough to tell the upsamplings apart, few enough to work out on paper.
 void by_hand() {
   const float row[2] = {0, 1};
   const struct {
@@ -277,16 +214,23 @@ void by_hand() {
     for (const auto &each : cases) {
       for (const bool down : {false, true}) {
         scorecam_tensor maps = {const_cast<float *>(row), SCORECAM_DTYPE_FLOAT32, 3, {1, 1, 2, 0}, {2, 2, 1, 0}};
-        float out[4];
-        scorecam_tensor plane = {out, SCORECAM_DTYPE_FLOAT32, 2, {1, 4, 0, 0}, {4, 1, 0, 0}};
+        // Over an image of ones, a map that is said to reach from 0 to 1 is its own masked image.
+        float ones[4] = {1, 1, 1, 1}, out[4];
+        scorecam_tensor image = {ones, SCORECAM_DTYPE_FLOAT32, 3, {1, 1, 4, 0}, {4, 4, 1, 0}};
+        scorecam_tensor chunk = {out, SCORECAM_DTYPE_FLOAT32, 4, {1, 1, 1, 4}, {4, 4, 4, 1}};
         if (down) {
           std::swap(maps.sizes[1], maps.sizes[2]);
           maps.strides[1] = 1;
-          std::swap(plane.sizes[0], plane.sizes[1]);
-          plane.strides[0] = 1;
+          std::swap(image.sizes[1], image.sizes[2]);
+          image.strides[1] = 1;
+          std::swap(chunk.sizes[2], chunk.sizes[3]);
+          chunk.strides[2] = 1;
         }
-        const float weight = 1;
-        ok(scorecam_combine(&maps, &weight, each.upsampling, 0, 0, &plane, nullptr));
+        const scorecam_range unit = {0, 1, 0, 0, 0};
+        const scorecam_source source = {maps, image, &unit};
+        const scorecam_masking masking = {each.upsampling, SCORECAM_NORMALISE_AFTER, 0, 0};
+        const int64_t channel = 0;
+        ok(scorecam_masked_batch(&source, &channel, &masking, &chunk));
         for (int i = 0; i < 4; ++i)
           CHECK(near(out[i], each.expected[i], 3e-7f), "%s: upsampling %d, %d: %.9g, not %.9g", isa.c_str(),
                 each.upsampling, i, static_cast<double>(out[i]), static_cast<double>(each.expected[i]));
@@ -305,7 +249,7 @@ void by_hand() {
     float out[8];
     const scorecam_tensor chunk = {out, SCORECAM_DTYPE_FLOAT32, 4, {1, 2, 2, 2}, {8, 1, 4, 2}};
     const int64_t channel = 0;
-    ok(scorecam_masked_batch(&source, 1, nullptr, &channel, &masking, &chunk));
+    ok(scorecam_masked_batch(&source, &channel, &masking, &chunk));
     for (int i = 0; i < 4; ++i) {
       CHECK(near(out[2 * i], static_cast<float>(i) / 3, 1e-6f), "%s: masked", isa.c_str());
       CHECK(near(out[2 * i + 1], static_cast<float>(-2 * i) / 3, 1e-6f), "%s: masked", isa.c_str());
@@ -321,8 +265,6 @@ int main(int argc, char **argv) {
     masked_batch();
   else if (test == "channel_range")
     channel_range();
-  else if (test == "combine")
-    combine();
   else if (test == "by_hand")
     by_hand();
   else

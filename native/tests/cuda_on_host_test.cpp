@@ -15,13 +15,10 @@ namespace scorecam {
 namespace cuda {
 struct Scan;
 extern Scan *const shared_scans;
-static double shared_totals[kThreads];
-static Extent shared_extents[kThreads];
 }  // namespace cuda
 }  // namespace scorecam
 
 #include "cuda/channel_range.cuh"
-#include "cuda/combine.cuh"
 #include "cuda/masked_batch.cuh"
 
 namespace scorecam {
@@ -69,8 +66,7 @@ void run_masked_batch(const MaskedBatchRequest &request, int64_t multiprocessors
 void test_masked_batch(const Shape &shape, const scorecam_masking &masking, std::size_t turn, std::mt19937 &random) {
   Scene scene(shape, turn, random);
   scene.find_ranges(shape, masking);
-  const scorecam_source sources[] = {scene.first(), scene.second()};
-  const int64_t row_sources[] = {0, 0, 0, 1, 1, 0, 1, 0};
+  const scorecam_source source = scene.source();
   const int64_t row_channels[] = {kPlain, kCopyOfPlain, kConstant, kPlain, kInfinite, SCORECAM_CHANNEL_NONE,
                                   kNan,   kPlain};
   constexpr int64_t rows = 8;
@@ -79,11 +75,10 @@ void test_masked_batch(const Shape &shape, const scorecam_masking &masking, std:
   for (const int32_t dtype : kDtypes) {
     Array expected(dtype, {rows, shape.channels, shape.height, shape.width}, layout, gap);
     Array actual(dtype, {rows, shape.channels, shape.height, shape.width}, layout, gap);
-    if (!ok(scorecam_masked_batch(sources, 2, row_sources, row_channels, &masking, &expected.tensor))) return;
-    const MaskedBatchRequest request =
-        check_masked_batch(sources, 2, row_sources, row_channels, &masking, &actual.tensor);
-    // Few rows of few sources at a time, so that a chunk takes several launches; and blocks of one row and of several.
-    using Few = MaskedBatchArguments<5, 2>;
+    if (!ok(scorecam_masked_batch(&source, row_channels, &masking, &expected.tensor))) return;
+    const MaskedBatchRequest request = check_masked_batch(&source, row_channels, &masking, &actual.tensor);
+    // Few rows at a time, so that a chunk takes several launches; and blocks of one row and of several.
+    using Few = MaskedBatchArguments<5>;
     const int64_t multiprocessors = turn % 2 ? 1 : 100;
     if (dtype == SCORECAM_DTYPE_FLOAT32)
       run_masked_batch<Float32Out, Few>(request, multiprocessors);
@@ -121,46 +116,6 @@ void test_channel_range(const Shape &shape, const scorecam_masking &masking, std
   }
 }
 
-void test_combine(const Shape &shape, int32_t upsampling, int32_t options, std::size_t turn, std::mt19937 &random) {
-  Array maps(kDtypes[turn % 3], {kChannels, shape.h, shape.w}, kLayouts[turn % 4]);
-  fill_activations(maps, random);
-  // With the infinite channels, or with those before, or none.
-  maps.tensor.sizes[0] = turn % 3 == 0 ? int64_t{kChannels} : turn % 3 == 1 ? int64_t{kInfinite} : 0;
-  const float weights[kChannels] = {0.5f, -1, 2, 0.25f, 1, 1, 1};
-  Array expected(SCORECAM_DTYPE_FLOAT32, {1, shape.height, shape.width}, kLayouts[turn / 2 % 4]);
-  Array actual(SCORECAM_DTYPE_FLOAT32, {1, shape.height, shape.width}, kLayouts[turn / 2 % 4]);
-  const auto plane = [](const Array &array) {
-    scorecam_tensor tensor = array.tensor;
-    tensor.rank = 2;
-    for (int i = 0; i < 2; ++i) {
-      tensor.sizes[i] = tensor.sizes[i + 1];
-      tensor.strides[i] = tensor.strides[i + 1];
-    }
-    return tensor;
-  };
-  const scorecam_tensor expected_plane = plane(expected), actual_plane = plane(actual);
-  scorecam_range expected_range = {}, range = {};
-  ok(scorecam_combine(&maps.tensor, weights, upsampling, options, 1e-7f, &expected_plane, &expected_range));
-  CombineParams params =
-      combine_params(check_combine(&maps.tensor, weights, upsampling, options, 1e-7f, &actual_plane, &range));
-  CombineState state;
-  std::vector<float> sums(static_cast<std::size_t>(shape.h * shape.w));
-  params.state = &state;
-  params.sums = sums.data();
-  on_host::launch(4, 1, 0, [&] { weighted_sum_kernel(params); });
-  on_host::launch(2, 1, shared_bytes(params.tiling, 0), [&] { upsample_kernel(params); });
-  on_host::launch(2, 1, 0, [&] { scale_kernel(params); });
-  CHECK(near(range.min, expected_range.min, 1e-5f) && near(range.max, expected_range.max, 1e-5f) &&
-            range.flags == expected_range.flags,
-        "combined range [%g, %g] %d, not [%g, %g] %d", static_cast<double>(range.min), static_cast<double>(range.max),
-        range.flags, static_cast<double>(expected_range.min), static_cast<double>(expected_range.max),
-        expected_range.flags);
-  for (int64_t y = 0; y < shape.height; ++y)
-    for (int64_t x = 0; x < shape.width; ++x)
-      CHECK(near(actual.at(0, y, x), expected.at(0, y, x), 1e-5f), "combined: %g, not %g",
-            static_cast<double>(actual.at(0, y, x)), static_cast<double>(expected.at(0, y, x)));
-}
-
 }  // namespace
 
 int main() {
@@ -173,7 +128,6 @@ int main() {
         const scorecam_masking masking = {upsampling, normalisation, 1e-8f, 0};
         test_masked_batch(shape, masking, turn, random);
         test_channel_range(shape, masking, turn, random);
-        test_combine(shape, upsampling, static_cast<int32_t>(turn / 2 % 4), turn, random);
         ++turn;
       }
   return check::report();

@@ -70,10 +70,13 @@ int refuses() {
   scorecam_range range;
   const scorecam_masking masking = {SCORECAM_UPSAMPLING_BICUBIC, SCORECAM_NORMALISE_AFTER, 0, 0};
   const scorecam_tensor maps = {&map, SCORECAM_DTYPE_FLOAT32, 3, {1, 1, 1, 0}, {1, 1, 1, 0}};
-  const scorecam_tensor out = {plane, SCORECAM_DTYPE_FLOAT32, 2, {2, 2, 0, 0}, {2, 1, 0, 0}};
+  const scorecam_tensor out = {plane, SCORECAM_DTYPE_FLOAT32, 4, {1, 1, 2, 2}, {4, 4, 2, 1}};
   CHECK(scorecam_cuda_channel_range(&maps, 2, 2, &masking, &range, nullptr) == SCORECAM_STATUS_NO_DEVICE, "range");
-  CHECK(scorecam_cuda_combine(&maps, &map, 0, 0, 0, &out, nullptr, nullptr) == SCORECAM_STATUS_NO_DEVICE, "combine");
-  CHECK(scorecam_cuda_combine(&maps, &map, 9, 0, 0, &out, nullptr, nullptr) == SCORECAM_STATUS_UNSUPPORTED, "combine");
+  const int64_t channel = 0;
+  const scorecam_source source = {maps, {&map, SCORECAM_DTYPE_FLOAT32, 3, {1, 2, 2, 0}, {4, 2, 1, 0}}, &range};
+  CHECK(scorecam_cuda_masked_batch(&source, &channel, &masking, &out, nullptr) == SCORECAM_STATUS_NO_DEVICE, "batch");
+  CHECK(scorecam_cuda_masked_batch(nullptr, &channel, &masking, &out, nullptr) == SCORECAM_STATUS_INVALID_ARGUMENT,
+        "batch");
   return check::report();
 }
 
@@ -124,37 +127,13 @@ void test_shape(int64_t h, int64_t w, int64_t height, int64_t width, int64_t cha
     Array expected(dtype, {rows, channels, height, width}, layout), actual(dtype, {rows, channels, height, width}, layout);
     const DeviceCopy device_out(actual.tensor.data, bytes_of(actual.tensor));
     const scorecam_tensor out = with_data(actual.tensor, device_out.data());
-    on_cpu(scorecam_masked_batch(&host_source, 1, nullptr, row_channels, &masking, &expected.tensor));
-    on_device(scorecam_cuda_masked_batch(&device_source, 1, nullptr, row_channels, &masking, &out, stream));
+    on_cpu(scorecam_masked_batch(&host_source, row_channels, &masking, &expected.tensor));
+    on_device(scorecam_cuda_masked_batch(&device_source, row_channels, &masking, &out, stream));
     cuda(cudaStreamSynchronize(stream));
     device_out.read(actual.tensor.data);
     compare(actual, expected, rows * channels * height * width, what);
   }
 
-  const float weights[kChannels] = {0.5f, -1, 2, 0, 0, 0.25f, 1};
-  const DeviceCopy device_weights(weights, sizeof weights);
-  maps.tensor.sizes[0] = kInfinite;  // only the finite ones
-  scorecam_tensor finite_maps = device_activations;
-  finite_maps.sizes[0] = kInfinite;
-  for (const int32_t options : {0, 1, 2, 3}) {
-    Array expected(SCORECAM_DTYPE_FLOAT32, {1, height, width}, Layout::contiguous);
-    Array actual(SCORECAM_DTYPE_FLOAT32, {1, height, width}, Layout::contiguous);
-    const DeviceCopy device_out(actual.tensor.data, bytes_of(actual.tensor));
-    scorecam_range expected_range = {}, range = {};
-    const DeviceCopy device_range(&range, sizeof range);
-    scorecam_tensor plane = {expected.tensor.data, SCORECAM_DTYPE_FLOAT32, 2, {height, width, 0, 0}, {width, 1, 0, 0}};
-    on_cpu(scorecam_combine(&maps.tensor, weights, masking.upsampling, options, 1e-7f, &plane, &expected_range));
-    plane.data = device_out.data();
-    on_device(scorecam_cuda_combine(&finite_maps, static_cast<const float *>(device_weights.data()), masking.upsampling,
-                                    options, 1e-7f, &plane, static_cast<scorecam_range *>(device_range.data()), stream));
-    cuda(cudaStreamSynchronize(stream));
-    device_out.read(actual.tensor.data);
-    device_range.read(&range);
-    compare(actual, expected, height * width, what);
-    CHECK(near(range.min, expected_range.min, 1e-5f) && near(range.max, expected_range.max, 1e-5f) &&
-              range.flags == expected_range.flags,
-          "%s: range of the combination", what);
-  }
 }
 
 int device() {

@@ -96,8 +96,7 @@ RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t hei
   return {*activations, height, width, *masking, ranges};
 }
 
-MaskedBatchRequest check_masked_batch(const scorecam_source *sources, int64_t source_count,
-                                      const int64_t *row_sources, const int64_t *row_channels,
+MaskedBatchRequest check_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                       const scorecam_masking *masking, const scorecam_tensor *out) {
   check_tensor(out, "out", 4);
   check_masking(masking);
@@ -129,55 +128,26 @@ MaskedBatchRequest check_masked_batch(const scorecam_source *sources, int64_t so
   request.out_dtype = out->dtype;
   request.sample_stride = out->strides[0];
 
-  if (source_count < 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "source_count is %" PRId64, source_count);
-  check_not_null(sources, "sources");
+  check_not_null(source, "source");
   check_not_null(row_channels, "row_channels");
-  for (int64_t s = 0; s < source_count; ++s) {
-    const scorecam_source &source = sources[s];
-    const std::string name = "sources[" + std::to_string(s) + "]";
-    check_activations(&source.activations, (name + ".activations").c_str());
-    check_tensor(&source.image, (name + ".image").c_str(), 3);
-    if (source.image.sizes[0] != c || source.image.sizes[1] != h || source.image.sizes[2] != w)
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s.image of shape %s does not fit out of shape %s", name.c_str(),
-           shape(source.image).c_str(), shape(*out).c_str());
-    if (source.activations.sizes[1] != sources[0].activations.sizes[1] ||
-        source.activations.sizes[2] != sources[0].activations.sizes[2])
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s.activations are of shape %s, those of the first of %s", name.c_str(),
-           shape(source.activations).c_str(), shape(sources[0].activations).c_str());
-    if (source.activations.sizes[0] > 0) check_not_null(source.ranges, (name + ".ranges").c_str());
-  }
+  const scorecam_tensor &activations = source->activations, &image = source->image;
+  check_activations(&activations, "source.activations");
+  check_tensor(&image, "source.image", 3);
+  if (image.sizes[0] != c || image.sizes[1] != h || image.sizes[2] != w)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "source.image of shape %s does not fit out of shape %s",
+         shape(image).c_str(), shape(*out).c_str());
+  if (activations.sizes[0] > 0) check_not_null(source->ranges, "source.ranges");
   for (int64_t b = 0; b < request.rows; ++b) {
-    const int64_t s = row_sources ? row_sources[b] : 0;
-    if (!(s >= 0 && s < source_count))
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "row_sources[%" PRId64 "] is %" PRId64 " of %" PRId64 " sources", b, s,
-           source_count);
     const int64_t k = row_channels[b];
-    if (k != SCORECAM_CHANNEL_NONE && !(k >= 0 && k < sources[s].activations.sizes[0]))
+    if (k != SCORECAM_CHANNEL_NONE && !(k >= 0 && k < activations.sizes[0]))
       fail(SCORECAM_STATUS_INVALID_ARGUMENT, "row_channels[%" PRId64 "] is %" PRId64 " of %" PRId64 " channels", b, k,
-           sources[s].activations.sizes[0]);
+           activations.sizes[0]);
   }
-  request.sources = sources;
-  request.row_sources = row_sources;
+  request.source = *source;
   request.row_channels = row_channels;
-  request.map_height = sources[0].activations.sizes[1];
-  request.map_width = sources[0].activations.sizes[2];
+  request.map_height = activations.sizes[1];
+  request.map_width = activations.sizes[2];
   return request;
-}
-
-CombineRequest check_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
-                             int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range) {
-  check_activations(activations, "activations");
-  if (activations->sizes[0] > 0) check_not_null(weights, "weights");
-  check_upsampling(upsampling);
-  if ((options & ~(SCORECAM_COMBINE_RELU | SCORECAM_COMBINE_MIN_MAX)) != 0)
-    fail(SCORECAM_STATUS_UNSUPPORTED, "options are %" PRId32 ", not of SCORECAM_COMBINE_*", options);
-  check_epsilon(epsilon);
-  check_tensor(out, "out", 2);
-  if (out->dtype != SCORECAM_DTYPE_FLOAT32)
-    fail(SCORECAM_STATUS_UNSUPPORTED, "out has dtype %" PRId32 ", not SCORECAM_DTYPE_FLOAT32", out->dtype);
-  if (out->sizes[0] < 1 || out->sizes[1] < 1)
-    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out has shape %s", shape(*out).c_str());
-  return {*activations, weights, upsampling, options, epsilon, *out, range};
 }
 
 int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs) {

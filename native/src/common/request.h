@@ -15,8 +15,7 @@ struct RangeRequest {
 };
 
 struct MaskedBatchRequest {
-  const scorecam_source *sources;
-  const int64_t *row_sources;   // [B] or null
+  scorecam_source source;
   const int64_t *row_channels;  // [B]
   scorecam_masking masking;
   int64_t rows, channels, height, width;  // B, C, H, W
@@ -25,18 +24,6 @@ struct MaskedBatchRequest {
   char *out;
   int32_t out_dtype;
   int64_t sample_stride;  // in elements
-
-  const scorecam_source &source(int64_t row) const { return sources[row_sources ? row_sources[row] : 0]; }
-};
-
-struct CombineRequest {
-  scorecam_tensor activations;  // [K, h, w]
-  const float *weights;         // [K]
-  int32_t upsampling;
-  int32_t options;
-  float epsilon;
-  scorecam_tensor out;    // [H, W] float32
-  scorecam_range *range;  // or null
 };
 
 struct WinogradPackRequest {
@@ -57,15 +44,12 @@ struct ConvolutionRequest {
   float *output;          // [N, out_height, out_width, O]
 };
 
-// Each throws Failure. The ranges, weights and elements that pointers lead to are not looked at: they may lie on
+// Each throws Failure. The ranges and elements that pointers lead to are not looked at: they may lie on
 // a device.
 RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
                                  const scorecam_masking *masking, scorecam_range *ranges);
-MaskedBatchRequest check_masked_batch(const scorecam_source *sources, int64_t source_count,
-                                      const int64_t *row_sources, const int64_t *row_channels,
+MaskedBatchRequest check_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                       const scorecam_masking *masking, const scorecam_tensor *out);
-CombineRequest check_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
-                             int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range);
 
 int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs);  // how many floats
 WinogradPackRequest check_winograd_pack(const scorecam_tensor *weight, float *packed);

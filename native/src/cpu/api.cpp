@@ -31,21 +31,11 @@ scorecam_status scorecam_channel_range(const scorecam_tensor *activations, int64
   });
 }
 
-scorecam_status scorecam_masked_batch(const scorecam_source *sources, int64_t source_count, const int64_t *row_sources,
-                                      const int64_t *row_channels, const scorecam_masking *masking,
-                                      const scorecam_tensor *out) {
+scorecam_status scorecam_masked_batch(const scorecam_source *source, const int64_t *row_channels,
+                                      const scorecam_masking *masking, const scorecam_tensor *out) {
   return guarded([&] {
-    const MaskedBatchRequest request =
-        check_masked_batch(sources, source_count, row_sources, row_channels, masking, out);
+    const MaskedBatchRequest request = check_masked_batch(source, row_channels, masking, out);
     if (request.rows > 0) run(request, &Isa::row_kernels, masked_batch, oracle::masked_batch);
-  });
-}
-
-scorecam_status scorecam_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
-                                 int32_t options, float epsilon, const scorecam_tensor *out, scorecam_range *range) {
-  return guarded([&] {
-    const CombineRequest request = check_combine(activations, weights, upsampling, options, epsilon, out, range);
-    run(request, &Isa::row_kernels, combine, oracle::combine);
   });
 }
 
@@ -84,6 +74,10 @@ scorecam_status scorecam_use_huge_pages(void) {
 }
 
 void scorecam_release_tensor_memory(void) { release_tensor_memory(); }
+
+int64_t scorecam_tensor_memory_peak(void) { return tensor_memory_peak(); }
+
+void scorecam_forget_tensor_memory_peak(void) { forget_tensor_memory_peak(); }
 
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
 

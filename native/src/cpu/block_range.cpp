@@ -116,6 +116,8 @@ void *BlockRange::take(std::size_t bytes) noexcept {
   auto node = gaps_.extract(gap);
   node.mapped() = length;
   blocks_.insert(std::move(node));
+  in_use_ += length;
+  peak_ = std::max(peak_, in_use_);
   count_take(offset + length);
   return base_ + offset;
 }
@@ -141,6 +143,7 @@ void BlockRange::give_back(void *block) noexcept {
   // The block's own node becomes the gap's, so that giving back needs no memory.
   auto node = blocks_.extract(offset);
   if (node.empty()) return;
+  in_use_ -= node.mapped();
   const auto gap = gaps_.insert(std::move(node)).position;
   const auto next = std::next(gap);
   if (next != gaps_.end() && gap->first + gap->second == next->first) {
@@ -158,6 +161,16 @@ void BlockRange::give_back(void *block) noexcept {
 void BlockRange::release() noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   release_from(0);
+}
+
+std::size_t BlockRange::peak() noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return peak_ - forgotten_at_;
+}
+
+void BlockRange::forget_peak() noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  peak_ = forgotten_at_ = in_use_;
 }
 
 void BlockRange::release_from(std::size_t offset) noexcept {

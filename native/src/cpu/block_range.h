@@ -44,6 +44,10 @@ class BlockRange {
   // Gives the memory of all gaps to the system.
   void release() noexcept;
 
+  // The most bytes of blocks that there were at once since forget_peak(), above those that there were then.
+  std::size_t peak() noexcept;
+  void forget_peak() noexcept;
+
  private:
   void count_take(std::size_t end) noexcept;
   void release_from(std::size_t offset) noexcept;
@@ -59,6 +63,8 @@ class BlockRange {
   // Where the highest block ended: ever, and since takes_ was 0.
   std::size_t highest_end_ = 0, recent_end_ = 0;
   int takes_ = 0;
+  // Bytes of all blocks: now, at most, and when the peak was forgotten.
+  std::size_t in_use_ = 0, peak_ = 0, forgotten_at_ = 0;
 };
 
 }  // namespace scorecam

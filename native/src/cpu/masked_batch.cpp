@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <vector>
 
 #include "cpu/map_rows.h"
 #include "cpu/operations.h"
@@ -69,25 +68,6 @@ Band in_place(const scorecam_tensor &image, int64_t begin) {
 
 // Chunk rows that are masked together.
 constexpr int kGroup = 4;
-
-// Neighbouring chunk rows of one source.
-struct Run {
-  const scorecam_source *source;
-  int64_t first, count;
-  int64_t groups() const { return (count + kGroup - 1) / kGroup; }
-};
-
-std::vector<Run> runs_of(const MaskedBatchRequest &request) {
-  std::vector<Run> runs;
-  for (int64_t b = 0; b < request.rows; ++b) {
-    const scorecam_source *source = &request.source(b);
-    if (runs.empty() || runs.back().source != source)
-      runs.push_back({source, b, 1});
-    else
-      ++runs.back().count;
-  }
-  return runs;
-}
 
 // How many image rows a band has: few enough that it stays close to the core (160 and 320 KiB were measured
 // best between 20 and 320), many enough that upsampling along rows is shared, and so that all threads get some.
@@ -163,7 +143,8 @@ class Worker {
         packed_(scratch + kGroup * MaskedRows::scratch_floats(x)) {}
 
   // Image rows begin to end of chunk rows first to first + count, at most kGroup.
-  void tile(const scorecam_source &source, int64_t first, int64_t count, int64_t begin, int64_t end) {
+  void tile(int64_t first, int64_t count, int64_t begin, int64_t end) {
+    const scorecam_source &source = request_.source;
     int64_t rows[kGroup];
     int count_masked = 0;
     for (int64_t row = first; row < first + count; ++row) {
@@ -176,7 +157,7 @@ class Worker {
       }
     }
     if (count_masked == 0) return;
-    const Band band = band_of(source, begin, end);
+    const Band band = band_of(begin, end);
     MaskedRow masked{};
     masked.planes = planes();
     masked.channels = request_.channels / masked.planes;
@@ -212,11 +193,11 @@ class Worker {
     for (int64_t c = 0; c < planes(); ++c) std::memset(out(row, c, begin), 0, static_cast<std::size_t>(bytes));
   }
 
-  Band band_of(const scorecam_source &source, int64_t begin, int64_t end) {
-    if (usable_in_place(source.image, request_.channels_last)) return in_place(source.image, begin);
-    if (packed_source_ != &source || packed_begin_ != begin) {
-      packed_band_ = pack(source.image, request_.channels_last, begin, end, packed_);
-      packed_source_ = &source;
+  Band band_of(int64_t begin, int64_t end) {
+    const scorecam_tensor &image = request_.source.image;
+    if (usable_in_place(image, request_.channels_last)) return in_place(image, begin);
+    if (packed_begin_ != begin) {
+      packed_band_ = pack(image, request_.channels_last, begin, end, packed_);
       packed_begin_ = begin;
     }
     return packed_band_;
@@ -226,7 +207,6 @@ class Worker {
   const Masked masked_to_;
   MaskedRows masked_[kGroup];
   float *const packed_;
-  const scorecam_source *packed_source_ = nullptr;
   int64_t packed_begin_ = -1;
   Band packed_band_{};
 };
@@ -236,11 +216,9 @@ class Worker {
 void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels) {
   const Axis y(request.masking.upsampling, request.map_height, request.height);
   const Axis x(request.masking.upsampling, request.map_width, request.width);
-  const std::vector<Run> runs = runs_of(request);
   const int64_t band = band_rows(request);
-  const int64_t bands = (request.height + band - 1) / band;
-  int64_t tiles = 0;
-  for (const Run &run : runs) tiles += bands * run.groups();
+  const int64_t bands = (request.height + band - 1) / band, groups = (request.rows + kGroup - 1) / kGroup;
+  const int64_t tiles = bands * groups;
   const int64_t bytes =
       request.rows * request.channels * request.height * request.width * element_size(request.out_dtype);
   const int threads = thread_count(tiles, bytes);
@@ -248,16 +226,9 @@ void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels) 
 
   parallel(threads, tiles, [&](int64_t begin, int64_t end, int thread) {
     Worker worker(request, kernels, y, x, scratch.piece(thread));
-    int64_t run_begin = 0;
-    for (const Run &run : runs) {
-      const int64_t run_end = run_begin + run.groups() * bands;
-      for (int64_t tile = std::max(begin, run_begin); tile < std::min(end, run_end); ++tile) {
-        const int64_t row = (tile - run_begin) / run.groups() * band;
-        const int64_t first = (tile - run_begin) % run.groups() * kGroup;
-        worker.tile(*run.source, run.first + first, std::min<int64_t>(kGroup, run.count - first), row,
-                    std::min(row + band, request.height));
-      }
-      run_begin = run_end;
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t row = tile / groups * band, first = tile % groups * kGroup;
+      worker.tile(first, std::min<int64_t>(kGroup, request.rows - first), row, std::min(row + band, request.height));
     }
   });
 }

@@ -9,7 +9,6 @@ namespace scorecam {
 
 void channel_range(const RangeRequest &request, const RowKernels &kernels);
 void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels);
-void combine(const CombineRequest &request, const RowKernels &kernels);
 void winograd_pack(const WinogradPackRequest &request);
 void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels);
 
@@ -17,7 +16,6 @@ void winograd_convolution(const ConvolutionRequest &request, const WinogradKerne
 namespace oracle {
 void channel_range(const RangeRequest &request);
 void masked_batch(const MaskedBatchRequest &request);
-void combine(const CombineRequest &request);
 void winograd_convolution(const ConvolutionRequest &request);
 }  // namespace oracle
 

@@ -75,13 +75,12 @@ void channel_range(const RangeRequest &request) {
 void masked_batch(const MaskedBatchRequest &request) {
   const int64_t channels = request.channels, height = request.height, width = request.width;
   for (int64_t b = 0; b < request.rows; ++b) {
-    const scorecam_source &source = request.source(b);
     const int64_t k = request.row_channels[b];
-    const bool zero = k == SCORECAM_CHANNEL_NONE || (source.ranges[k].flags & SCORECAM_RANGE_CONSTANT);
-    const scorecam_range range = zero ? scorecam_range{} : source.ranges[k];
+    const bool zero = k == SCORECAM_CHANNEL_NONE || (request.source.ranges[k].flags & SCORECAM_RANGE_CONSTANT);
+    const scorecam_range range = zero ? scorecam_range{} : request.source.ranges[k];
     const float divisor = range.max - range.min + request.masking.epsilon;
     const bool before = request.masking.normalisation == SCORECAM_NORMALISE_BEFORE;
-    Map map = zero ? Map(request.map_height, request.map_width) : Map(source.activations, k);
+    Map map = zero ? Map(request.map_height, request.map_width) : Map(request.source.activations, k);
     if (before && !zero)
       for (float &value : map.values) value = (value - range.min) / divisor;
     for (int64_t y = 0; y < height; ++y)
@@ -89,7 +88,7 @@ void masked_batch(const MaskedBatchRequest &request) {
         float mask = upsample_at(map, request.masking.upsampling, height, width, y, x);
         if (!before) mask = (mask - range.min) / divisor;
         for (int64_t c = 0; c < channels; ++c) {
-          const scorecam_tensor &image = source.image;
+          const scorecam_tensor &image = request.source.image;
           const float pixel =
               elements(image)[c * image.strides[0] + y * image.strides[1] + x * image.strides[2]];
           const int64_t in_sample = request.channels_last ? (y * width + x) * channels + c : (c * height + y) * width + x;
@@ -97,40 +96,6 @@ void masked_batch(const MaskedBatchRequest &request) {
         }
       }
   }
-}
-
-void combine(const CombineRequest &request) {
-  const scorecam_tensor &activations = request.activations;
-  Map sum(activations.sizes[1], activations.sizes[2]);
-  for (int64_t y = 0; y < sum.height; ++y)
-    for (int64_t x = 0; x < sum.width; ++x) {
-      double total = 0;
-      for (int64_t k = 0; k < activations.sizes[0]; ++k)
-        total += static_cast<double>(request.weights[k]) *
-                 static_cast<double>(elements(activations)[k * activations.strides[0] + y * activations.strides[1] +
-                                                           x * activations.strides[2]]);
-      sum.at(y, x) = static_cast<float>(total);
-    }
-  Map map(request.out.sizes[0], request.out.sizes[1]);
-  float min = std::numeric_limits<float>::infinity(), max = -min;
-  for (int64_t y = 0; y < map.height; ++y)
-    for (int64_t x = 0; x < map.width; ++x) {
-      float value = upsample_at(sum, request.upsampling, map.height, map.width, y, x);
-      if ((request.options & SCORECAM_COMBINE_RELU) && value < 0) value = 0;
-      map.at(y, x) = value;
-      if (min == min) fold_range(value, min, max);
-    }
-  const bool finite = std::isfinite(min) && std::isfinite(max);
-  const bool constant = finite && (min == max || all_equal(sum.values));
-  if (request.range != nullptr)
-    *request.range = {min, max, !finite ? SCORECAM_RANGE_NON_FINITE : constant ? SCORECAM_RANGE_CONSTANT : 0, 0, 0};
-  for (int64_t y = 0; y < map.height; ++y)
-    for (int64_t x = 0; x < map.width; ++x) {
-      float value = map.at(y, x);
-      if (request.options & SCORECAM_COMBINE_MIN_MAX)
-        value = constant ? 0 : (value - min) / (max - min + request.epsilon);
-      static_cast<float *>(request.out.data)[y * request.out.strides[0] + x * request.out.strides[1]] = value;
-    }
 }
 
 }  // namespace oracle

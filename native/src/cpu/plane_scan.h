@@ -1,10 +1,8 @@
 // Flags and hash of one channel's h x w values.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
 #include "common/channel_hash.h"
 #include "cpu/elements.h"
@@ -39,11 +37,6 @@ inline PlaneScan scan_plane(const scorecam_tensor &activations, int64_t channel)
     }
   if (scan.flags & SCORECAM_RANGE_NON_FINITE) scan.flags = SCORECAM_RANGE_NON_FINITE;
   return scan;
-}
-
-// Upsampling leaves rounding noise on an even plane, so evenness is seen before it.
-inline bool all_equal(const std::vector<float> &plane) {
-  return std::all_of(plane.begin(), plane.end(), [&](float value) { return value == plane.front(); });
 }
 
 }  // namespace scorecam

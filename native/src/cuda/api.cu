@@ -8,7 +8,6 @@
 
 #include "common/failure.h"
 #include "cuda/channel_range.cuh"
-#include "cuda/combine.cuh"
 #include "cuda/masked_batch.cuh"
 #include "scorecam_cuda.h"
 
@@ -47,14 +46,38 @@ int device_of(const void *data, const char *name) {
   return attributes.device;
 }
 
-// Makes the tensors' device current, and afterwards the one that was.
+// Whether somebody uses the device already. The runtime cannot be asked without making a context; the driver can.
+bool has_context(int device) {
+  void *function = nullptr;
+  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+#if CUDART_VERSION >= 12050
+  const cudaError_t error = cudaGetDriverEntryPointByVersion("cuDevicePrimaryCtxGetState", &function, 12000,
+                                                             cudaEnableDefault, &found);
+#else
+  const cudaError_t error =
+      cudaGetDriverEntryPoint("cuDevicePrimaryCtxGetState", &function, cudaEnableDefault, &found);
+#endif
+  if (error != cudaSuccess || found != cudaDriverEntryPointSuccess) {
+    cudaGetLastError();
+    return true;
+  }
+  unsigned flags = 0;
+  int active = 0;
+  const auto state_of = reinterpret_cast<int (*)(int, unsigned *, int *)>(function);
+  return state_of(device, &flags, &active) != 0 || active != 0;
+}
+
+// Makes the tensors' device current, and afterwards the one that was, if it had a context.
 class DeviceGuard {
  public:
   explicit DeviceGuard(int device) : device_(device) {
     check(cudaGetDevice(&previous_), "no current CUDA device");
     if (previous_ != device) check(cudaSetDevice(device), "cannot use the tensors' CUDA device");
   }
-  ~DeviceGuard() { cudaSetDevice(previous_); }
+  ~DeviceGuard() {
+    // Setting a device makes a context there, which takes hundreds of megabytes of its memory.
+    if (previous_ != device_ && has_context(previous_)) cudaSetDevice(previous_);
+  }
   DeviceGuard(const DeviceGuard &) = delete;
   DeviceGuard &operator=(const DeviceGuard &) = delete;
 
@@ -113,22 +136,6 @@ void launch_chunk(const MaskedBatchRequest &request, const MaskedBatchParams &pa
   }
 }
 
-// Memory of the stream's pool, given back in the stream's order.
-class Workspace {
- public:
-  Workspace(size_t bytes, cudaStream_t stream) : stream_(stream) {
-    check(cudaMallocAsync(&data_, bytes, stream), "cannot allocate workspace");
-  }
-  ~Workspace() { cudaFreeAsync(data_, stream_); }
-  Workspace(const Workspace &) = delete;
-  Workspace &operator=(const Workspace &) = delete;
-  char *data() const { return static_cast<char *>(data_); }
-
- private:
-  cudaStream_t stream_;
-  void *data_ = nullptr;
-};
-
 }  // namespace
 
 scorecam_status scorecam_cuda_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
@@ -147,59 +154,23 @@ scorecam_status scorecam_cuda_channel_range(const scorecam_tensor *activations, 
   });
 }
 
-scorecam_status scorecam_cuda_masked_batch(const scorecam_source *sources, int64_t source_count,
-                                           const int64_t *row_sources, const int64_t *row_channels,
+scorecam_status scorecam_cuda_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                            const scorecam_masking *masking, const scorecam_tensor *out, void *stream) {
   return guarded([&] {
-    const MaskedBatchRequest request =
-        check_masked_batch(sources, source_count, row_sources, row_channels, masking, out);
+    const MaskedBatchRequest request = check_masked_batch(source, row_channels, masking, out);
     device_count();
     if (request.rows == 0) return;
     const DeviceGuard device(device_of(request.out, "out"));
-    int64_t runs = 0;
-    for (int64_t row = 0; row < request.rows; ++row)
-      runs += row == 0 || &request.source(row) != &request.source(row - 1);
-    for (int64_t s = 0; s < source_count; ++s) {
-      device.expect(sources[s].image.data, "a source's image");
-      if (sources[s].activations.sizes[0] == 0) continue;
-      device.expect(sources[s].activations.data, "a source's activations");
-      device.expect(sources[s].ranges, "a source's ranges");
+    device.expect(request.source.image.data, "the image");
+    if (request.source.activations.sizes[0] > 0) {
+      device.expect(request.source.activations.data, "the activations");
+      device.expect(request.source.ranges, "the ranges");
     }
     const MaskedBatchParams params = masked_batch_params(request, device.multiprocessors());
-    if (request.rows <= SmallArguments::kRows && runs <= SmallArguments::kSources)
+    if (request.rows <= SmallArguments::kRows)
       launch_chunk<SmallArguments>(request, params, static_cast<cudaStream_t>(stream));
     else
       launch_chunk<LargeArguments>(request, params, static_cast<cudaStream_t>(stream));
-  });
-}
-
-scorecam_status scorecam_cuda_combine(const scorecam_tensor *activations, const float *weights, int32_t upsampling,
-                                      int32_t options, float epsilon, const scorecam_tensor *out,
-                                      scorecam_range *range, void *stream) {
-  return guarded([&] {
-    const CombineRequest request = check_combine(activations, weights, upsampling, options, epsilon, out, range);
-    device_count();
-    const DeviceGuard device(device_of(request.out.data, "out"));
-    if (request.activations.sizes[0] > 0) {
-      device.expect(request.activations.data, "activations");
-      device.expect(weights, "weights");
-    }
-    if (range != nullptr) device.expect(range, "range");
-    CombineParams params = combine_params(request);
-    const auto queue = static_cast<cudaStream_t>(stream);
-    const int64_t values = params.resize.map_height * params.resize.map_width;
-    const Workspace workspace(sizeof(CombineState) + static_cast<size_t>(values) * sizeof(float), queue);
-    params.state = reinterpret_cast<CombineState *>(workspace.data());
-    params.sums = reinterpret_cast<float *>(workspace.data() + sizeof(CombineState));
-    weighted_sum_kernel<<<grid_of(values), kThreads, 0, queue>>>(params);
-    check_launch("weighted_sum_kernel");
-    upsample_kernel<<<grid_of(params.tiling.across * params.tiling.down), kThreads,
-                      static_cast<size_t>(shared_bytes(params.tiling, 0)), queue>>>(params);
-    check_launch("upsample_kernel");
-    if (range != nullptr || (options & SCORECAM_COMBINE_MIN_MAX)) {
-      scale_kernel<<<grid_of(params.resize.height * params.resize.width / kThreads + 1), kThreads, 0, queue>>>(params);
-      check_launch("scale_kernel");
-    }
   });
 }
 

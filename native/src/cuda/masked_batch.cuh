@@ -50,17 +50,16 @@ struct Float16Out {
 };
 
 // The tile of an image as float32: by channel, or channels last, as in the output.
-__device__ inline void load_image(const SourceParams &source, const MaskedBatchParams &params, const Tile &tile,
-                                  float *image) {
+__device__ inline void load_image(const MaskedBatchParams &params, const Tile &tile, float *image) {
   const int32_t channels = static_cast<int32_t>(params.channels);
   const int32_t pixels = tile.rows * tile.columns;
   for (int32_t i = threadIdx.x; i < pixels * channels; i += blockDim.x) {
     const int32_t c = params.channels_last ? i % channels : i / pixels;
     const int32_t pixel = params.channels_last ? i / channels : i % pixels;
-    const int64_t offset = c * source.image_strides[0] +
-                           (tile.first_row + pixel / tile.columns) * source.image_strides[1] +
-                           (tile.first_column + pixel % tile.columns) * source.image_strides[2];
-    image[i] = load_element(source.image, source.image_dtype, offset);
+    const int64_t offset = c * params.image_strides[0] +
+                           (tile.first_row + pixel / tile.columns) * params.image_strides[1] +
+                           (tile.first_column + pixel % tile.columns) * params.image_strides[2];
+    image[i] = load_element(params.image, params.image_dtype, offset);
   }
 }
 
@@ -131,19 +130,18 @@ __global__ void __launch_bounds__(kThreads) masked_batch_kernel(const __grid_con
 
   const int64_t begin = int64_t(blockIdx.y) * params.rows_per_block;
   const int64_t end = begin + params.rows_per_block < params.rows ? begin + params.rows_per_block : params.rows;
-  int64_t held = -1;
+  bool loaded = false;
   for (int64_t b = begin; b < end; ++b) {
     const RowParams &row = arguments.rows[b];
-    const SourceParams &source = arguments.sources[row.source];
     // The same for all threads, so barriers within the branch are met by all.
     const bool zero = row.map == nullptr || (row.range->flags & SCORECAM_RANGE_CONSTANT) != 0;
     if (!zero) {
       const float min = row.range->min, divisor = row.range->max - min + params.epsilon;
       const Normalise normalise(min, divisor);
-      const MapSource map = {row.map, source.map_dtype, source.map_row_stride, source.map_column_stride};
+      const MapSource map = {row.map, params.map_dtype, params.map_row_stride, params.map_column_stride};
       __syncthreads();  // the row before is written
-      if (held != row.source) load_image(source, params, tile, image);
-      held = row.source;
+      if (!loaded) load_image(params, tile, image);
+      loaded = true;
       tile.expand(params.resize, map, params.normalise_before ? &normalise : nullptr);
       __syncthreads();
       for (int32_t i = threadIdx.x; i < pixels; i += blockDim.x) {

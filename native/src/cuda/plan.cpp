@@ -79,6 +79,13 @@ MaskedBatchParams masked_batch_params(const MaskedBatchRequest &request, int64_t
   params.channels = request.channels;
   params.channels_last = request.channels_last;
   params.sample_stride = request.sample_stride;
+  const scorecam_tensor &image = request.source.image, &maps = request.source.activations;
+  params.image = image.data;
+  params.image_dtype = image.dtype;
+  params.map_dtype = maps.dtype;
+  for (int i = 0; i < 3; ++i) params.image_strides[i] = image.strides[i];
+  params.map_row_stride = maps.strides[1];
+  params.map_column_stride = maps.strides[2];
   const int64_t blocks = params.tiling.across * params.tiling.down * request.rows;
   params.rows_per_block = static_cast<int32_t>(std::clamp<int64_t>(blocks / (16 * multiprocessors), 1, 8));
   return params;
@@ -96,28 +103,6 @@ RangeParams range_params(const RangeRequest &request) {
   params.row_stride = maps.strides[1];
   params.column_stride = maps.strides[2];
   params.ranges = request.ranges;
-  return params;
-}
-
-CombineParams combine_params(const CombineRequest &request) {
-  const scorecam_tensor &maps = request.activations;
-  CombineParams params{};
-  params.resize =
-      resize_of(request.upsampling, maps.sizes[1], maps.sizes[2], request.out.sizes[0], request.out.sizes[1]);
-  params.tiling = tiling_of(params.resize, 0);
-  params.options = request.options;
-  params.epsilon = request.epsilon;
-  params.maps = maps.data;
-  params.dtype = maps.dtype;
-  params.channels = maps.sizes[0];
-  params.channel_stride = maps.strides[0];
-  params.row_stride = maps.strides[1];
-  params.column_stride = maps.strides[2];
-  params.weights = request.weights;
-  params.out = static_cast<float *>(request.out.data);
-  params.out_row_stride = request.out.strides[0];
-  params.out_column_stride = request.out.strides[1];
-  params.range = request.range;
   return params;
 }
 

@@ -46,17 +46,10 @@ struct MapSource {
   int64_t row_stride, column_stride;
 };
 
-struct SourceParams {
-  const void *image;
-  int32_t image_dtype, map_dtype;
-  int64_t image_strides[3];
-  int64_t map_row_stride, map_column_stride;
-};
-
+// Of a chunk row.
 struct RowParams {
   const void *map;              // null: zeros
   const scorecam_range *range;  // on the device
-  int64_t source;
 };
 
 struct MaskedBatchParams {
@@ -69,49 +62,37 @@ struct MaskedBatchParams {
   int32_t rows_per_block;
   int64_t rows;
   int64_t sample_stride;
+  const void *image;
+  int32_t image_dtype, map_dtype;
+  int64_t image_strides[3];
+  int64_t map_row_stride, map_column_stride;
   void *out;
 };
 
 // Kernel arguments, so that a launch needs no memory on the device. The small one is what most chunks need.
-template <int Rows, int Sources>
+template <int Rows>
 struct MaskedBatchArguments {
   static constexpr int kRows = Rows;
-  static constexpr int kSources = Sources;
   MaskedBatchParams params;
   RowParams rows[Rows];
-  SourceParams sources[Sources];
 };
-using SmallArguments = MaskedBatchArguments<64, 8>;
-using LargeArguments = MaskedBatchArguments<1024, 64>;
+using SmallArguments = MaskedBatchArguments<192>;
+using LargeArguments = MaskedBatchArguments<1920>;
 static_assert(sizeof(SmallArguments) <= 4096, "kernel arguments of any CUDA version");
 static_assert(sizeof(LargeArguments) <= 32764, "kernel arguments of CUDA 12.1");
 
 // Fills arguments with as many chunk rows from `first` on as fit, and returns the number of the first that does not.
 template <class Arguments>
 int64_t fill_rows(const MaskedBatchRequest &request, int64_t first, Arguments &arguments) {
-  int sources = 0;
+  const scorecam_tensor &maps = request.source.activations;
   int64_t row = first;
-  const scorecam_source *last = nullptr;
   for (; row < request.rows && row - first < Arguments::kRows; ++row) {
-    const scorecam_source &source = request.source(row);
-    if (&source != last) {
-      if (sources == Arguments::kSources) break;
-      SourceParams &params = arguments.sources[sources++];
-      params = {source.image.data,
-                source.image.dtype,
-                source.activations.dtype,
-                {source.image.strides[0], source.image.strides[1], source.image.strides[2]},
-                source.activations.strides[1],
-                source.activations.strides[2]};
-      last = &source;
-    }
     const int64_t k = request.row_channels[row];
     RowParams &params = arguments.rows[row - first];
-    params = {nullptr, nullptr, sources - 1};
+    params = {nullptr, nullptr};
     if (k == SCORECAM_CHANNEL_NONE) continue;
-    params.map = static_cast<const char *>(source.activations.data) +
-                 k * source.activations.strides[0] * element_size(source.activations.dtype);
-    params.range = source.ranges + k;
+    params.map = static_cast<const char *>(maps.data) + k * maps.strides[0] * element_size(maps.dtype);
+    params.range = request.source.ranges + k;
   }
   arguments.params.rows = row - first;
   arguments.params.out = request.out + first * request.sample_stride * element_size(request.out_dtype);
@@ -132,30 +113,6 @@ struct RangeParams {
   scorecam_range *ranges;
 };
 RangeParams range_params(const RangeRequest &request);
-
-// What the kernels of a combination tell each other; on the device, before the sums.
-struct CombineState {
-  uint32_t low, high;  // as ordered_bits
-  int32_t any_nan;
-  int32_t even;  // the sums are all equal
-};
-
-struct CombineParams {
-  Resize resize;
-  Tiling tiling;
-  int32_t options;
-  float epsilon;
-  const void *maps;
-  int32_t dtype;
-  int64_t channels, channel_stride, row_stride, column_stride;
-  const float *weights;
-  float *out;
-  int64_t out_row_stride, out_column_stride;
-  scorecam_range *range;
-  CombineState *state;
-  float *sums;  // [h, w]
-};
-CombineParams combine_params(const CombineRequest &request);
 
 }  // namespace cuda
 }  // namespace scorecam

@@ -82,6 +82,15 @@ void release_tensor_memory() noexcept {
   if (BlockRange::of_the_process() != nullptr) BlockRange::of_the_process()->release();
 }
 
+std::int64_t tensor_memory_peak() noexcept {
+  BlockRange *const range = BlockRange::of_the_process();
+  return range == nullptr ? 0 : static_cast<std::int64_t>(range->peak());
+}
+
+void forget_tensor_memory_peak() noexcept {
+  if (BlockRange::of_the_process() != nullptr) BlockRange::of_the_process()->forget_peak();
+}
+
 }  // namespace scorecam
 
 #else
@@ -91,6 +100,8 @@ namespace scorecam {
 void *tensor_memory(const char *, void *) { fail(SCORECAM_STATUS_NOT_APPLICABLE, "tensor memory is Linux's alone"); }
 void use_huge_pages() { fail(SCORECAM_STATUS_NOT_APPLICABLE, "huge pages are Linux's alone"); }
 void release_tensor_memory() noexcept {}
+std::int64_t tensor_memory_peak() noexcept { return 0; }
+void forget_tensor_memory_peak() noexcept {}
 
 }  // namespace scorecam
 

@@ -4,15 +4,16 @@ module org.scorecam {
   requires transitive org.bytedeco.pytorch;
   requires org.bytedeco.openblas;
   requires transitive java.desktop;
+  requires java.logging;
   requires jdk.jfr;
   requires com.google.gson;
   requires com.twelvemonkeys.imageio.core;
   requires com.twelvemonkeys.imageio.jpeg;
   requires com.twelvemonkeys.imageio.tiff;
   requires com.twelvemonkeys.imageio.webp;
-  requires info.picocli;
+  requires static info.picocli;
   requires org.apache.commons.compress;
-  requires me.tongfei.progressbar;
+  requires static me.tongfei.progressbar;
 
   exports org.scorecam;
   exports org.scorecam.demo;
@@ -23,6 +24,7 @@ module org.scorecam {
   exports org.scorecam.nn;
   exports org.scorecam.pipeline;
   exports org.scorecam.runtime;
+  exports org.scorecam.scoring;
   exports org.scorecam.tensor;
   exports org.scorecam.weights;
   exports org.scorecam.zoo;

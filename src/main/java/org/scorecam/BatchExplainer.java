@@ -5,44 +5,52 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
-import org.scorecam.model.Capture;
+import org.scorecam.model.InputShape;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.scoring.ChunkPlan;
+import org.scorecam.scoring.PassScoring;
 import org.scorecam.tensor.Tensors;
 
 /**
- * Explains a batch of inputs in groups: a {@link FirstPass} makes a group's {@link Explanation}s,
- * {@link PassScoring} scores their masked inputs in chunks, and each explanation turns its scores
- * into a {@link Saliency}. Safe for several threads.
+ * The way of a batch of inputs to their saliency maps, in groups: a {@link FirstPass} captures the
+ * activation maps, {@link ChannelScoring} has the channels that are selected, {@link PassScoring}
+ * scores their masked inputs in chunks, and the scores become weights and these the {@link
+ * Saliency}. Safe for several threads.
  */
 final class BatchExplainer {
   /** In place of the number of a layer's channels while it is not known. */
   private static final long MANY = 1 << 16;
 
-  /** So many chunks that one which is not full does not matter. */
-  private static final long FULL_CHUNKS = 8;
+  /** So many full chunks of usual rows that a last one which is not full does not matter. */
+  private static final long FULL_GROUP = 8 * 32;
 
   private static final long MOST_INPUTS = 32;
 
-  private final FirstPass firstPass;
+  private final Configuration configuration;
   private final PassScoring scoring;
 
   /** Selected channels of all target layers together; 0 before an input has shown them. */
   private volatile long seenPassesPerInput;
 
-  BatchExplainer(FirstPass firstPass, PassScoring scoring) {
-    this.firstPass = firstPass;
+  BatchExplainer(Configuration configuration, PassScoring scoring) {
+    this.configuration = configuration;
     this.scoring = scoring;
   }
 
   /** As {@link ScoreCam#explainBatchLayers}. */
   List<List<Saliency>> explain(Tensor inputs, List<Target> targets) {
     Inputs.requireUsable(inputs, targets);
-    Device device = firstPass.model().device();
+    return NativeErrors.translateNative(
+        () -> explainAll(inputs, targets), (words, e) -> Inputs.refusal(inputs, words, e));
+  }
+
+  private List<List<Saliency>> explainAll(Tensor inputs, List<Target> targets) {
+    Device device = configuration.model().device();
     Stage.Whole stage =
         new Stage.Whole(
-            firstPass.layerNames(),
-            firstPass.recipe().name(),
+            configuration.layerNames(),
+            configuration.recipe().name(),
             device.toString(),
             Tensors.shapeOf(inputs));
     List<List<Saliency>> results = new ArrayList<>();
@@ -65,24 +73,21 @@ final class BatchExplainer {
 
   /** As {@link ScoreCam#inputsPerGroup}. */
   int inputsPerGroup() {
-    long passes = FULL_CHUNKS * ChunkProfile.USUAL_ROWS;
-    return (int) Math.max(1, Math.min(MOST_INPUTS, passes / passesPerInput()));
+    return (int) Math.max(1, Math.min(MOST_INPUTS, FULL_GROUP / passesPerInput()));
   }
 
   private long passesPerInput() {
     long seen = seenPassesPerInput;
-    return seen > 0 ? seen : firstPass.channels().countOf(MANY) * firstPass.layers().size();
+    return seen > 0 ? seen : configuration.channels().countOf(MANY) * configuration.layers().size();
   }
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
   private long inputsAtOnce(Tensor inputs, long left) {
     long count = Math.min(left, inputsPerGroup());
-    if (count == 1) {
-      return 1;
-    }
-    ChunkPlan plan =
-        scoring.plan(count * passesPerInput(), inputs.size(1), inputs.size(2), inputs.size(3));
-    return Math.min(count, plan.rows());
+    return count == 1
+        ? 1
+        : Math.min(
+            count, scoring.plan(InputShape.ofRowsIn(inputs), count * passesPerInput()).rows());
   }
 
   /** Explains some of the inputs; in two halves where all together do not fit the memory. */
@@ -101,24 +106,24 @@ final class BatchExplainer {
   }
 
   private List<List<Saliency>> explainGroup(Tensor images, List<Target> targets) {
-    List<Explanation> explanations = new ArrayList<>();
+    List<ChannelScoring> channels = new ArrayList<>();
     List<Saliency> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        Capture capture = firstPass.capture(images)) {
-      firstPass.addExplanations(capture, images, targets, explanations);
-      long selected = explanations.stream().mapToLong(Explanation::selectedChannels).sum();
+        FirstPass firstPass = FirstPass.of(configuration, images)) {
+      firstPass.addChannels(targets, channels);
+      long selected = channels.stream().mapToLong(ChannelScoring::selectedChannels).sum();
       seenPassesPerInput = selected / targets.size();
-      ChunkPlan plan = scoring.score(explanations, images, selected);
-      for (Explanation explanation : explanations) {
-        maps.add(explanation.toSaliency(plan));
+      ChunkPlan plan = scoring.score(channels, InputShape.ofRowsIn(images), selected);
+      for (ChannelScoring scored : channels) {
+        maps.add(scored.toSaliency(plan));
       }
     } catch (RuntimeException | Error e) {
       maps.forEach(Saliency::close);
       throw e;
     } finally {
-      explanations.forEach(Explanation::close);
+      channels.forEach(ChannelScoring::close);
     }
-    int layers = firstPass.layers().size();
+    int layers = configuration.layers().size();
     List<List<Saliency>> byImage = new ArrayList<>();
     for (int i = 0; i < maps.size(); i += layers) {
       byImage.add(List.copyOf(maps.subList(i, i + layers)));

@@ -6,23 +6,17 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
-import org.scorecam.mask.ChannelSelection;
-import org.scorecam.mask.Masker;
 import org.scorecam.model.Capture;
-import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
+import org.scorecam.model.Watch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /**
- * The pass of the unmasked inputs: it captures the activation maps of the target layers, of which
- * the {@link Explanation}s are made.
+ * The pass of the unmasked images: the activation maps of the target layers, and the output that a
+ * target is resolved for.
  */
-record FirstPass(
-    HookedModel model,
-    List<String> layers,
-    Recipe recipe,
-    ChannelSelection channels,
-    Masker masker) {
+final class FirstPass implements AutoCloseable {
   /**
    * From so many inputs on, a batch is one for which the network may be prepared: only where few
    * masked inputs follow for each are so many explained together, and only there does this pass
@@ -30,89 +24,97 @@ record FirstPass(
    */
   private static final long LARGE_BATCH = 8;
 
-  /** The target layers' paths as one. */
-  String layerNames() {
-    return String.join("+", layers);
-  }
+  private final Configuration configuration;
+  private final Tensor images;
+  private final Capture capture;
 
-  /** Runs images [N, C, H, W]; the capture is the caller's. Needs an open scope. */
-  Capture capture(Tensor images) {
-    Stage.Capture stage = new Stage.Capture(layerNames(), images.size(0));
-    Tensor batch = images.contiguous(model.memoryFormat());
-    Capture capture =
-        images.size(0) >= LARGE_BATCH
-            ? model.captureBatch(batch, layers, recipe.repeatedCall())
-            : model.capture(batch, layers, recipe.repeatedCall());
-    stage.commit();
-    return capture;
+  private FirstPass(Configuration configuration, Tensor images, Capture capture) {
+    this.configuration = configuration;
+    this.images = images;
+    this.capture = capture;
   }
 
   /**
-   * Makes an explanation for each image and layer, the layers of an image one after the other.
+   * Runs images. Needs an open scope.
    *
-   * @param images what was captured; like the capture, it must outlive the explanations
-   * @param explanations gets them; its owner closes them, also those made before this throws
+   * @param images [N, C, H, W] on the network's device; must stay open
    */
-  void addExplanations(
-      Capture capture, Tensor images, List<Target> targets, List<Explanation> explanations) {
-    Stage.Plan stage = new Stage.Plan(layerNames());
-    for (int i = 0; i < targets.size(); i++) {
-      addExplanations(capture, images, i, targets.get(i), explanations);
+  static FirstPass of(Configuration configuration, Tensor images) {
+    Stage.Capture stage = new Stage.Capture(configuration.layerNames(), images.size(0));
+    Tensor batch = images.contiguous(configuration.model().memoryFormat());
+    Watch watch = configuration.recipe().watching(configuration.layers());
+    Capture capture =
+        images.size(0) >= LARGE_BATCH
+            ? configuration.model().captureBatch(batch, watch)
+            : configuration.model().capture(batch, watch);
+    stage.commit();
+    return new FirstPass(configuration, images, capture);
+  }
+
+  /** How many channels of all layers are selected for an input of a shape; runs a black one. */
+  static long selectedChannels(Configuration configuration, InputShape shape) {
+    try (NativeScope scope = NativeScope.open();
+        FirstPass pass = of(configuration, torch.zeros(shape.batchOf(1)))) {
+      long selected = 0;
+      for (int l = 0; l < configuration.layers().size(); l++) {
+        selected += configuration.channels().countOf(pass.maps(l).size(1));
+      }
+      return selected;
     }
-    stage.passes = explanations.stream().mapToLong(Explanation::passes).sum();
+  }
+
+  /**
+   * Selects the channels of each image at each layer and plans their passes, the layers of an image
+   * one after the other. Needs an open scope.
+   *
+   * @param targets one for each image
+   * @param scorings gets the channels; its owner closes them, also those made before this throws,
+   *     and before this pass is closed
+   */
+  void addChannels(List<Target> targets, List<ChannelScoring> scorings) {
+    Stage.Plan stage = new Stage.Plan(configuration.layerNames());
+    for (int i = 0; i < targets.size(); i++) {
+      addChannelsOf(i, targets.get(i), scorings);
+    }
+    stage.passes = scorings.stream().mapToLong(ChannelScoring::passes).sum();
     stage.commit();
   }
 
-  private void addExplanations(
-      Capture capture, Tensor images, int i, Target target, List<Explanation> explanations) {
+  private void addChannelsOf(int image, Target target, List<ChannelScoring> scorings) {
     Tensor output = target.partOf(capture.output());
     if (output.dim() < 1 || output.size(0) != images.size(0)) {
       throw new TargetException(
           "the network's output must have one row for each of the %d inputs; its shape is %s"
               .formatted(images.size(0), Tensors.shapeOf(output)));
     }
-    Tensor row = recipe.scored(output.narrow(0, i, 1));
+    Tensor row = configuration.recipe().scored(output.narrow(0, image, 1));
     Target resolved = target.resolve(row);
     float referenceScore = resolved.scores(row).item_float();
-    for (int l = 0; l < layers.size(); l++) {
-      Tensor maps = capture.activations().get(l);
-      requireMaps(layers.get(l), maps, images.size(0));
-      explanations.add(
-          new Explanation(
-              layers.get(l),
-              maps.select(0, i).to(ScalarType.Float).contiguous(),
-              images.select(0, i),
+    for (int l = 0; l < configuration.layers().size(); l++) {
+      scorings.add(
+          new ChannelScoring(
+              configuration,
+              configuration.layers().get(l),
+              maps(l).select(0, image).to(ScalarType.Float).contiguous(),
+              images.select(0, image),
               resolved,
-              referenceScore,
-              recipe,
-              channels,
-              masker));
+              referenceScore));
     }
   }
 
-  /** How many channels of all layers are selected for an input of this size; runs a black one. */
-  long selectedChannels(long inputChannels, long height, long width) {
-    try (NativeScope scope = NativeScope.open();
-        Capture capture =
-            model.capture(
-                torch.zeros(new long[] {1, inputChannels, height, width}),
-                layers,
-                recipe.repeatedCall())) {
-      long selected = 0;
-      for (int l = 0; l < layers.size(); l++) {
-        Tensor maps = capture.activations().get(l);
-        requireMaps(layers.get(l), maps, 1);
-        selected += channels.countOf(maps.size(1));
-      }
-      return selected;
-    }
-  }
-
-  private static void requireMaps(String layer, Tensor maps, long images) {
-    if (maps.dim() != 4 || maps.size(0) != images || maps.numel() == 0) {
+  /** A layer's activation maps [N, K, h, w]. */
+  private Tensor maps(int layer) {
+    Tensor maps = capture.activations().get(layer);
+    if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.numel() == 0) {
       throw new LayerException(
           "layer '%s' puts out a tensor of shape %s; activation maps have the shape [%d, K, h, w]"
-              .formatted(layer, Tensors.shapeOf(maps), images));
+              .formatted(configuration.layers().get(layer), Tensors.shapeOf(maps), images.size(0)));
     }
+    return maps;
+  }
+
+  @Override
+  public void close() {
+    capture.close();
   }
 }

@@ -46,4 +46,11 @@ final class Inputs {
               .formatted(Tensors.shapeOf(inputs)));
     }
   }
+
+  /** What is said of an input that something in LibTorch failed on. */
+  static InputException refusal(Tensor inputs, String words, RuntimeException cause) {
+    return new InputException(
+        "an input of shape %s cannot be explained: %s".formatted(Tensors.shapeOf(inputs), words),
+        cause);
+  }
 }

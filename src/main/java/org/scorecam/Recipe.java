@@ -9,8 +9,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.TargetException;
 import org.scorecam.mask.MaskRule;
 import org.scorecam.mask.Upsampling;
+import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.RepeatedCall;
-import org.scorecam.tensor.Tensors;
+import org.scorecam.model.Watch;
 
 /**
  * One way to compute Score-CAM. The published implementations differ in every step and give
@@ -23,6 +24,9 @@ import org.scorecam.tensor.Tensors;
  * @param constantChannels whether channels with a constant map take part
  * @param finish how the weighted sum becomes the map
  * @param repeatedCall which output counts of a layer that the network calls several times
+ * @param moment which state counts of an output that the network later changes in place: that of
+ *     the call, or what is left at the end of the pass, as in the published implementations, whose
+ *     hooks keep a reference
  */
 public record Recipe(
     String name,
@@ -31,13 +35,18 @@ public record Recipe(
     Weighting weighting,
     ConstantChannels constantChannels,
     MapFinish finish,
-    RepeatedCall repeatedCall) {
+    RepeatedCall repeatedCall,
+    CaptureMoment moment) {
 
   /** What of the network's output a target sees. */
   public enum Score {
     /** The output as it is. */
     OUTPUT,
-    /** softmax(output) over dimension 1: the probabilities of the classes. */
+    /**
+     * softmax(output) over dimension 1: the probabilities of the classes. Of a single value, such
+     * as a binary classifier's one logit, that is always 1: {@link
+     * SaliencyStatus#softmaxOfOneValue} says so.
+     */
     PROBABILITY
   }
 
@@ -63,7 +72,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.RELU,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of jacobgil/pytorch-grad-cam.
@@ -79,7 +89,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.SCALE_RESIZE_SCALE,
-          RepeatedCall.FIRST);
+          RepeatedCall.FIRST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of frgfm/torch-cam.
@@ -95,7 +106,8 @@ public record Recipe(
           Weighting.SOFTMAX,
           ConstantChannels.SCORED,
           MapFinish.LAYER_SIZE_MIN_MAX,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   /**
    * That of the paper's first author, haofanwang/Score-CAM.
@@ -111,7 +123,8 @@ public record Recipe(
           Weighting.SCORE,
           ConstantChannels.SKIPPED,
           MapFinish.RELU_MIN_MAX,
-          RepeatedCall.LAST);
+          RepeatedCall.LAST,
+          CaptureMoment.AFTER_PASS);
 
   private static final List<Recipe> PUBLISHED =
       List.of(TISKW, PYTORCH_GRAD_CAM, TORCHCAM, HAOFANWANG);
@@ -139,9 +152,14 @@ public record Recipe(
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "there is no recipe '%s'; there are %s"
+                    "'%s' is not a recipe; the recipes are %s"
                         .formatted(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
+  }
+
+  /** What this recipe has captured of some layers. */
+  Watch watching(List<String> layers) {
+    return new Watch(layers, repeatedCall, moment);
   }
 
   /** Rows [N, …] of the network's output as a target sees them; needs an open scope. */
@@ -151,13 +169,13 @@ public record Recipe(
     if (score == Score.OUTPUT) {
       return exact;
     }
-    if (rows.dim() < 2 || !rows.is_floating_point()) {
+    if (!rows.is_floating_point()) {
       throw new TargetException(
-          "recipe %s scores probabilities of classes, which needs a floating-point output of shape"
-                  .formatted(name)
-              + " [N, classes, …]; the network's has the shape "
-              + Tensors.shapeOf(rows));
+          "recipe %s scores probabilities, which needs a floating-point output; the network's is %s"
+              .formatted(name, rows.scalar_type().intern()));
     }
-    return torch.softmax(exact, 1);
+    return rows.dim() == 1
+        ? torch.softmax(exact.unsqueeze(1), 1).squeeze(1)
+        : torch.softmax(exact, 1);
   }
 }

@@ -1,11 +1,13 @@
 package org.scorecam;
 
+import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
 
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -53,7 +55,8 @@ public final class Saliency implements AutoCloseable {
     this.referenceScore = referenceScore;
     this.weights = weights;
     this.scores = scores;
-    this.status = status;
+    boolean oneValue = recipe.score() == Recipe.Score.PROBABILITY && target.isOfOneValue();
+    this.status = oneValue ? status.withSoftmaxOfOneValue() : status;
     this.plan = plan;
   }
 
@@ -63,12 +66,15 @@ public final class Saliency implements AutoCloseable {
    * @param saliencies of the same input, target and recipe; they stay open
    * @return a new saliency, owned by the caller; it has the largest map's size and no channel
    *     weights
-   * @throws IllegalArgumentException if there are none, or the recipes differ
+   * @throws IllegalArgumentException if the list is empty, or the recipes differ
    */
   public static Saliency fuse(List<Saliency> saliencies) {
+    requireNonNull(saliencies, "saliencies");
     if (saliencies.isEmpty()) {
-      throw new IllegalArgumentException("there are no saliencies to fuse");
+      throw new IllegalArgumentException(
+          "there is nothing to fuse: the list of saliencies is empty");
     }
+    saliencies.forEach(saliency -> requireNonNull(saliency, "a saliency to fuse"));
     Saliency first = saliencies.get(0);
     if (!saliencies.stream().allMatch(other -> other.recipe.equals(first.recipe))) {
       throw new IllegalArgumentException(

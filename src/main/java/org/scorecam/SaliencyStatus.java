@@ -11,6 +11,8 @@ package org.scorecam;
  * @param nonFiniteChannels selected channels left out because their map holds NaN or an infinity
  * @param nonFiniteScores scored channels that got no weight because their score was not finite
  * @param blank whether the map is 0 everywhere, as it is where every weighted sum is negative
+ * @param softmaxOfOneValue whether the recipe scored the softmax of a single value, so that every
+ *     score is 1 and the map shows how active the layer is, not what speaks for the target
  */
 public record SaliencyStatus(
     long channels,
@@ -19,7 +21,41 @@ public record SaliencyStatus(
     long constantChannels,
     long nonFiniteChannels,
     long nonFiniteScores,
-    boolean blank) {
+    boolean blank,
+    boolean softmaxOfOneValue) {
+
+  /** Of scores that say something. */
+  SaliencyStatus(
+      long channels,
+      long scoredChannels,
+      long passes,
+      long constantChannels,
+      long nonFiniteChannels,
+      long nonFiniteScores,
+      boolean blank) {
+    this(
+        channels,
+        scoredChannels,
+        passes,
+        constantChannels,
+        nonFiniteChannels,
+        nonFiniteScores,
+        blank,
+        false);
+  }
+
+  /** The same, for scores that are all 1. */
+  SaliencyStatus withSoftmaxOfOneValue() {
+    return new SaliencyStatus(
+        channels,
+        scoredChannels,
+        passes,
+        constantChannels,
+        nonFiniteChannels,
+        nonFiniteScores,
+        blank,
+        true);
+  }
 
   /**
    * How many forward passes were not needed, since another channel had the same masked input.
@@ -47,6 +83,7 @@ public record SaliencyStatus(
         constantChannels + other.constantChannels,
         nonFiniteChannels + other.nonFiniteChannels,
         nonFiniteScores + other.nonFiniteScores,
-        blank && other.blank);
+        blank && other.blank,
+        softmaxOfOneValue || other.softmaxOfOneValue);
   }
 }

@@ -8,16 +8,21 @@ import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.error.TargetException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.scoring.ChunkPlan;
+import org.scorecam.scoring.PassScoring;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -41,25 +46,28 @@ import org.scorecam.tensor.Tensors;
  * whatever the number of channels.
  */
 public final class ScoreCam implements AutoCloseable {
-  private final FirstPass firstPass;
+  private final Configuration configuration;
+
+  /** The model with fixed inputs, which is this object's; null where there are none. */
+  private final HookedModel bound;
+
   private final PassScoring scoring;
   private final BatchExplainer batches;
 
-  private ScoreCam(Builder builder) {
-    this.firstPass =
-        new FirstPass(
-            builder.model,
-            List.copyOf(builder.layers),
+  private ScoreCam(Builder builder, HookedModel bound) {
+    HookedModel model = bound == null ? builder.model : bound;
+    this.bound = bound;
+    this.configuration =
+        new Configuration(
+            model,
+            builder.layers,
             builder.recipe,
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker);
     this.scoring =
         new PassScoring(
-            builder.model.device(),
-            new PrecisionChoice(builder.model, builder.precision),
-            builder.planner(),
-            builder.progress);
-    this.batches = new BatchExplainer(firstPass, scoring);
+            model, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
+    this.batches = new BatchExplainer(configuration, scoring);
   }
 
   /**
@@ -82,6 +90,7 @@ public final class ScoreCam implements AutoCloseable {
     private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
+    private List<Tensor> fixedInputs = List.of();
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
@@ -179,10 +188,10 @@ public final class ScoreCam implements AutoCloseable {
 
     /**
      * Chooses what the network computes with when it scores masked inputs. A reduced precision is
-     * tried on some masked inputs of the first input: if the map that they make correlates less
-     * than 0.99 with float32's, or the network is not faster, explaining it throws a {@link
-     * PrecisionException}. That is decided once: explaining anything else then throws one with the
-     * same words at once.
+     * tried on some masked inputs of the first input of each size. If the map that they make
+     * correlates less than 0.99 with float32's, explaining it throws a {@link PrecisionException},
+     * and so does explaining anything else from then on, with the same words. If the precision is
+     * not faster on this machine, float32 is used instead, and the {@link ChunkPlan#notes} say so.
      *
      * @param chosen {@link Precision#FLOAT32} unless set
      * @return this builder
@@ -204,6 +213,18 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
+     * Sets what the network takes beside the input that is explained, such as a mask or a label:
+     * the same in every pass.
+     *
+     * @param inputs as for {@link HookedModel#withFixedInputs}; copied when this builds
+     * @return this builder
+     */
+    public Builder fixedInputs(Tensor... inputs) {
+      this.fixedInputs = List.of(inputs);
+      return this;
+    }
+
+    /**
      * Has progress reported.
      *
      * @param listener is called after each chunk
@@ -221,6 +242,7 @@ public final class ScoreCam implements AutoCloseable {
      * @throws IllegalArgumentException if no layer was named and the network has no customary one,
      *     or if one was named twice
      * @throws LayerException if the network has no such layer or it cannot be captured
+     * @throws InputException if fixed inputs do not fit what the network takes
      * @throws org.scorecam.error.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
@@ -235,13 +257,15 @@ public final class ScoreCam implements AutoCloseable {
         throw new IllegalArgumentException("a target layer is named twice: " + layers);
       }
       layers.forEach(model::requireCapturable);
-      return new ScoreCam(this);
-    }
-
-    private ChunkPlanner planner() {
-      return batch > 0
-          ? ChunkPlanner.ofRows(model.device(), batch)
-          : ChunkPlanner.within(model.device(), memory);
+      HookedModel bound = fixedInputs.isEmpty() ? null : model.withFixedInputs(fixedInputs);
+      try {
+        return new ScoreCam(this, bound);
+      } catch (RuntimeException | Error e) {
+        if (bound != null) {
+          bound.close();
+        }
+        throw e;
+      }
     }
   }
 
@@ -312,7 +336,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
     List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
-    if (firstPass.layers().size() == 1) {
+    if (configuration.layers().size() == 1) {
       return maps.stream().map(ofOneLayer -> ofOneLayer.get(0)).toList();
     }
     try {
@@ -331,7 +355,9 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
     scoring.requireUsable();
-    return batches.explain(inputs, targets);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      return batches.explain(inputs, targets);
+    }
   }
 
   /**
@@ -341,17 +367,21 @@ public final class ScoreCam implements AutoCloseable {
    * takes one forward pass. Only the trial of a reduced precision is left to the first explanation,
    * since it needs an input that means something.
    *
-   * @param inputChannels C
-   * @param height H
-   * @param width W
+   * @param inputShape of one input, such as 3, 224, 224
    * @return what explanations of one such input will do, unless memory gets short
    * @throws InputException if the network cannot run such an input
    * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
    */
-  public ChunkPlan warmUp(long inputChannels, long height, long width) {
+  public ChunkPlan warmUp(long... inputShape) {
     scoring.requireOpen();
-    long passes = firstPass.selectedChannels(inputChannels, height, width);
-    return scoring.warmUp(passes, inputChannels, height, width);
+    InputShape shape = InputShape.of(inputShape);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      return NativeErrors.translateNative(
+          () -> scoring.warmUp(shape, FirstPass.selectedChannels(configuration, shape)),
+          (words, e) ->
+              new InputException(
+                  "an input of shape %s cannot be explained: %s".formatted(shape, words), e));
+    }
   }
 
   /**
@@ -371,27 +401,28 @@ public final class ScoreCam implements AutoCloseable {
    * @return the model's device
    */
   public Device device() {
-    return firstPass.model().device();
+    return configuration.model().device();
   }
 
   /**
    * What masked inputs of a size go through. Which precision it has is known when the first input
    * was explained; until then, unless a precision was chosen, it is float32.
    *
-   * @param inputChannels C
-   * @param height H
-   * @param width W
+   * @param inputShape of one input, such as 3, 224, 224
    * @return owned by the model
    * @throws InputException if the network cannot run such an input
    * @throws PrecisionException if the network or the device cannot compute with the precision
    */
-  public Scorer scorer(long inputChannels, long height, long width) {
-    return scoring.scorer(inputChannels, height, width);
+  public Scorer scorer(long... inputShape) {
+    return scoring.scorer(InputShape.of(inputShape));
   }
 
   /** Frees the chunks. The model stays open. Closing again does nothing. */
   @Override
   public void close() {
     scoring.close();
+    if (bound != null) {
+      bound.close();
+    }
   }
 }

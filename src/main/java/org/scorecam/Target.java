@@ -1,9 +1,15 @@
 package org.scorecam;
 
+import static java.util.Objects.requireNonNull;
+import static java.util.stream.Collectors.joining;
+
+import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.ModelOutput;
@@ -12,19 +18,41 @@ import org.scorecam.tensor.Tensors;
 /**
  * What is explained: a function from the network's output for a batch to one score for each sample.
  *
- * <p>Immutable. {@link #from(String)} and {@link #from(int)} choose a part of a dict or tuple
- * first. Every target is tried on the output for the unmasked input, so that an index out of range
- * is an error before any masked input is scored.
+ * <pre>{@code
+ * Target.ofClass(242)                                          // output[:, 242]
+ * Target.at(6, 3, 4)                                           // output[:, 6, 3, 4]
+ * Target.at(Slice.at(6), Slice.of(2, 5), Slice.of(3, 7))       // output[:, 6, 2:5, 3:7].mean()
+ * Target.meanOf(6)                                             // output[:, 6].mean()
+ * Target.ofClass(242).from("heads.1")                          // output["heads"][1][:, 242]
+ * }</pre>
+ *
+ * <p>Immutable. {@link #from(String)} and {@link #from(int)} choose a part of a dict, tuple or list
+ * first, which a network that returns a single tensor, perhaps with {@code None} beside it, does
+ * not need. Every target is tried on the output for the unmasked input, so that an index out of
+ * range is an error before any masked input is scored.
  */
 public final class Target {
   private final UnaryOperator<ModelOutput> part;
   private final Rule rule;
   private final String name;
 
-  private Target(UnaryOperator<ModelOutput> part, Rule rule, String name) {
+  /** Of which part of the output, as the end of the target's name. */
+  private final String where;
+
+  /** Whether the network gives one value where a classifier has one for each class. */
+  private final boolean ofOneValue;
+
+  private Target(Rule rule, String name) {
+    this(UnaryOperator.identity(), rule, name, "", false);
+  }
+
+  private Target(
+      UnaryOperator<ModelOutput> part, Rule rule, String name, String where, boolean ofOneValue) {
     this.part = part;
     this.rule = rule;
     this.name = name;
+    this.where = where;
+    this.ofOneValue = ofOneValue;
   }
 
   /** How scores are read from a tensor, once it is known that they can be. */
@@ -41,16 +69,20 @@ public final class Target {
   }
 
   /**
-   * A class of a classification network: score = output[:, c].
+   * A class of a classification network: score = output[:, c]. A network that puts out one value
+   * for each input, [N], has class 0.
    *
    * @param index of the class, from 0
    * @return the target
-   * @throws TargetException if the index is negative; later, if the output is no [N, classes]
-   *     tensor or has fewer classes
+   * @throws TargetException if the index is negative; later, if the output is not a tensor [N,
+   *     classes] or [N], or has fewer classes
    */
   public static Target ofClass(long index) {
-    requireNotNegative("class", index);
-    return new Target(UnaryOperator.identity(), new OfClass(index), "class " + index);
+    if (index < 0) {
+      throw new TargetException(
+          "there is no class %d: classes are numbered from 0".formatted(index));
+    }
+    return new Target(new OfClass(index), "class " + index);
   }
 
   /**
@@ -59,27 +91,42 @@ public final class Target {
    * @return the target
    */
   public static Target top1() {
-    return new Target(UnaryOperator.identity(), new Top1(), "top class");
+    return new Target(new Top1(), "top class");
   }
 
   /**
-   * One cell of a dense output, as detection networks have: score = output[:, c, y, x].
+   * One cell of a dense output, as detection networks have: score = output[:, c, y, x], or
+   * output[:, c, i] of an output [N, C, L].
    *
-   * @param channel c
-   * @param y row of the cell
-   * @param x column of the cell
+   * @param cell an index from 0 for each dimension after the batch's
    * @return the target
-   * @throws TargetException if an index is negative; later, if the output is no [N, C, H, W] tensor
-   *     or smaller
+   * @throws TargetException if there is no index, or a negative one; later, if the output has
+   *     another number of dimensions, or is smaller
    */
-  public static Target at(long channel, long y, long x) {
-    requireNotNegative("channel", channel);
-    requireNotNegative("row", y);
-    requireNotNegative("column", x);
-    return new Target(
-        UnaryOperator.identity(),
-        new AtCell(channel, y, x),
-        "cell (%d, %d, %d)".formatted(channel, y, x));
+  public static Target at(long... cell) {
+    requireNonNull(cell, "cell");
+    return at(Arrays.stream(cell).mapToObj(Slice::at).toArray(Slice[]::new));
+  }
+
+  /**
+   * A block of a dense output, on average: score = mean of output[:, c, y₀:y₁, x₀:x₁].
+   *
+   * @param slices an index or range for each dimension after the batch's
+   * @return the target
+   * @throws TargetException if there is none; later, if the output has another number of
+   *     dimensions, or is smaller
+   */
+  public static Target at(Slice... slices) {
+    requireNonNull(slices, "slices");
+    for (Slice slice : slices) {
+      requireNonNull(slice, "a slice");
+    }
+    if (slices.length == 0) {
+      throw new TargetException(
+          "a cell needs an index for each dimension of the output after the batch's");
+    }
+    Block block = new Block(List.of(slices));
+    return new Target(block, block.toString());
   }
 
   /**
@@ -88,13 +135,15 @@ public final class Target {
    *
    * @param channel c
    * @return the target
-   * @throws TargetException if it is negative; later, if the output is no [N, C, H, W] tensor or
-   *     has fewer channels
+   * @throws TargetException if it is negative; later, if the output is not a tensor [N, C, …] with
+   *     a dimension or more after the channels, or has fewer channels
    */
   public static Target meanOf(long channel) {
-    requireNotNegative("channel", channel);
-    return new Target(
-        UnaryOperator.identity(), new MeanOfChannel(channel), "mean of channel " + channel);
+    if (channel < 0) {
+      throw new TargetException(
+          "there is no channel %d: channels are numbered from 0".formatted(channel));
+    }
+    return new Target(new MeanOfChannel(channel), "mean of channel " + channel);
   }
 
   /**
@@ -107,28 +156,41 @@ public final class Target {
    * @return the target
    */
   public static Target of(Function<Tensor, Tensor> scores) {
-    return new Target(UnaryOperator.identity(), new Custom(scores), "custom function");
+    return new Target(new Custom(requireNonNull(scores, "scores")), "custom function");
   }
 
   /**
-   * The same target on one entry of the dict that the network returns.
+   * The same target on one part of the dict, tuple or list that the network returns.
    *
-   * @param key of the entry
+   * @param path a key of a dict, a field of a named tuple, a position from 0, or several of these
+   *     joined by dots, such as {@code heads.1}; {@link ModelOutput#get(String)} says what wins
+   *     where several fit
    * @return a new target
    */
-  public Target from(String key) {
-    return new Target(output -> part.apply(output.get(key)), rule, name + " of '" + key + "'");
+  public Target from(String path) {
+    requireNonNull(path, "path");
+    return from(output -> output.get(path), " of '" + path + "'");
   }
 
   /**
-   * The same target on one element of the tuple that the network returns.
+   * The same target on one element of the tuple, list or dict that the network returns, in the
+   * order in which it put them.
    *
    * @param position of the element, from 0
    * @return a new target
+   * @throws TargetException if it is negative
    */
   public Target from(int position) {
+    if (position < 0) {
+      throw new TargetException(
+          "there is no position %d: positions are numbered from 0".formatted(position));
+    }
+    return from(output -> output.get(position), " of output " + position);
+  }
+
+  private Target from(UnaryOperator<ModelOutput> chosen, String ofPart) {
     return new Target(
-        output -> part.apply(output.get(position)), rule, name + " of output " + position);
+        output -> part.apply(chosen.apply(output)), rule, name, where + ofPart, ofOneValue);
   }
 
   /**
@@ -148,7 +210,7 @@ public final class Target {
    */
   @Override
   public String toString() {
-    return name;
+    return name + where;
   }
 
   /** The tensor that the target looks at; owned by the output. */
@@ -169,7 +231,15 @@ public final class Target {
         resolved.classIndex().isPresent() && rule.classIndex().isEmpty()
             ? "class " + resolved.classIndex().getAsLong() + " (the top class)"
             : name;
-    return new Target(part, resolved, found);
+    return new Target(part, resolved, found, where, output.dim() == 1 || output.size(1) == 1);
+  }
+
+  /**
+   * Whether a resolved target looks at one value where a classifier has one for each class: its
+   * softmax is 1.
+   */
+  boolean isOfOneValue() {
+    return ofOneValue;
   }
 
   /** One score for each row of [n, …]; needs an open scope. */
@@ -177,37 +247,40 @@ public final class Target {
     return rule.scores(output);
   }
 
-  private static void requireNotNegative(String what, long index) {
-    if (index < 0) {
-      throw new TargetException("there is no %s %d: indices start at 0".formatted(what, index));
-    }
+  private static TargetException unfit(String what, String form, Tensor output) {
+    return new TargetException(
+        "%s needs an output of shape %s; the network's has the shape %s"
+            .formatted(what, form, Tensors.shapeOf(output)));
   }
 
-  private static void require(Tensor output, String form, String what, long... indices) {
-    if (output.dim() != indices.length + 1) {
+  private static TargetException outOfRange(String what, Tensor output) {
+    return new TargetException(
+        "%s is out of range: the network's output has the shape %s"
+            .formatted(what, Tensors.shapeOf(output)));
+  }
+
+  private static void requireClasses(String what, Tensor output) {
+    if (output.dim() > 2) {
       throw new TargetException(
-          "%s needs an output of shape %s; the network's has the shape %s"
-              .formatted(what, form, Tensors.shapeOf(output)));
-    }
-    for (int i = 0; i < indices.length; i++) {
-      if (indices[i] >= output.size(i + 1L)) {
-        throw new TargetException(
-            "%s is out of range: the network's output has the shape %s"
-                .formatted(what, Tensors.shapeOf(output)));
-      }
+          unfit(what, "[N, classes]", output).getMessage()
+              + "; of a dense output, choose a cell (Target.at, --at) or a channel (Target.meanOf,"
+              + " --mean-of)");
     }
   }
 
   private record OfClass(long index) implements Rule {
     @Override
     public Rule resolve(Tensor output) {
-      require(output, "[N, classes]", "class " + index, index);
+      requireClasses("class " + index, output);
+      if (index >= (output.dim() == 1 ? 1 : output.size(1))) {
+        throw outOfRange("class " + index, output);
+      }
       return this;
     }
 
     @Override
     public Tensor scores(Tensor output) {
-      return output.select(1, index);
+      return output.dim() == 1 ? output : output.select(1, index);
     }
 
     @Override
@@ -219,7 +292,10 @@ public final class Target {
   private record Top1() implements Rule {
     @Override
     public Rule resolve(Tensor output) {
-      require(output, "[N, classes]", "the top class", 0);
+      requireClasses("the top class", output);
+      if (output.numel() == 0) {
+        throw outOfRange("the top class", output);
+      }
       return new OfClass(output.argmax().item_long());
     }
 
@@ -229,31 +305,70 @@ public final class Target {
     }
   }
 
-  private record AtCell(long channel, long y, long x) implements Rule {
+  private record Block(List<Slice> slices) implements Rule {
+    private static final List<String> FORMS =
+        List.of("[N, C]", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]");
+
     @Override
     public Rule resolve(Tensor output) {
-      String cell = "cell (%d, %d, %d)".formatted(channel, y, x);
-      require(output, "[N, C, H, W]", cell, channel, y, x);
+      if (output.dim() != slices.size() + 1) {
+        throw unfit(toString(), form(), output);
+      }
+      for (int i = 0; i < slices.size(); i++) {
+        if (!slices.get(i).isWithin(output.size(i + 1))) {
+          throw outOfRange(toString(), output);
+        }
+      }
       return this;
+    }
+
+    private String form() {
+      int dimensions = slices.size();
+      return dimensions <= FORMS.size()
+          ? FORMS.get(dimensions - 1)
+          : "[N, …] with %d dimensions after N".formatted(dimensions);
     }
 
     @Override
     public Tensor scores(Tensor output) {
-      return output.select(1, channel).select(1, y).select(1, x);
+      Tensor block = output;
+      for (int i = 0; i < slices.size(); i++) {
+        Slice slice = slices.get(i);
+        block = block.narrow(i + 1, slice.from(), slice.lengthIn(output.size(i + 1)));
+      }
+      return meanOfEach(block);
+    }
+
+    @Override
+    public String toString() {
+      String places = slices.stream().map(Slice::toString).collect(joining(", ", "(", ")"));
+      return (slices.stream().allMatch(Slice::isIndex) ? "cell " : "mean of ") + places;
     }
   }
 
   private record MeanOfChannel(long channel) implements Rule {
     @Override
     public Rule resolve(Tensor output) {
-      require(output, "[N, C, H, W]", "the mean of channel " + channel, channel, 0, 0);
+      String what = "the mean of channel " + channel;
+      if (output.dim() < 3) {
+        throw unfit(what, "[N, C, H, W] or any [N, C, …]", output);
+      }
+      if (channel >= output.size(1) || output.numel() == 0) {
+        throw outOfRange(what, output);
+      }
       return this;
     }
 
     @Override
     public Tensor scores(Tensor output) {
-      return output.select(1, channel).mean(1, 2);
+      return meanOfEach(output.select(1, channel));
     }
+  }
+
+  /** [n, …] to [n]. */
+  private static Tensor meanOfEach(Tensor rows) {
+    Tensor flat = rows.flatten(1, -1);
+    return flat.size(1) == 1 ? flat.squeeze(1) : flat.to(ScalarType.Float).mean(1);
   }
 
   private record Custom(Function<Tensor, Tensor> function) implements Rule {
@@ -274,7 +389,7 @@ public final class Target {
                       e));
       if (scores == null || scores.dim() != 1 || scores.size(0) != output.size(0)) {
         throw new TargetException(
-            "the scoring function must give one score for each of the %d samples, not %s"
+            "the scoring function must return one score for each of the %d samples, not %s"
                 .formatted(
                     output.size(0),
                     scores == null ? "null" : "a tensor of shape " + Tensors.shapeOf(scores)));

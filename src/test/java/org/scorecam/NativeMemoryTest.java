@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
-import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.LibTorchSettings;
 
 /**
  * Native memory is freed by whoever made it and not by the garbage collector. That failures leave
@@ -115,7 +115,8 @@ class NativeMemoryTest {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(options));
-    command.add("-D" + LibTorch.THREADS + "=" + Integer.getInteger(LibTorch.THREADS, 1));
+    command.add(
+        "-D" + LibTorchSettings.THREADS + "=" + Integer.getInteger(LibTorchSettings.THREADS, 1));
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
     command.add(MemoryCheck.class.getName());
@@ -131,7 +132,8 @@ class NativeMemoryTest {
       String text = Files.readString(printed, StandardCharsets.UTF_8);
       assertTrue(ended, "the memory check did not end; it printed " + text);
       assertEquals(0, process.exitValue(), text);
-      return text.lines().map(Long::valueOf).toList();
+      // The rest is LibTorch's and our own log.
+      return text.lines().filter(line -> line.matches("\\d+")).map(Long::valueOf).toList();
     } finally {
       Files.delete(printed);
     }

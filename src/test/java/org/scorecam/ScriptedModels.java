@@ -1,15 +1,25 @@
 package org.scorecam;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.QualifiedNameOptional;
+import org.bytedeco.pytorch.StringVector;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TupleType;
+import org.bytedeco.pytorch.TypeVector;
+import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
@@ -35,8 +45,13 @@ public final class ScriptedModels {
     private final String source;
     private final Map<String, Script> children = new LinkedHashMap<>();
     private final Map<String, Values> buffers = new LinkedHashMap<>();
+    private final List<String> fields = new ArrayList<>();
+
+    private final Map<String, Attribute> attributes = new LinkedHashMap<>();
 
     private record Values(List<Float> values, List<Long> shape) {}
+
+    private record Attribute(String type, Supplier<IValue> value) {}
 
     private Script(String type, String source) {
       this.type = type;
@@ -54,6 +69,12 @@ public final class ScriptedModels {
       return this;
     }
 
+    /** Adds an attribute; its type as in an operator's schema, such as {@code Tensor?}. */
+    public Script attribute(String name, String type, Supplier<IValue> value) {
+      attributes.put(name, new Attribute(type, value));
+      return this;
+    }
+
     /** Adds a buffer of numbers between -0.1 and 0.1, which its name determines. */
     public Script weight(String name, long... shape) {
       Random random = new Random(name.hashCode());
@@ -65,11 +86,24 @@ public final class ScriptedModels {
       return this;
     }
 
+    /** Makes the tuple that {@code forward} returns a named one. */
+    public Script namedTuple(String... names) {
+      fields.addAll(List.of(names));
+      return this;
+    }
+
     /** Writes the file {@code TYPE.pt}. */
     public Path save(Path folder) {
+      return save(folder, ScalarType.Float);
+    }
+
+    /** The same with all buffers in a type. */
+    public Path save(Path folder, ScalarType dtype) {
       Path file = folder.resolve(type + ".pt");
       try (NativeScope scope = NativeScope.open()) {
-        compile("root").save(file.toString());
+        JitModule module = compile("root");
+        module.to(dtype, false);
+        module.save(file.toString());
       }
       return file;
     }
@@ -93,12 +127,38 @@ public final class ScriptedModels {
               module.register_buffer(name, tensor);
             }
           });
+      attributes.forEach(
+          (name, attribute) ->
+              module.register_attribute(
+                  name,
+                  torch.parseSchema("f(%s x) -> ()".formatted(attribute.type)).arguments().type(),
+                  attribute.value.get(),
+                  false,
+                  false));
       children.forEach(
           (name, child) -> module.register_module(name, child.compile(place + "_" + name)));
       if (!source.isEmpty()) {
         module.define(source);
       }
+      if (!fields.isEmpty()) {
+        nameFields(module.get_method("forward").graph().outputs().at(0));
+      }
       return module;
+    }
+
+    /** The source cannot say so, since a class would have to be declared beside the method. */
+    private void nameFields(Value tuple) {
+      TypeVector types = new TypeVector();
+      for (long i = 0; i < fields.size(); i++) {
+        types.push_back(tuple.type().get().containedType(i));
+      }
+      QualifiedName name = new QualifiedName("__torch__." + type + "Outputs");
+      TupleType named =
+          TupleType.createNamed(
+              new QualifiedNameOptional(name),
+              new StringVector(fields.toArray(String[]::new)),
+              types);
+      tuple.setType(named.createWithContained(types));
     }
   }
 
@@ -139,6 +199,26 @@ public final class ScriptedModels {
                         return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
                     """)
                 .weight("w", 40, 3, 4, 4));
+  }
+
+  /** A network [N, 3, H, W] to [N, 2] whose maps are negative and whose scores are always 0. */
+  public static Script blankMaps() {
+    return script(
+            "BlankMaps",
+            """
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.maps.forward(x)
+                return torch.mean(y, [2, 3])[:, :2] * 0.
+            """)
+        .child(
+            "maps",
+            script(
+                    "NegativeMaps",
+                    """
+                    def forward(self, x: Tensor) -> Tensor:
+                        return -torch.abs(torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1))
+                    """)
+                .weight("w", 8, 3, 4, 4));
   }
 
   /** A container whose children are called one by one, as {@code ModuleList} is. */

@@ -8,6 +8,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
@@ -25,18 +26,23 @@ public final class SetUpProbe {
   /** Prints one line for each fact, or the error. */
   public static void main(String[] arguments) throws IOException {
     try {
-      LibTorch.setUp().forEach((name, done) -> System.out.println(name + ": " + done));
-      System.out.println("huge: " + asksForHugePages());
-      try (NativeScope scope = NativeScope.open();
-          HookedModel model = Goldens.model("tinyresnet_script.pt");
-          Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
-        Scorer scorer = model.scorer(Precision.FLOAT32, 3, input.size(2), input.size(3));
-        try (ModelOutput output = scorer.score(input.contiguous(scorer.memoryFormat()))) {
-          System.out.println("scores: " + Arrays.toString(Tensors.toArray(output.tensor())));
-        }
-      }
+      report();
     } catch (RuntimeException e) {
       System.out.println(e.getClass().getSimpleName() + ": " + e.getMessage());
+    }
+  }
+
+  /** What is set up, and what a network scores. */
+  static void report() throws IOException {
+    LibTorch.setUp().forEach((name, done) -> System.out.println(name + ": " + done));
+    System.out.println("huge: " + asksForHugePages());
+    try (NativeScope scope = NativeScope.open();
+        HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      Scorer scorer = model.scorer(Precision.FLOAT32, InputShape.ofRowsIn(input));
+      try (ModelOutput output = scorer.score(input.contiguous(scorer.memoryFormat()))) {
+        System.out.println("scores: " + Arrays.toString(Tensors.toArray(output.tensor())));
+      }
     }
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -24,6 +25,10 @@ import org.scorecam.tensor.Tensors;
 /** What is set when LibTorch is loaded, and that all of it can be left alone. */
 class SetUpTest {
   private static final double TOLERANCE = 1e-4;
+
+  /** For the log, which sets the time zone where nobody has. */
+  private static final List<String> ENGLISH = List.of("-Duser.language=en", "-Duser.timezone=UTC");
+
   private static final List<String> STEPS =
       List.of(
           "OpenBLAS threads",
@@ -42,9 +47,12 @@ class SetUpTest {
 
   private static Map<String, String> probeWith(String classPath, String... options)
       throws Exception {
+    return factsOf(JavaProcess.run(SetUpProbe.class, classPath, Map.of(), List.of(options)));
+  }
+
+  private static Map<String, String> factsOf(String said) {
     Map<String, String> facts = new HashMap<>();
-    JavaProcess.run(SetUpProbe.class, classPath, Map.of(), List.of(options))
-        .lines()
+    said.lines()
         .map(line -> line.split(": ", 2))
         .filter(fact -> fact.length == 2)
         .forEach(fact -> facts.put(fact[0], fact[1]));
@@ -60,6 +68,36 @@ class SetUpTest {
     return scores;
   }
 
+  /** Otherwise a LibTorch on the system's library path would come in between. */
+  @Test
+  void librariesAreUnpackedBeforeTheFirstIsLoaded(@TempDir Path cache) throws Exception {
+    List<String> said =
+        JavaProcess.run(
+                SetUpProbe.class,
+                JavaProcess.CLASS_PATH,
+                Map.of(),
+                List.of(
+                    "-Dorg.bytedeco.javacpp.cachedir=" + cache,
+                    "-Dorg.bytedeco.javacpp.logger.debug=true"))
+            .lines()
+            .toList();
+    int loaded = placeOf("Debug: Loading " + cache, "torch", said);
+    for (String library : List.of("c10", "torch_cpu", "torch")) {
+      int unpacked = placeOf("Debug: Extracting ", library, said);
+      assertTrue(unpacked < loaded, library + " is unpacked in line " + unpacked);
+    }
+  }
+
+  private static int placeOf(String start, String library, List<String> said) {
+    String end = System.mapLibraryName(library);
+    for (int i = 0; i < said.size(); i++) {
+      if (said.get(i).startsWith(start) && said.get(i).endsWith(end)) {
+        return i;
+      }
+    }
+    throw new AssertionError("no line " + start + "…" + end + " in " + said);
+  }
+
   @Test
   void everyStepIsShown() {
     assertEquals(STEPS, List.copyOf(LibTorch.setUp().keySet()));
@@ -70,8 +108,8 @@ class SetUpTest {
   void everythingIsSetUnlessSwitchedOff() throws Exception {
     NativeBuild.require();
     Map<String, String> facts = probe();
-    assertEquals("1", facts.get("OpenBLAS threads"));
-    assertEquals("off", facts.get("NNPACK"));
+    assertEquals("1 during our work", facts.get("OpenBLAS threads"));
+    assertEquals("off during our work", facts.get("NNPACK"));
     assertTrue(facts.get("TF32").startsWith("off"), facts.toString());
     assertTrue(facts.get("convolutions").contains("Winograd"), facts.toString());
     Assumptions.assumeTrue(
@@ -89,12 +127,12 @@ class SetUpTest {
         probe(
             "-Dscorecam.openblas.threads=0",
             "-Dscorecam.nnpack=on",
+            "-Dscorecam.cudnn.benchmark=off",
             "-Dscorecam.allocator=off",
             "-Dscorecam.hugePages=off",
             "-Dscorecam.winograd=off");
-    assertTrue(
-        facts.get("OpenBLAS threads").endsWith("as it was (-Dscorecam.openblas.threads=0)"),
-        facts.toString());
+    assertEquals("as it was (-Dscorecam.openblas.threads=0)", facts.get("OpenBLAS threads"));
+    assertEquals("as it was (-Dscorecam.cudnn.benchmark=off)", facts.get("cuDNN benchmark"));
     assertEquals("as it was (-Dscorecam.nnpack=on)", facts.get("NNPACK"));
     assertEquals("as it was (-Dscorecam.allocator=off)", facts.get("allocator"));
     assertEquals("as it was (-Dscorecam.hugePages=off)", facts.get("huge pages"));
@@ -117,12 +155,13 @@ class SetUpTest {
       assertTrue(
           facts.get(step).startsWith("as it was (no native library: "), step + facts.get(step));
     }
-    assertEquals("off", facts.get("NNPACK"));
+    assertEquals("off during our work", facts.get("NNPACK"));
     Goldens.assertClose(goldenScores(), scores(facts), TOLERANCE);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"nnpack", "allocator", "hugePages", "winograd"})
+  @ValueSource(
+      strings = {"setup", "nnpack", "cudnn.benchmark", "allocator", "hugePages", "winograd"})
   void switchesAreOnOrOff(String name) throws Exception {
     Map<String, String> facts = probe("-Dscorecam." + name + "=false");
     assertEquals(
@@ -141,7 +180,83 @@ class SetUpTest {
             probe("-D" + property + "=" + value).get("IllegalArgumentException"));
       }
     }
-    assertEquals("2 (-Dscorecam.threads)", probe("-Dscorecam.threads=2").get("intra-op threads"));
-    assertEquals("2", probe("-Dscorecam.openblas.threads=2").get("OpenBLAS threads"));
+    assertEquals(
+        "2 during our work (-Dscorecam.threads=2)",
+        probe("-Dscorecam.threads=2").get("intra-op threads"));
+    assertEquals(
+        "2 during our work", probe("-Dscorecam.openblas.threads=2").get("OpenBLAS threads"));
+  }
+
+  @Test
+  void whatIsSetForTheProcessIsToldOnce() throws Exception {
+    NativeBuild.require();
+    String said = JavaProcess.run(SetUpProbe.class, JavaProcess.CLASS_PATH, Map.of(), ENGLISH);
+    List<String> lines =
+        said.lines().filter(line -> line.contains("LibTorch is set up for this process")).toList();
+    assertEquals(1, lines.size(), said);
+    assertTrue(lines.get(0).startsWith("INFO: "), lines.get(0));
+    for (String part :
+        List.of(
+            "-Dscorecam.setup=off",
+            "JavaCPP's limit off; ",
+            "allocator ",
+            "huge pages ",
+            "convolutions of 3")) {
+      assertTrue(lines.get(0).contains(part), lines.get(0));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-Dscorecam.setup=off", "-Dguest.api=off"})
+  void nothingIsSetForTheProcessIfThatIsOff(String off) throws Exception {
+    Map<String, String> facts = guest(off);
+    String why = off.startsWith("-Dscorecam") ? off : "scorecam.setup=off in the program";
+    for (String step : List.of("allocator", "huge pages", "convolutions")) {
+      assertEquals("as it was (%s)".formatted(why), facts.get(step));
+    }
+    assertTrue(
+        facts.get("JavaCPP's limit").endsWith("MiB of resident memory (%s)".formatted(why)),
+        facts.toString());
+    assertEquals("false", facts.get("huge"));
+    assertEquals("nothing", facts.get("changed"));
+    assertFalse(facts.containsKey("INFO"), facts.toString());
+    // And all that is given back was in force.
+    assertEquals("off during our work", facts.get("NNPACK"));
+    Goldens.assertClose(goldenScores(), scores(facts), TOLERANCE);
+  }
+
+  @Test
+  void propertiesWinOverTheProgram() throws Exception {
+    NativeBuild.require();
+    assertFalse(
+        guest("-Dguest.api=off", "-Dscorecam.setup=on").get("convolutions").contains("as it was"));
+  }
+
+  @Test
+  void onlyWhatIsToldStaysChanged() throws Exception {
+    NativeBuild.require();
+    Map<String, String> facts = guest();
+    assertEquals(
+        facts.get("allocator").startsWith("keeps") ? "[allocator, operators]" : "[operators]",
+        facts.get("changed"));
+    assertTrue(facts.containsKey("INFO"), facts.toString());
+  }
+
+  @Test
+  void javaCppsLimitIsLeftToAHostThatUsesItAlready() throws Exception {
+    // The guest's host has loaded LibTorch before us.
+    assertTrue(
+        guest().get("JavaCPP's limit").endsWith("(JavaCPP was in use before)"), guest().toString());
+    assertEquals("off", probe().get("JavaCPP's limit"));
+    for (String spelling : List.of("maxPhysicalBytes", "maxphysicalbytes")) {
+      String limit = probe("-Dorg.bytedeco.javacpp." + spelling + "=9g").get("JavaCPP's limit");
+      assertTrue(limit.startsWith("9216 MiB"), limit);
+    }
+  }
+
+  private static Map<String, String> guest(String... options) throws Exception {
+    List<String> all = new ArrayList<>(ENGLISH);
+    all.addAll(List.of(options));
+    return factsOf(JavaProcess.run(GuestProbe.class, JavaProcess.CLASS_PATH, Map.of(), all));
   }
 }

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -16,6 +17,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -150,6 +152,22 @@ class TargetTest {
   }
 
   @Test
+  void nullIsNamed() {
+    assertNamed("cell", () -> Target.at((long[]) null));
+    assertNamed("slices", () -> Target.at((Slice[]) null));
+    assertNamed("a slice", () -> Target.at(Slice.at(1), null));
+    assertNamed("scores", () -> Target.of(null));
+    assertNamed("path", () -> Target.top1().from(null));
+    assertNamed("notation", () -> Slice.parse(null));
+    assertNamed("saliencies", () -> Saliency.fuse(null));
+    assertNamed("a saliency to fuse", () -> Saliency.fuse(Collections.singletonList(null)));
+  }
+
+  private static void assertNamed(String name, Executable call) {
+    assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
+  }
+
+  @Test
   void targetsOfAnotherKindOfOutputAreRefused() {
     assertContains(
         "class 3 needs an output of shape [N, classes]; the network's has the shape [1, 9, 8, 8]",
@@ -158,7 +176,12 @@ class TargetTest {
     assertContains(
         "needs an output of shape [N, C, H, W]", refusal(resnet, "layer3", Target.at(1, 2, 3)));
     assertContains(
-        "needs an output of shape [N, C, H, W]", refusal(resnet, "layer3", Target.meanOf(1)));
+        "needs an output of shape [N, C, H, W] or any [N, C, …]",
+        refusal(resnet, "layer3", Target.meanOf(1)));
+    assertContains(
+        "cell (3, 4) needs an output of shape [N, C, L]",
+        refusal(yolo, "backbone", Target.at(3, 4)));
+    assertContains("choose a cell (Target.at, --at)", refusal(yolo, "backbone", Target.top1()));
     assertContains(
         "the mean of channel 9 is out of range", refusal(yolo, "backbone", Target.meanOf(9)));
   }
@@ -276,40 +299,25 @@ class TargetTest {
   @Test
   void partsThatAreNotThereAreRefusedWithWhatThereIs() {
     assertContains(
-        "the network's output has no entry 'aux': it is a dict with out: tensor",
+        "the network's output has no part 'aux'; its only tensor is out [1, 5, 64, 64]",
         refusal(seg, "backbone", Target.meanOf(2).from("aux")));
+    assertContains("no position 1; its", refusal(seg, "backbone", Target.meanOf(2).from(1)));
     assertContains(
-        "no position 1: it is a dict", refusal(seg, "backbone", Target.meanOf(2).from(1)));
-    assertContains(
-        "no position 2: it is a tuple",
+        "no position 2; its tensors are",
         refusal(twoHeads, "body.layer3", Target.ofClass(0).from(2)));
     assertContains(
-        "no entry 'out': it is tensor [1, 10]",
+        "no part 'out': it is a tensor [1, 10]",
         refusal(resnet, "layer3", Target.ofClass(0).from("out")));
     assertContains(
-        "the network's output is a dict with out", refusal(seg, "backbone", Target.meanOf(2)));
-    assertContains("choose one part of it", refusal(seg, "backbone", Target.meanOf(2)));
+        "what the network returned is a tuple with 0: tensor [1, 10], 1: tensor",
+        refusal(twoHeads, "body.layer3", Target.ofClass(0)));
+    assertThrows(TargetException.class, () -> Target.top1().from(-1));
   }
 
   @Test
-  void probabilitiesOfWhatHasNoClassesAreRefused() {
-    HookedModel model =
-        ScriptedModels.script(
-                "OneScore",
-                """
-                def forward(self, x: Tensor) -> Tensor:
-                    return self.maps.forward(x).mean([1, 2, 3])
-                """)
-            .child("maps", ScriptedModels.timesPlus(1, 0))
-            .load(folder);
-    try (model) {
-      Target itself = Target.of(Tensor::clone);
-      assertContains("[1]", refusal(model, "maps", Recipe.HAOFANWANG, itself));
-      try (ScoreCam cam = ScoreCam.on(model).layer("maps").build();
-          Saliency saliency = cam.explain(input, itself)) {
-        assertEquals(3, saliency.status().passes());
-      }
-    }
+  void theOnlyTensorNeedsNoChoice() {
+    assertArrayEquals(
+        map(seg, "backbone", Target.meanOf(2).from("out")), map(seg, "backbone", Target.meanOf(2)));
   }
 
   @Test

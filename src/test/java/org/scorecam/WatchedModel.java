@@ -3,7 +3,10 @@ package org.scorecam;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongConsumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -11,11 +14,12 @@ import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.ForwardHook;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 import org.scorecam.model.Layer;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Precision;
-import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Scorer;
+import org.scorecam.model.Watch;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
 
@@ -26,6 +30,9 @@ public final class WatchedModel implements HookedModel {
 
   /** What computes; the model's own scorer unless set. */
   private Scorer behind;
+
+  /** Each precision's own; only with {@link #scoredInEachPrecision}. */
+  private Map<Precision, Scorer> inEachPrecision;
 
   /** The rows of every chunk, in order. */
   public final List<Long> chunks = Collections.synchronizedList(new ArrayList<>());
@@ -41,7 +48,7 @@ public final class WatchedModel implements HookedModel {
 
   public WatchedModel(HookedModel model) {
     this.model = model;
-    this.scorer = new WatchedScorer();
+    this.scorer = new WatchedScorer(() -> behind == null ? model.scorer() : behind);
   }
 
   /** Has all precisions scored by one scorer. */
@@ -50,8 +57,10 @@ public final class WatchedModel implements HookedModel {
     return this;
   }
 
-  private Scorer behind() {
-    return behind == null ? model.scorer() : behind;
+  /** Has each precision scored by the model's own scorer for it. */
+  public WatchedModel scoredInEachPrecision() {
+    this.inEachPrecision = new ConcurrentHashMap<>();
+    return this;
   }
 
   /** Throws as LibTorch's allocator is said to, if there are more than so many. */
@@ -65,31 +74,37 @@ public final class WatchedModel implements HookedModel {
   }
 
   private final class WatchedScorer implements Scorer {
+    private final Supplier<Scorer> behind;
+
+    private WatchedScorer(Supplier<Scorer> behind) {
+      this.behind = behind;
+    }
+
     @Override
     public ModelOutput score(Tensor chunk) {
       chunks.add(chunk.size(0));
       beforeChunk.accept(chunk.size(0));
-      return behind().score(chunk);
+      return behind.get().score(chunk);
     }
 
     @Override
     public Precision precision() {
-      return model.scorer().precision();
+      return behind.get().precision();
     }
 
     @Override
     public ScalarType dtype() {
-      return behind().dtype();
+      return behind.get().dtype();
     }
 
     @Override
     public MemoryFormat memoryFormat() {
-      return behind().memoryFormat();
+      return behind.get().memoryFormat();
     }
 
     @Override
     public String description() {
-      return "watched, " + behind().description();
+      return "watched, " + behind.get().description();
     }
   }
 
@@ -109,16 +124,16 @@ public final class WatchedModel implements HookedModel {
   }
 
   @Override
-  public Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
+  public Capture capture(Tensor input, Watch watch) {
     beforeCapture.accept(input.size(0));
-    return model.capture(input, layers, counted);
+    return model.capture(input, watch);
   }
 
   @Override
-  public Capture captureBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
+  public Capture captureBatch(Tensor batch, Watch watch) {
     batches.add(batch.size(0));
     beforeCapture.accept(batch.size(0));
-    return model.captureBatch(batch, layers, counted);
+    return model.captureBatch(batch, watch);
   }
 
   @Override
@@ -137,8 +152,11 @@ public final class WatchedModel implements HookedModel {
   }
 
   @Override
-  public Scorer scorer(Precision precision, long... inputShape) {
-    return scorer;
+  public Scorer scorer(Precision precision, InputShape inputShape) {
+    return inEachPrecision == null
+        ? scorer
+        : inEachPrecision.computeIfAbsent(
+            precision, one -> new WatchedScorer(() -> model.scorer(one, inputShape)));
   }
 
   @Override

@@ -21,18 +21,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
+import org.scorecam.file.FileErrors;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.tensor.Tensors;
 
 /**
- * Score-CAM written plainly, in a Java machine of its own that has LibTorch's defaults: what
- * someone gets who writes it so. Asked for an explanation, it computes; otherwise it waits.
+ * A plain Score-CAM in a JVM of its own with LibTorch's default settings: what someone gets who
+ * writes it down as published. Asked for an explanation, it computes; otherwise it waits.
  */
 public final class PlainProcess implements Contestant {
   private static final long EXIT_SECONDS = 5;
 
-  /** Settings that are not LibTorch's, and that both Java machines should have. */
+  /** Settings that are not LibTorch's, and that both JVMs should have. */
   private static final List<String> PASSED_ON =
       List.of("scorecam.", "org.bytedeco.javacpp.", "java.io.tmpdir", "java.library.path");
 
@@ -74,7 +75,7 @@ public final class PlainProcess implements Contestant {
       builder.redirectError(folder.resolve("errors").toFile());
       process = builder.start();
     } catch (IOException e) {
-      throw new InputException("the baseline cannot be started: " + e.getMessage(), e);
+      throw new InputException("the baseline cannot be started: " + FileErrors.reasonOf(e), e);
     }
     requests =
         new BufferedWriter(
@@ -142,7 +143,8 @@ public final class PlainProcess implements Contestant {
     try {
       RawFloats.write(folder.resolve(file), Tensors.toArray(tensor));
     } catch (IOException e) {
-      throw new InputException("the baseline cannot be given its input: " + e.getMessage(), e);
+      throw new InputException(
+          "the baseline's input cannot be written: " + FileErrors.reasonOf(e), e);
     }
     return described;
   }
@@ -159,18 +161,18 @@ public final class PlainProcess implements Contestant {
         }
         return answer;
       }
-      throw new InputException("the baseline's process ended: " + lastWords());
+      throw new InputException("the baseline's process ended early: " + lastWords());
     } catch (IOException e) {
-      throw new InputException("the baseline's process ended: " + lastWords(), e);
+      throw new InputException("the baseline's process ended early: " + lastWords(), e);
     }
   }
 
   private String lastWords() {
     try {
       List<String> lines = Files.readAllLines(folder.resolve("errors"));
-      return lines.isEmpty() ? "without a word" : lines.get(0);
+      return lines.isEmpty() ? "it printed nothing" : lines.get(0);
     } catch (IOException e) {
-      return "and what it said cannot be read";
+      return "its error output cannot be read";
     }
   }
 
@@ -208,7 +210,7 @@ public final class PlainProcess implements Contestant {
     try {
       return RawFloats.read(file);
     } catch (IOException e) {
-      throw new InputException("the baseline's map cannot be read: " + e.getMessage(), e);
+      throw new InputException("the baseline's map cannot be read: " + FileErrors.reasonOf(e), e);
     }
   }
 

@@ -11,8 +11,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Score-CAM written plainly on LibTorch, as tiskw/scorecam-pytorch has it: every map at the input's
- * size at once, every masked input at once, the network as it was loaded.
+ * A plain Score-CAM on LibTorch, as tiskw/scorecam-pytorch has it: every map at the input's size at
+ * once, every masked input at once, the network as it was loaded.
  *
  * <p>It is what {@link org.scorecam.ScoreCam} is compared with, and so uses nothing of ours: above
  * all not our set-up of LibTorch, which {@link org.scorecam.runtime.NativeScope} would bring.

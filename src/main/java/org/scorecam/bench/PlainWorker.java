@@ -9,6 +9,8 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -20,21 +22,26 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.ResidentMemory;
+import org.scorecam.runtime.LibTorchWork;
 
 /**
  * The process of {@link PlainProcess}: it loads LibTorch as anyone would, with our set-up only if
  * it is told to, and explains when it is asked. It takes and answers lines of JSON.
  */
 final class PlainWorker {
+  /** Of all our classes; kept, since a level is forgotten with its logger. */
+  private static final Logger LOG = Logger.getLogger("org.scorecam");
+
   private final JitModule network;
   private final Tensor image;
   private final Tensor activations;
   private final long classIndex;
+  private final boolean tuned;
   private Tensor map;
 
   private PlainWorker(JsonObject job) throws IOException {
-    if (job.get("tuned").getAsBoolean()) {
+    tuned = job.get("tuned").getAsBoolean();
+    if (tuned) {
       LibTorch.load();
     } else {
       Loader.load(torch.class);
@@ -58,6 +65,8 @@ final class PlainWorker {
    * @throws IOException if the pipe breaks
    */
   public static void main(String[] arguments) throws IOException {
+    // Its host reads the errors for what went wrong.
+    LOG.setLevel(Level.WARNING);
     PrintStream answers = System.out;
     // Whatever else is printed must not stand among the answers.
     System.setOut(System.err);
@@ -88,6 +97,12 @@ final class PlainWorker {
     if (map != null) {
       map.close();
     }
+    try (LibTorchWork work = tuned ? LibTorchWork.begin() : null) {
+      time(answer);
+    }
+  }
+
+  private void time(JsonObject answer) {
     long start = System.nanoTime();
     map = PlainScoreCam.explain(network, image, activations, classIndex);
     // On CUDA the first copy waits for everything before it.
@@ -95,7 +110,7 @@ final class PlainWorker {
     Lap lap = Lap.since(start, activations.size(0));
     answer.addProperty("seconds", lap.seconds());
     answer.addProperty("passes", lap.passes());
-    ResidentMemory.peak().ifPresent(peak -> answer.addProperty("peak", peak));
+    ResidentMemory.highest().ifPresent(peak -> answer.addProperty("peak", peak));
   }
 
   private static Tensor tensor(JsonObject described) throws IOException {

@@ -126,7 +126,7 @@ public final class Race implements AutoCloseable {
       Thread.sleep(SETTLE_MILLIS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted between two measurements", e);
+      throw new IllegalStateException("interrupted between two runs", e);
     }
   }
 

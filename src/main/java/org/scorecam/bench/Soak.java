@@ -11,7 +11,6 @@ import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.ResidentMemory;
 
 /**
  * Explains a long row of inputs of ever other sizes with ever other explainers, and watches how

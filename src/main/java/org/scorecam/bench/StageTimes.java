@@ -13,6 +13,7 @@ import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 import org.scorecam.error.OutputException;
+import org.scorecam.file.FileErrors;
 
 /**
  * Where the time of explanations went, by the events of a flight recording.
@@ -86,7 +87,8 @@ public record StageTimes(Map<String, Double> seconds, double whole, List<Integer
         Files.deleteIfExists(file);
       }
     } catch (IOException e) {
-      throw new OutputException("cannot keep a flight recording: " + e, e);
+      throw new OutputException(
+          "the flight recording cannot be stored: " + FileErrors.reasonOf(e), e);
     }
   }
 

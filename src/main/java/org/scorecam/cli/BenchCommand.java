@@ -7,16 +7,16 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.ScoreCam;
 import org.scorecam.bench.Contestant;
-import org.scorecam.bench.Explaining;
-import org.scorecam.bench.FirstExplanation;
+import org.scorecam.bench.Footprint;
 import org.scorecam.bench.NetworkAlone;
 import org.scorecam.bench.PlainProcess;
 import org.scorecam.bench.Race;
+import org.scorecam.bench.ScoreCamContestant;
 import org.scorecam.bench.Soak;
-import org.scorecam.bench.WithThreads;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.NativeScope;
 import picocli.CommandLine.ArgGroup;
@@ -30,9 +30,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = {
-      "Measures explanations: time, stages and memory, against the network alone and against"
-          + " Score-CAM written plainly on LibTorch.",
-      "All are timed in turns; times are medians.",
+      "Measures explanations: time, stages and memory, compared with the network alone and with"
+          + " a plain Score-CAM on LibTorch.",
+      "Contestants take turns; times are medians.",
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
@@ -64,16 +64,16 @@ final class BenchCommand implements Runnable {
       paramLabel = "N",
       defaultValue = "7",
       converter = Positive.class,
-      description = "How often each is timed after a warm-up; ${DEFAULT-VALUE} unless given.")
+      description = "Timed runs of each, after one to warm up; default: ${DEFAULT-VALUE}.")
   private Integer runs;
 
   @Option(
       names = "--baseline",
       paramLabel = "plain|tuned|both|none",
       description = {
-        "Score-CAM written plainly, in a Java machine of its own: with LibTorch's defaults (plain,"
-            + " where it can be unless given), with our set-up of LibTorch (tuned), or both.",
-        "Needs --model, one layer and a class.",
+        "A plain Score-CAM in a JVM of its own to compare with: with LibTorch's default settings"
+            + " (plain), with ours (tuned), or both. Default: plain where possible.",
+        "It needs --model, a single layer and a class.",
       })
   private Baseline baseline;
 
@@ -82,7 +82,7 @@ final class BenchCommand implements Runnable {
       paramLabel = "B",
       split = ",",
       converter = Positive.class,
-      description = "Also explain in chunks of these numbers of masked inputs.")
+      description = "Also explain in chunks of these sizes, in masked inputs.")
   private List<Integer> chunks = List.of();
 
   @Option(
@@ -90,7 +90,7 @@ final class BenchCommand implements Runnable {
       paramLabel = "N",
       split = ",",
       converter = Positive.class,
-      description = "Also explain so many inputs, at once and one by one.")
+      description = "Also explain this many inputs, all at once and one by one.")
   private List<Integer> images = List.of();
 
   @Option(
@@ -106,35 +106,35 @@ final class BenchCommand implements Runnable {
       paramLabel = "N",
       converter = Positive.class,
       description = {
-        "In place of all that: explain N batches, at least 20, of 1 to 4 inputs from half of the"
-            + " input's sides to the whole, in all recipes, at each layer, with the chosen channels"
-            + " and with all, and watch the memory.",
-        "With java -Xmx256m before -jar, what is native shows.",
+        "Instead of all that, watch the memory while N batches (at least 20) of 1 to 4 inputs are"
+            + " explained: in sizes from half the input's to its own, with every recipe, at each"
+            + " layer, with the chosen channels and with all.",
+        "A small Java heap (java -Xmx256m -jar …) makes native memory stand out.",
       })
   private Integer soak;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Write everything that was measured to this file.")
   private Path json;
 
   @Override
   public void run() {
-    model.requireNoChannelWeights();
     method.requireDifferentLayers();
     String whyNoBaseline = whyNoBaseline();
-    if (whyNoBaseline != null && baseline != null && baseline != Baseline.NONE) {
-      throw new ParameterException(spec.commandLine(), "--baseline " + whyNoBaseline);
-    }
+    requireBaselineIfAsked(whyNoBaseline);
     if (json != null) {
       OutputOptions.requireFolder(json);
     }
     if (soak != null && soak < LEAST_SOAK) {
       throw new ParameterException(
-          spec.commandLine(), "--soak takes at least %d explanations".formatted(LEAST_SOAK));
+          spec.commandLine(), "--soak needs at least %d explanations".formatted(LEAST_SOAK));
     }
     if (soak != null && (baseline != null || variesAnything())) {
       throw new ParameterException(
           spec.commandLine(),
-          "--soak is no race: leave out --baseline, --chunks, --images and --compare-threads");
+          "--soak times nothing; leave out --baseline, --chunks, --images and --compare-threads");
     }
     BenchOutput report;
     try (HookedModel network = model.load();
@@ -145,6 +145,12 @@ final class BenchCommand implements Runnable {
     report.print(spec.commandLine().getOut());
     if (json != null) {
       report.write(json);
+    }
+  }
+
+  private void requireBaselineIfAsked(String obstacle) {
+    if (obstacle != null && baseline != null && baseline != Baseline.NONE) {
+      throw new ParameterException(spec.commandLine(), "--baseline " + obstacle);
     }
   }
 
@@ -162,31 +168,43 @@ final class BenchCommand implements Runnable {
 
   private String whyNoBaseline() {
     if (model.file() == null) {
-      return "needs --model: it loads a TorchScript file";
+      return "needs --model, since it loads a TorchScript file";
     }
     if (method.fuses()) {
-      return "needs one --layer: it fuses nothing";
+      return "needs a single --layer, since it cannot fuse maps";
     }
-    return target.isClass() ? null : "needs a class of a network that puts out [N, classes]";
+    return target.isClass() ? null : "needs a class as the target";
+  }
+
+  private static String whyNoBaseline(HookedModel network, Tensor image) {
+    try (ModelOutput output = network.forward(image)) {
+      boolean classes = output.isTensor() && output.tensor().dim() == 2;
+      return classes
+          ? null
+          : "needs a network that returns a tensor [N, classes]; this one returns "
+              + output.describe();
+    }
   }
 
   private BenchReport measure(HookedModel network, Tensor inputs, String whyNoBaseline) {
     ScoreCam explainer = method.builder(network).build();
     try (Tensor image = inputs.narrow(0, 0, 1);
         Race race = new Race();
-        Explaining explanation = race.enter(explaining("explanation", explainer, image));
-        FirstExplanation first = FirstExplanation.of(network, explainer, image, target.target())) {
+        ScoreCamContestant explanation = race.enter(scoreCam("explanation", explainer, image));
+        Footprint first = Footprint.of(network, explainer, image, target.target())) {
       Scorer scorer = explainer.scorer(image.size(1), image.size(2), image.size(3));
       BenchReport report = new BenchReport(model.name(), network, scorer, image, first, runs);
       race.compare(explanation, race.enter(networkAlone(network, scorer, image, first)));
       Contestant whole = explanation;
       if (!method.scoresAllChannels()) {
         ScoreCam.Builder all = method.builder(network).channels(ChannelSelection.all());
-        whole = race.enter(explaining("all channels", all.build(), image));
+        whole = race.enter(scoreCam("all channels", all.build(), image));
         race.compare(whole, explanation);
       }
+      String obstacle = whyNoBaseline == null ? whyNoBaseline(network, image) : whyNoBaseline;
+      requireBaselineIfAsked(obstacle);
       List<PlainProcess> baselines =
-          whyNoBaseline == null ? baselines(network, image, first) : List.of();
+          obstacle == null ? baselines(network, image, first) : List.of();
       for (PlainProcess plain : baselines) {
         race.compare(race.enter(plain), whole);
       }
@@ -195,28 +213,24 @@ final class BenchCommand implements Runnable {
       report.add(race.run(runs, new TerminalProgress("runs")::onProgress));
       boolean comparable = method.scoresAllChannels() && method.isTheBaselines();
       baselines.forEach(plain -> report.add(plain, comparable));
-      if (whyNoBaseline != null) {
-        report.noBaseline(whyNoBaseline);
+      if (obstacle != null) {
+        report.noBaseline(obstacle);
       }
       return report;
     }
   }
 
   private static NetworkAlone networkAlone(
-      HookedModel network, Scorer scorer, Tensor image, FirstExplanation first) {
+      HookedModel network, Scorer scorer, Tensor image, Footprint first) {
     return new NetworkAlone(
-        scorer,
-        network.device(),
-        image,
-        first.stages().chunks(),
-        first.saliency().status().passes());
+        scorer, network.device(), image, first.chunks(), first.saliency().status().passes());
   }
 
-  private Explaining explaining(String name, ScoreCam explainer, Tensor inputs) {
-    return new Explaining(name, explainer, inputs, target.target(), false);
+  private ScoreCamContestant scoreCam(String name, ScoreCam explainer, Tensor inputs) {
+    return new ScoreCamContestant(name, explainer, inputs, target.target());
   }
 
-  private List<PlainProcess> baselines(HookedModel network, Tensor image, FirstExplanation first) {
+  private List<PlainProcess> baselines(HookedModel network, Tensor image, Footprint first) {
     List<PlainProcess> baselines = new ArrayList<>();
     Baseline chosen = baseline == null ? Baseline.PLAIN : baseline;
     List<String> layers = List.of(first.saliency().layer());
@@ -246,14 +260,13 @@ final class BenchCommand implements Runnable {
   private void enterVariants(Race race, HookedModel network, Tensor inputs, Tensor image) {
     for (int rows : chunks) {
       ScoreCam explainer = method.builder(network).batch(rows).build();
-      race.enter(explaining("chunks of " + rows, explainer, image));
+      race.enter(scoreCam("chunks of " + rows, explainer, image));
     }
     Contestant fewest = null;
     for (int count : threads) {
       ScoreCam explainer = method.builder(network).build();
       String name = count == 1 ? "1 thread" : count + " threads";
-      Contestant contestant =
-          race.enter(new WithThreads(count, explaining(name, explainer, image)));
+      Contestant contestant = race.enter(scoreCam(name, explainer, image).withThreads(count));
       if (fewest == null) {
         fewest = contestant;
       } else {
@@ -264,14 +277,9 @@ final class BenchCommand implements Runnable {
       Tensor batch = race.keep(repeated(inputs, count));
       Contestant oneByOne =
           race.enter(
-              new Explaining(
-                  count + " one by one",
-                  method.builder(network).build(),
-                  batch,
-                  target.target(),
-                  true));
+              scoreCam(count + " one by one", method.builder(network).build(), batch).oneByOne());
       Contestant atOnce =
-          race.enter(explaining(count + " at once", method.builder(network).build(), batch));
+          race.enter(scoreCam(count + " at once", method.builder(network).build(), batch));
       race.compare(oneByOne, atOnce);
     }
   }

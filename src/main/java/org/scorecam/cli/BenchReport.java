@@ -9,11 +9,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.ChunkPlan;
 import org.scorecam.MapAgreement;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
-import org.scorecam.bench.FirstExplanation;
+import org.scorecam.bench.Footprint;
 import org.scorecam.bench.Lap;
 import org.scorecam.bench.Laps;
 import org.scorecam.bench.PlainProcess;
@@ -23,29 +22,25 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.tensor.Tensors;
 
 /** What {@code bench} found, as a table and as JSON. */
 final class BenchReport extends BenchOutput {
   private static final double MILLISECONDS = 1e3;
 
-  private final FirstExplanation first;
+  private final Footprint first;
   private final boolean onCuda;
 
   /** Starts with what is measured. */
   BenchReport(
-      String name,
-      HookedModel network,
-      Scorer scorer,
-      Tensor image,
-      FirstExplanation first,
-      int runs) {
+      String name, HookedModel network, Scorer scorer, Tensor image, Footprint first, int runs) {
     this.first = first;
     this.onCuda = network.device().type() == Device.Type.CUDA;
     Saliency saliency = first.saliency();
     SaliencyStatus status = saliency.status();
     String dtype = scorer.description();
-    String chunks = chunksOf(first.stages().chunks());
+    String chunks = chunksOf(first.chunks());
     JsonObject setting = new JsonObject();
     setting.addProperty("model", name);
     setting.addProperty("layer", saliency.layer());
@@ -65,13 +60,13 @@ final class BenchReport extends BenchOutput {
     json.add("setting", setting);
     addMachine();
     line(
-        "%s, %s, recipe %s, input %s, on %s with %d thread(s), %s",
+        "%s, %s, recipe %s, input %s, on %s with %s, %s",
         name,
         saliency.layer(),
         saliency.recipe().name(),
         Tensors.shapeOf(image),
         network.device(),
-        LibTorch.threads(),
+        LibTorch.threads() == 1 ? "1 thread" : LibTorch.threads() + " threads",
         dtype);
     line(
         "%d of %d channels in %d passes, %s; medians of %d runs",
@@ -79,7 +74,9 @@ final class BenchReport extends BenchOutput {
     line("planned: %s", planOf(saliency.plan()));
   }
 
-  /** For example {@code 8 rows of float32 (probed), 58 MiB; ms a row: 4 rows 9.71, 8 rows 8.60}. */
+  /**
+   * For example {@code 8 rows of float32 (probed), 58 MiB; ms per row: 4 rows 9.71, 8 rows 8.60}.
+   */
   private static String planOf(ChunkPlan plan) {
     String probes =
         plan.probes().stream()
@@ -87,7 +84,7 @@ final class BenchReport extends BenchOutput {
                 probe ->
                     String.format(Locale.ROOT, "%d rows %.2f", probe.rows(), probe.millisPerRow()))
             .collect(joining(", "));
-    return plan + (probes.isEmpty() ? "" : "; ms a row: " + probes);
+    return plan + (probes.isEmpty() ? "" : "; ms per row: " + probes);
   }
 
   /** For example {@code 16 chunks of 32}. */
@@ -160,26 +157,24 @@ final class BenchReport extends BenchOutput {
       line("%-26s%12.2f%12.2f", stage, seconds * MILLISECONDS, PER_CENT * seconds / laps.seconds());
     }
     if (onCuda) {
-      line("on CUDA these are times of submission; the work itself is waited for where it is read");
+      line(
+          "on CUDA these are the times to submit work; the wait for it falls to whichever stage reads it");
     }
   }
 
   private void addMemory() {
     JsonObject memory = new JsonObject();
     memory.addProperty("idle", first.residentIdle());
-    OptionalLong peak = first.residentPeak();
-    memory.addProperty("peak", peak.isPresent() ? peak.getAsLong() : null);
+    memory.addProperty("peak", first.residentPeak());
     json.add("residentBytes", memory);
     line("");
     line(
         "%-50s%8.0f MiB",
-        "resident with the network loaded and prepared", first.residentIdle() / MEBIBYTE);
-    if (peak.isPresent()) {
-      line(
-          "%-50s%8.0f MiB",
-          "more at the peak of an explanation",
-          (peak.getAsLong() - first.residentIdle()) / MEBIBYTE);
-    }
+        "resident memory with the network ready", first.residentIdle() / MEBIBYTE);
+    line(
+        "%-50s%8.0f MiB",
+        "added at the peak of an explanation",
+        (first.residentPeak() - first.residentIdle()) / MEBIBYTE);
   }
 
   /** Adds what a baseline did beside its times. */
@@ -189,7 +184,9 @@ final class BenchReport extends BenchOutput {
     OptionalLong memory = plain.peakAboveIdle();
     found.addProperty("peakAboveIdle", memory.isPresent() ? memory.getAsLong() : null);
     if (memory.isPresent()) {
-      line("%-50s%8.0f MiB", "more at the peak of " + plain.name(), memory.getAsLong() / MEBIBYTE);
+      line(
+          "%-50s%8.0f MiB",
+          "added at the peak of the " + plain.name(), memory.getAsLong() / MEBIBYTE);
     }
     Duration waiting = plain.busyWaiting();
     found.addProperty("busyWaitingSeconds", waiting.toMillis() / MILLISECONDS);
@@ -200,7 +197,7 @@ final class BenchReport extends BenchOutput {
       found.addProperty("mapCorrelation", Double.isFinite(correlation) ? correlation : null);
       found.addProperty("largestMapDifference", agreement.largestDifference());
       line(
-          "map against that of %s: correlation %.6f, largest difference %.1e of its range",
+          "map compared with that of the %s: correlation %.6f, largest difference %.1e of its range",
           plain.name(), correlation, agreement.largestDifference());
     }
     if (!json.has("baselines")) {

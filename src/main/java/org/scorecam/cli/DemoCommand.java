@@ -19,6 +19,7 @@ import org.scorecam.demo.Scene;
 import org.scorecam.demo.SceneObject;
 import org.scorecam.error.OutputException;
 import org.scorecam.file.AtomicFile;
+import org.scorecam.file.FileErrors;
 import org.scorecam.image.Colormap;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Interpolation;
@@ -35,8 +36,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "demo",
     description = {
-      "Explains two scenes with the network that the program carries.",
-      "For each object it says how much of the map's energy lies inside the object's box.",
+      "Explains two scenes with a small network that comes with the program.",
+      "For each object it prints how much of the map's energy lies inside the object's box.",
     },
     mixinStandardHelpOptions = true)
 final class DemoCommand implements Runnable {
@@ -46,7 +47,7 @@ final class DemoCommand implements Runnable {
       names = "--out",
       paramLabel = "FOLDER",
       defaultValue = "scorecam-demo",
-      description = "Where the pictures and index.html go; ${DEFAULT-VALUE} unless given.")
+      description = "Folder for the pictures and index.html; default: ${DEFAULT-VALUE}.")
   private Path folder;
 
   @Override
@@ -65,7 +66,8 @@ final class DemoCommand implements Runnable {
       AtomicFile.write(index, out -> out.write(html));
       spec.commandLine().getOut().println("See " + index);
     } catch (IOException e) {
-      throw new OutputException("cannot make the folder %s: %s".formatted(folder, e), e);
+      throw new OutputException(
+          "the folder %s cannot be created: %s".formatted(folder, FileErrors.reasonOf(e)), e);
     } finally {
       file.toFile().delete();
     }

@@ -9,7 +9,8 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "diagnostics",
-    description = "Shows versions, platform, threads, devices, and what could be better.",
+    description =
+        "Shows versions, platform, threads and devices, and suggests what could be set up better.",
     mixinStandardHelpOptions = true)
 final class DiagnosticsCommand implements Runnable {
   @Spec private CommandSpec spec;

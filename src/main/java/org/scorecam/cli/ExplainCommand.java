@@ -5,11 +5,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.ScoreCam;
+import org.scorecam.error.LayerException;
+import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
@@ -25,10 +29,10 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "explain",
-    description = "Explains pictures or a tensor: writes saliency maps, heatmaps and overlays.",
+    description = "Explains pictures or a tensor; writes saliency maps, heatmaps and overlays.",
     mixinStandardHelpOptions = true,
     sortOptions = false)
-final class ExplainCommand implements Runnable {
+final class ExplainCommand implements Callable<Integer> {
   private static final double NANOSECONDS = 1e9;
 
   @Spec private CommandSpec spec;
@@ -46,7 +50,7 @@ final class ExplainCommand implements Runnable {
   @Option(
       names = "--labels",
       paramLabel = "FILE",
-      description = "Names of the classes, one a line.")
+      description = "Names of the classes, one per line, starting with class 0.")
   private Path labelFile;
 
   @Mixin private OutputOptions output;
@@ -57,23 +61,31 @@ final class ExplainCommand implements Runnable {
 
   private Labels labels;
 
+  private int done;
+
+  /** The pictures that could not be explained; the exit code is the first one's. */
+  private final List<RuntimeException> failures = new ArrayList<>();
+
   @Override
-  public void run() {
+  public Integer call() {
     if (input.tensor() != null && output.overlay() != null) {
       throw new ParameterException(
-          spec.commandLine(), "--out needs --image: a tensor has no picture to draw over");
+          spec.commandLine(), "--out needs --image, since a tensor has no picture to draw on");
     }
-    output.weightsUnlessGiven(model.channelWeights());
     if (method.fuses() && output.weights() != null) {
       throw new ParameterException(
-          spec.commandLine(), "--weights needs one --layer: a fused map has no channel weights");
+          spec.commandLine(),
+          "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
     method.requireDifferentLayers();
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     if (input.tensor() == null) {
+      List<Path> images = input.images();
+      ResultFiles files = ResultFiles.ofPictures(output, images, input.isOneImage());
+      requireNothingOverwritten(files, images);
       try (Replicas replicas = new Replicas(model, method, progress)) {
-        explainPictures(replicas.explainers());
+        explainPictures(replicas.explainers(), images, files);
       }
     } else {
       try (HookedModel network = model.load();
@@ -84,31 +96,73 @@ final class ExplainCommand implements Runnable {
     if (output.json() != null) {
       report.write(output.json());
     }
+    return failures.isEmpty() ? ExitCode.DONE : ExitCode.of(failures.get(0));
   }
 
-  private void explainPictures(List<ScoreCam> explainers) {
+  private void requireNothingOverwritten(ResultFiles files, List<Path> inputs) {
+    List<Path> read = new ArrayList<>(inputs);
+    Stream.of(model.file(), labelFile).filter(Objects::nonNull).forEach(read::add);
+    files
+        .findConflict(read)
+        .ifPresent(
+            conflict -> {
+              throw new ParameterException(spec.commandLine(), conflict);
+            });
+  }
+
+  private void explainPictures(List<ScoreCam> explainers, List<Path> images, ResultFiles files) {
     Preprocessing preprocessing = pictures.preprocessing();
-    List<String> names = input.images().stream().map(Path::toString).toList();
-    ResultFiles files = new ResultFiles(output, names);
-    Pipeline.on(explainers)
-        .preprocessing(preprocessing)
-        .target(target.target())
-        .failFast()
+    Pipeline.Builder pipeline =
+        Pipeline.on(explainers).preprocessing(preprocessing).target(target.target());
+    if (input.failFast()) {
+      pipeline.failFast();
+    }
+    pipeline
         .build()
         .run(
-            input.images(),
+            images,
             explained -> {
-              int i = (int) explained.index();
-              Picture picture = explained.picture();
-              Saliency saliency = explained.saliency();
-              List<Path> written = new ArrayList<>();
-              Heatmap heatmap = Heatmap.of(saliency.toArray());
-              files.writeOverlay(i, heatmap, picture, preprocessing.regionOf(picture), written);
-              files.writeHeatmap(i, heatmap, sizeOf(explained), written);
-              files.writeMaps(i, List.of(saliency), written);
-              files.writeWeights(i, List.of(saliency), written);
-              tell(names.get(i), saliency, explained.seconds(), written);
+              if (explained.failure().isPresent()) {
+                addFailure(explained.name(), explained.failure().get());
+              } else {
+                write(explained, files, preprocessing);
+              }
             });
+    if (!failures.isEmpty() && images.size() > 1) {
+      spec.commandLine()
+          .getErr()
+          .printf(
+              "scorecam: %d of %d pictures could not be explained%n",
+              failures.size(), images.size());
+    }
+  }
+
+  private void write(Explained explained, ResultFiles files, Preprocessing preprocessing) {
+    int i = (int) explained.index();
+    Picture picture = explained.picture();
+    Saliency saliency = explained.saliency();
+    List<Path> written = new ArrayList<>();
+    Heatmap heatmap = Heatmap.of(saliency.toArray());
+    files.writeOverlay(i, heatmap, picture, preprocessing.regionOf(picture), written);
+    files.writeHeatmap(i, heatmap, sizeOf(explained), written);
+    files.writeMaps(i, List.of(saliency), written);
+    files.writeWeights(i, List.of(saliency), written);
+    tell(explained.name(), saliency, explained.seconds(), written);
+    done++;
+  }
+
+  private void addFailure(String name, RuntimeException failure) {
+    boolean ofTheQuestion = failure instanceof TargetException || failure instanceof LayerException;
+    if (ofTheQuestion && done == 0) {
+      // What is asked for does not fit the network, so that the others would fail as well.
+      throw failure;
+    }
+    String reason = Main.messageOf(failure);
+    String message = reason.contains(name) ? reason : name + ": " + reason;
+    progress.clear();
+    Main.printFailure(spec.commandLine(), message, failure);
+    report.addFailure(name, reason);
+    failures.add(failure);
   }
 
   private static Size sizeOf(Explained explained) {
@@ -118,17 +172,17 @@ final class ExplainCommand implements Runnable {
   private void explainTensor(ScoreCam cam) {
     try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
+      ResultFiles files = ResultFiles.ofTensor(output, count);
+      requireNothingOverwritten(files, List.of(input.tensor()));
       long start = System.nanoTime();
       List<Saliency> saliencies =
           cam.explainBatch(inputs, Collections.nCopies(count, target.target()));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
       try {
-        List<String> names = IntStream.range(0, count).mapToObj(Integer::toString).toList();
-        ResultFiles files = new ResultFiles(output, names);
         Size size = new Size((int) inputs.size(3), (int) inputs.size(2));
         List<Path> shared = new ArrayList<>();
-        files.writeMaps(ResultFiles.SHARED, saliencies, shared);
-        files.writeWeights(ResultFiles.SHARED, saliencies, shared);
+        files.writeMaps(0, saliencies, shared);
+        files.writeWeights(0, saliencies, shared);
         for (int i = 0; i < count; i++) {
           List<Path> written = new ArrayList<>(shared);
           Saliency saliency = saliencies.get(i);
@@ -147,7 +201,7 @@ final class ExplainCommand implements Runnable {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
@@ -159,8 +213,13 @@ final class ExplainCommand implements Runnable {
         status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
         saliency.plan().precision(),
         seconds,
-        status.blank() ? "; the map is blank: no place spoke for the target" : "",
-        status.sawNonFinite() ? "; NaN or infinities were seen and left out" : "");
+        status.blank() ? "; the map is blank: nothing in the input speaks for the target" : "",
+        status.sawNonFinite() ? "; NaN or infinite values were left out" : "",
+        status.softmaxOfOneValue()
+            ? "; warning: recipe %s scores a softmax, which is always 1 where the network returns a single value, so this map only shows how active the layer is; choose another recipe"
+                .formatted(saliency.recipe().name())
+            : "");
+    saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
     report.add(name, saliency, label, seconds, written);
   }

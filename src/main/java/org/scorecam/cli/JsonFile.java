@@ -8,8 +8,8 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
-import org.scorecam.ChunkPlan;
 import org.scorecam.file.AtomicFile;
+import org.scorecam.scoring.ChunkPlan;
 
 /** What the reports have in common as JSON. */
 final class JsonFile {
@@ -29,7 +29,7 @@ final class JsonFile {
     chunk.addProperty("rows", plan.rows());
     chunk.addProperty("precision", plan.precision().toString());
     chunk.addProperty("bytes", plan.bytes());
-    chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT));
+    chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT).replace('_', ' '));
     JsonArray probes = new JsonArray();
     for (ChunkPlan.Probe tried : plan.probes()) {
       JsonObject probe = new JsonObject();
@@ -39,6 +39,9 @@ final class JsonFile {
       probes.add(probe);
     }
     chunk.add("probes", probes);
+    JsonArray notes = new JsonArray();
+    plan.notes().forEach(notes::add);
+    chunk.add("notes", notes);
     return chunk;
   }
 }

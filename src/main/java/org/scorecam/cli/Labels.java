@@ -17,7 +17,7 @@ record Labels(List<String> names) {
       return new Labels(Files.readAllLines(file));
     } catch (IOException e) {
       throw new InputException(
-          "the labels %s cannot be read: %s".formatted(file, FileErrors.reasonOf(e)), e);
+          "the label file %s cannot be read: %s".formatted(file, FileErrors.reasonOf(e)), e);
     }
   }
 

@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "layers",
     description =
-        "Shows the tree of a network's layers: name, type, and output shape for an input.",
+        "Lists a network's layers as a tree: name, type, output shape (given an input), and path.",
     mixinStandardHelpOptions = true)
 final class LayersCommand implements Runnable {
   @Spec private CommandSpec spec;
@@ -26,7 +26,6 @@ final class LayersCommand implements Runnable {
 
   @Override
   public void run() {
-    model.requireNoChannelWeights();
     try (HookedModel network = model.load()) {
       if (input != null) {
         try (Tensor sample = input.tensorFor(network)) {

@@ -4,6 +4,8 @@ import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.ScoreCamException;
 import picocli.CommandLine;
@@ -17,7 +19,7 @@ import picocli.CommandLine.Spec;
 /** The program: explains images, lists layers, measures, and says how the machine is set up. */
 @Command(
     name = "scorecam",
-    description = "Score-CAM: shows what a convolutional network looked at, without gradients.",
+    description = "Score-CAM shows what a convolutional network looked at, without gradients.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     subcommands = {
@@ -36,12 +38,15 @@ import picocli.CommandLine.Spec;
       "4:out of memory",
     })
 public final class Main implements Runnable {
+  /** Of all our classes; kept, since a level is forgotten with its logger. */
+  private static final Logger LOG = Logger.getLogger("org.scorecam");
+
   @Spec private CommandSpec spec;
 
   @Option(
       names = "--verbose",
       scope = ScopeType.INHERIT,
-      description = "On failure print the cause with its stack trace.")
+      description = "On failure, print the stack trace as well.")
   private boolean verbose;
 
   private Main() {}
@@ -61,6 +66,10 @@ public final class Main implements Runnable {
    * @param arguments the command line
    */
   public static void main(String[] arguments) {
+    // What LibTorch is set up with is shown by diagnostics.
+    if (LOG.getLevel() == null) {
+      LOG.setLevel(Level.WARNING);
+    }
     System.exit(run(writerTo(System.out), writerTo(System.err), arguments));
   }
 
@@ -80,10 +89,7 @@ public final class Main implements Runnable {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler(
             (thrown, commandLine, parsed) -> {
-              commandLine.getErr().println("scorecam: " + messageOf(thrown));
-              if (main.verbose) {
-                thrown.printStackTrace(commandLine.getErr());
-              }
+              printFailure(commandLine, messageOf(thrown), thrown);
               return ExitCode.of(thrown);
             })
         .execute(arguments);
@@ -91,7 +97,16 @@ public final class Main implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Name a command.");
+    throw new ParameterException(spec.commandLine(), "Missing command.");
+  }
+
+  /** Says what went wrong; with {@code --verbose} also where. */
+  static void printFailure(CommandLine command, String message, Throwable thrown) {
+    command.getErr().println("scorecam: " + message);
+    Main main = (Main) command.getCommandSpec().root().userObject();
+    if (main.verbose) {
+      thrown.printStackTrace(command.getErr());
+    }
   }
 
   private static PrintWriter writerTo(PrintStream stream) {

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** An amount of memory, written as the Java machine's own options have it: {@code 512m}. */
+/** An amount of memory, written as in the JVM's own options: {@code 512m}. */
 record MemorySize(long bytes) {
   private static final Pattern SPELLING = Pattern.compile("(\\d{1,12})([kmgt]?)");
   private static final String UNITS = "kmgt";
@@ -26,7 +26,7 @@ record MemorySize(long bytes) {
         }
       }
       throw new TypeConversionException(
-          "'%s' is no amount of memory; write a number with k, m, g or t, such as 512m"
+          "'%s' is not an amount of memory; write a whole number and k, m, g or t, such as 512m"
               .formatted(text));
     }
   }

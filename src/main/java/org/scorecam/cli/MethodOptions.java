@@ -27,8 +27,8 @@ final class MethodOptions {
       paramLabel = "PATH",
       split = ",",
       description =
-          "Target layer; several separated by commas are fused."
-              + " May be left out with --arch: then the network's customary one.")
+          "Target layer, as the layers command lists it; several, separated by commas, are fused."
+              + " With --arch it can be left out: each architecture has a usual one.")
   private List<String> layers = List.of();
 
   @Option(
@@ -36,8 +36,7 @@ final class MethodOptions {
       paramLabel = "NAME",
       defaultValue = "tiskw",
       converter = RecipeConverter.class,
-      description =
-          "tiskw, pytorch-grad-cam, torchcam or haofanwang; ${DEFAULT-VALUE} unless given.")
+      description = "tiskw, pytorch-grad-cam, torchcam or haofanwang; default: ${DEFAULT-VALUE}.")
   private Recipe recipe;
 
   @Option(
@@ -45,14 +44,14 @@ final class MethodOptions {
       paramLabel = "all|max:K",
       defaultValue = "all",
       converter = ChannelsConverter.class,
-      description = "Score all channels or the K with the largest maxima.")
+      description = "Score all channels, or only the K with the largest maxima; default: all.")
   private ChannelSelection channels;
 
   @Option(
       names = "--batch",
       paramLabel = "B",
       converter = Positive.class,
-      description = "Masked inputs scored at once; the fastest number unless given.")
+      description = "Masked inputs scored at once; by default as many as are fastest.")
   private Integer batch;
 
   @Option(
@@ -60,8 +59,8 @@ final class MethodOptions {
       paramLabel = "SIZE",
       converter = MemorySize.Converter.class,
       description =
-          "What the masked inputs scored at once may take with the network's activations, such as"
-              + " 512m or 2g; a quarter of the available memory unless given. Not with --batch.")
+          "Memory that the masked inputs scored at once may take, with the network's activations:"
+              + " 512m, 2g, …; default: a quarter of what is available. Not with --batch.")
   private MemorySize memory;
 
   @Option(
@@ -70,8 +69,8 @@ final class MethodOptions {
       defaultValue = "float32",
       converter = PrecisionConverter.class,
       description =
-          "What masked inputs are scored in: float32, tf32 (CUDA), bfloat16, float16, or auto for"
-              + " the fastest whose map agrees with float32's; ${DEFAULT-VALUE} unless given.")
+          "Precision for scoring masked inputs: float32, tf32 (CUDA), bfloat16, float16, or auto for"
+              + " the fastest whose map agrees with float32's; default: ${DEFAULT-VALUE}.")
   private AskedPrecision precision;
 
   /** Whether several layers make one map. */
@@ -130,7 +129,7 @@ final class MethodOptions {
     if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
       throw new ParameterException(
           command.commandLine(),
-          "Missing required option: '--layer=PATH': the network has no customary layer");
+          "Missing required option: '--layer=PATH'. The layers command lists the network's layers");
     }
     if (batch != null && memory != null) {
       throw new ParameterException(
@@ -185,7 +184,7 @@ final class MethodOptions {
       Matcher top = TOP.matcher(text);
       if (!top.matches() || Integer.parseInt(top.group(1)) == 0) {
         throw new TypeConversionException(
-            "'%s' is no choice of channels; write all or max:K with K at least 1".formatted(text));
+            "'%s' does not select channels; write all, or max:K with K at least 1".formatted(text));
       }
       return ChannelSelection.topMax(Integer.parseInt(top.group(1)));
     }

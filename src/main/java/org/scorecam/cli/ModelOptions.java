@@ -1,12 +1,13 @@
 package org.scorecam.cli;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.NpyFile;
 import org.scorecam.zoo.Zoo;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
@@ -26,22 +27,23 @@ final class ModelOptions {
 
   /** Where the network comes from. */
   private static final class Network {
-    @Option(names = "--model", paramLabel = "FILE", description = "TorchScript file.")
+    @Option(
+        names = "--model",
+        paramLabel = "FILE",
+        description = "TorchScript file of the network.")
     private Path file;
 
     @Option(
         names = "--arch",
         paramLabel = "NAME",
-        description = "Network of torchvision, such as resnet18, with --weights.")
+        description = "torchvision architecture, such as resnet18; needs --weights.")
     private String architecture;
   }
 
   @Option(
       names = "--weights",
       paramLabel = "FILE",
-      description =
-          "With --arch: the network's weights, .pth or .safetensors, which are read."
-              + " With --model: the channel weights, written as --channel-weights does.")
+      description = "Weight file for --arch: .pth or .safetensors.")
   private Path weights;
 
   @Option(
@@ -51,22 +53,39 @@ final class ModelOptions {
       defaultValue = "cpu",
       converter = DeviceConverter.class,
       description =
-          "Where the network runs; ${DEFAULT-VALUE} unless given. With explain and pictures, several"
-              + " separated by commas share the pictures.")
+          "Where the network runs; default: ${DEFAULT-VALUE}. To explain pictures, several devices"
+              + " separated by commas share the work.")
   private List<Device> devices;
 
   @Option(
       names = "--threads",
       paramLabel = "T",
       converter = Positive.class,
-      description = "Threads for one operation; one per physical core unless given.")
+      description = "Threads per operation; default: one per physical core.")
   private Integer threads;
+
+  @Option(
+      names = "--extra",
+      paramLabel = "FILE.npy",
+      description =
+          "What the network takes beside the input, such as a mask or a label, the same in every"
+              + " pass; given once for each further parameter of its forward.")
+  private List<Path> extras = List.of();
+
+  @Option(
+      names = "--operators",
+      paramLabel = "FILE",
+      description =
+          "Shared library with operators that the network calls, such as torchvision's; more than"
+              + " one may be given.")
+  private List<Path> operators = List.of();
 
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
     if (devices.size() > 1) {
       throw new ParameterException(
-          command.commandLine(), "--device: only pictures are shared by several devices");
+          command.commandLine(),
+          "--device takes several devices only to explain pictures (--image)");
     }
     return loadOn(devices.get(0));
   }
@@ -81,12 +100,28 @@ final class ModelOptions {
     if (network.architecture != null && weights == null) {
       throw new ParameterException(command.commandLine(), "--arch needs --weights");
     }
+    if (network.file != null && weights != null) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--weights needs --arch, since a TorchScript file brings its own weights;"
+              + " to write the channel weights, use --channel-weights FILE.npy");
+    }
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
-    return network.architecture == null
-        ? TorchScriptModel.load(network.file, device)
-        : Zoo.load(network.architecture, weights, device);
+    operators.forEach(LibTorch::loadOperators);
+    HookedModel loaded =
+        network.architecture == null
+            ? TorchScriptModel.load(network.file, device)
+            : Zoo.load(network.architecture, weights, device);
+    return extras.isEmpty() ? loaded : withExtras(loaded);
+  }
+
+  private HookedModel withExtras(HookedModel loaded) {
+    try (loaded;
+        NativeScope scope = NativeScope.open()) {
+      return loaded.withFixedInputs(extras.stream().map(NpyFile::read).toList());
+    }
   }
 
   /** The TorchScript file, or null for a network that is built. */
@@ -97,28 +132,6 @@ final class ModelOptions {
   /** What the network is called: its file's name, or its architecture. */
   String name() {
     return network.file == null ? network.architecture : network.file.getFileName().toString();
-  }
-
-  /** Where the channel weights are to be written by {@code --weights}, or null. */
-  Path channelWeights() {
-    if (network.architecture != null || weights == null) {
-      return null;
-    }
-    // Someone who left out --arch means a file to be read, which must not be written over.
-    if (Files.isRegularFile(weights) && !weights.toString().endsWith(".npy")) {
-      throw new ParameterException(
-          command.commandLine(),
-          "--weights needs --arch to be read: with --model channel weights are written to it, and"
-              + " %s is no .npy file".formatted(weights));
-    }
-    return weights;
-  }
-
-  /** Refuses weights where nothing could be written to them. */
-  void requireNoChannelWeights() {
-    if (channelWeights() != null) {
-      throw new ParameterException(command.commandLine(), "--weights needs --arch");
-    }
   }
 
   private static final class DeviceConverter implements ITypeConverter<Device> {

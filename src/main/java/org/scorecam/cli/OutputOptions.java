@@ -2,8 +2,9 @@ package org.scorecam.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Stream;
 import org.scorecam.error.OutputException;
 import org.scorecam.image.Colormap;
 import org.scorecam.image.Interpolation;
@@ -17,35 +18,35 @@ final class OutputOptions {
   @Option(
       names = "--out",
       paramLabel = "FILE",
-      description = "The heatmap laid over the picture, at the picture's size.")
+      description = "Write the picture with the heatmap laid over it, in the picture's size.")
   private Path overlay;
 
   @Option(
       names = "--heatmap",
       paramLabel = "FILE",
-      description = "The heatmap alone, at the input's size.")
+      description = "Write the heatmap alone, in the size of the network's input.")
   private Path heatmap;
 
   @Option(
       names = "--map",
       paramLabel = "FILE.npy",
-      description = "The map as float32 H×W, or N×H×W for a tensor of several inputs.")
+      description = "Write the map as float32 [H, W], or [N, H, W] for a tensor of several inputs.")
   private Path map;
 
   @Option(
       names = "--channel-weights",
       paramLabel = "FILE.npy",
-      description = "The channel weights as float32 K, or N×K.")
+      description = "Write the channel weights as float32 [K], or [N, K].")
   private Path weights;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "A report of everything.")
+  @Option(names = "--json", paramLabel = "FILE", description = "Write a report of all results.")
   private Path json;
 
   @Option(
       names = "--colormap",
       paramLabel = "NAME",
       defaultValue = "jet",
-      description = "${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} unless given.")
+      description = "${COMPLETION-CANDIDATES}; default: ${DEFAULT-VALUE}.")
   private Colormap colormap;
 
   @Option(
@@ -53,7 +54,7 @@ final class OutputOptions {
       paramLabel = "0..1",
       converter = OpacityConverter.class,
       defaultValue = "0.5",
-      description = "Of the heatmap over the picture; ${DEFAULT-VALUE} unless given.")
+      description = "Opacity of the heatmap over the picture; default: ${DEFAULT-VALUE}.")
   private Double opacity;
 
   Path overlay() {
@@ -72,11 +73,6 @@ final class OutputOptions {
     return weights;
   }
 
-  /** Takes the file that {@code --weights} names, unless there is one already. */
-  void weightsUnlessGiven(Path file) {
-    weights = weights == null ? file : weights;
-  }
-
   Path json() {
     return json;
   }
@@ -93,11 +89,21 @@ final class OutputOptions {
     return new Overlay(colormap, opacity, Interpolation.BILINEAR);
   }
 
+  /** The files that were asked for by the options that name them. */
+  Map<String, Path> files() {
+    Map<String, Path> files = new LinkedHashMap<>();
+    files.put("--out", overlay);
+    files.put("--heatmap", heatmap);
+    files.put("--map", map);
+    files.put("--channel-weights", weights);
+    files.put("--json", json);
+    files.values().removeIf(Objects::isNull);
+    return files;
+  }
+
   /** Finds out before a long computation that its results could not be written. */
   void requireFolders() {
-    Stream.of(overlay, heatmap, map, weights, json)
-        .filter(Objects::nonNull)
-        .forEach(OutputOptions::requireFolder);
+    files().values().forEach(OutputOptions::requireFolder);
   }
 
   /** The same for one file. */

@@ -16,17 +16,19 @@ final class PictureOptions {
       names = "--preprocess",
       paramLabel = "imagenet|none",
       defaultValue = "imagenet",
-      description = "Resizing and normalisation of pictures; ${DEFAULT-VALUE} unless given.")
+      description = "How pictures are resized and normalised; default: ${DEFAULT-VALUE}.")
   private Preset preset;
 
   @Option(
       names = "--size",
       paramLabel = "WxH",
       converter = Size.Converter.class,
-      description = "Stretch pictures to this size instead of the preset's resizing.")
+      description = "Stretch pictures to this size, instead of the resizing of --preprocess.")
   private Size size;
 
-  @Option(names = "--grey", description = "The network takes one channel.")
+  @Option(
+      names = "--grey",
+      description = "Convert pictures to grey, for a network that takes one channel.")
   private boolean grey;
 
   /** What the options ask for. */

@@ -15,6 +15,6 @@ final class Positive implements ITypeConverter<Integer> {
     } catch (NumberFormatException e) {
       // Falls through to the one message for both.
     }
-    throw new TypeConversionException("'%s' is not a whole number of at least 1".formatted(text));
+    throw new TypeConversionException("'%s' is not a whole number, 1 or more".formatted(text));
   }
 }

@@ -37,10 +37,19 @@ final class Report {
     result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
     result.addProperty("nonFiniteScores", status.nonFiniteScores());
     result.addProperty("blank", status.blank());
+    result.addProperty("softmaxOfOneValue", status.softmaxOfOneValue());
     result.add("chunk", JsonFile.of(saliency.plan()));
     JsonArray files = new JsonArray();
     written.forEach(file -> files.add(file.toString()));
     result.add("files", files);
+    results.add(result);
+  }
+
+  /** Adds an input without a map. */
+  void addFailure(String input, String reason) {
+    JsonObject result = new JsonObject();
+    result.addProperty("input", input);
+    result.addProperty("error", reason);
     results.add(result);
   }
 

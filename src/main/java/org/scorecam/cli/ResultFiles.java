@@ -1,7 +1,10 @@
 package org.scorecam.cli;
 
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.scorecam.Saliency;
 import org.scorecam.file.AtomicFile;
 import org.scorecam.image.Heatmap;
@@ -16,15 +19,65 @@ import org.scorecam.tensor.Tensors;
  * what was not asked for is left out.
  */
 final class ResultFiles {
-  /** The input's number where one file holds the results of all inputs. */
-  static final int SHARED = -1;
-
   private final OutputOptions options;
   private final OutputNames names;
+  private final int inputs;
 
-  ResultFiles(OutputOptions options, List<String> inputs) {
+  /** Whether one array holds the results of all inputs. */
+  private final boolean sharedArrays;
+
+  private ResultFiles(OutputOptions options, OutputNames names, int inputs, boolean sharedArrays) {
     this.options = options;
-    this.names = new OutputNames(inputs);
+    this.names = names;
+    this.inputs = inputs;
+    this.sharedArrays = sharedArrays;
+  }
+
+  /** Of pictures: files of their own for each. */
+  static ResultFiles ofPictures(OutputOptions options, List<Path> pictures, boolean one) {
+    OutputNames names = one ? OutputNames.ofOne() : OutputNames.of(pictures);
+    return new ResultFiles(options, names, pictures.size(), false);
+  }
+
+  /** Of the inputs in a tensor: pictures for each, and arrays for all together. */
+  static ResultFiles ofTensor(OutputOptions options, int inputs) {
+    OutputNames names = inputs == 1 ? OutputNames.ofOne() : OutputNames.ofNumbered(inputs);
+    return new ResultFiles(options, names, inputs, true);
+  }
+
+  /**
+   * Looks for files that would be written over: by two results, or an input by a result.
+   *
+   * @param read the files that are read
+   * @return what is wrong, if anything is
+   */
+  Optional<String> findConflict(List<Path> read) {
+    Map<Path, String> uses = new HashMap<>();
+    read.forEach(file -> uses.put(keyOf(file), "is an input"));
+    for (Map.Entry<String, Path> asked : options.files().entrySet()) {
+      String option = asked.getKey();
+      int count = isShared(option) ? 1 : inputs;
+      for (int i = 0; i < count; i++) {
+        Path file = isShared(option) ? asked.getValue() : names.of(asked.getValue(), i);
+        String other = uses.put(keyOf(file), option + " writes as well");
+        if (other != null) {
+          return Optional.of("%s would overwrite %s, which %s".formatted(option, file, other));
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  private boolean isShared(String option) {
+    return switch (option) {
+      case "--json" -> true;
+      case "--map", "--channel-weights" -> sharedArrays;
+      default -> false;
+    };
+  }
+
+  private static Path keyOf(Path file) {
+    return file.toAbsolutePath().normalize();
   }
 
   void writeOverlay(int input, Heatmap heatmap, Picture picture, Region seen, List<Path> written) {
@@ -64,7 +117,7 @@ final class ResultFiles {
   }
 
   private Path nameOf(Path file, int input) {
-    return input == SHARED ? file : names.of(file, input);
+    return sharedArrays ? file : names.of(file, input);
   }
 
   private static void writeArrays(

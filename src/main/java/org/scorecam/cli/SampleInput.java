@@ -17,14 +17,15 @@ final class SampleInput {
   /** So that every run sees the same noise. */
   private static final long SEED = 20;
 
-  @Option(names = "--tensor", paramLabel = "FILE.npy", description = "An input N×C×H×W.")
+  @Option(names = "--tensor", paramLabel = "FILE.npy", description = "An input [N, C, H, W].")
   private Path tensor;
 
   @Option(
       names = "--size",
       paramLabel = "WxH",
       converter = Size.Converter.class,
-      description = "Noise of this size, with as many channels as the network takes.")
+      description =
+          "Random noise of this size as the input, with as many channels as the network takes.")
   private Size size;
 
   /** The input, which the network has run if it is noise; owned by the caller. */

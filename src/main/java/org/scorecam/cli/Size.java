@@ -22,7 +22,7 @@ record Size(int width, int height) {
         }
       }
       throw new TypeConversionException(
-          "'%s' is no size; write WxH in pixels, such as 224x224".formatted(text));
+          "'%s' is not a size; write WIDTHxHEIGHT in pixels, such as 224x224".formatted(text));
     }
   }
 }

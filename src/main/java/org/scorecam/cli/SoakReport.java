@@ -15,7 +15,7 @@ final class SoakReport extends BenchOutput {
     json.addProperty("explainers", explainers);
     addMachine();
     line(
-        "%s, inputs of up to %s, %d explainers in turns, batches of 1 to 4",
+        "%s, batches of 1 to 4 inputs of up to %s, %d explainers chosen at random",
         name, Tensors.shapeOf(sample), explainers);
     line("");
     line("%-14s%12s%22s%22s", "", "", "resident, MiB", "Java heap, MiB");
@@ -42,7 +42,7 @@ final class SoakReport extends BenchOutput {
     json.addProperty("drift", drift);
     line("");
     line(
-        "after the first tenth, means are within %.1f %% of the second tenth's",
+        "after the first tenth, mean memory stays within %.1f %% of the second tenth's",
         PER_CENT * Math.abs(drift));
   }
 }

@@ -1,8 +1,9 @@
 package org.scorecam.cli;
 
 import java.util.Arrays;
-import java.util.regex.Pattern;
+import org.scorecam.Slice;
 import org.scorecam.Target;
+import org.scorecam.error.TargetException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -14,8 +15,11 @@ final class TargetOptions {
 
   @Option(
       names = "--from",
-      paramLabel = "KEY|POSITION",
-      description = "The entry of the dict or tuple that the network returns.")
+      paramLabel = "PATH",
+      description =
+          "Which part to explain of a dict, tuple or list that the network returns: a key, field"
+              + " name or position, or several joined by dots, such as heads.1. Not needed where the"
+              + " network returns a single tensor.")
   private String part;
 
   /** At most one of these. */
@@ -23,20 +27,23 @@ final class TargetOptions {
     @Option(
         names = "--class",
         paramLabel = "N",
-        description = "Index of the class; the top class unless given.")
+        description = "Index of the class, from 0; default: the top class.")
     private Long classIndex;
 
     @Option(
         names = "--at",
         paramLabel = "c,y,x",
         converter = CellConverter.class,
-        description = "A cell of a dense output.")
+        description =
+            "A cell of a dense output: one index, from 0, for each dimension after the batch's."
+                + " An index may be a range, as in c,y0:y1,x0:x1: then the mean is explained. The end"
+                + " of a range is not part of it; : is a whole dimension.")
     private Target cell;
 
     @Option(
         names = "--mean-of",
         paramLabel = "c",
-        description = "A channel of a dense output, on average over all places.")
+        description = "The mean of a channel of a dense output over all places.")
     private Long channel;
   }
 
@@ -47,10 +54,7 @@ final class TargetOptions {
 
   /** What the options ask for. */
   Target target() {
-    if (part == null) {
-      return whole();
-    }
-    return part.matches("\\d{1,9}") ? whole().from(Integer.parseInt(part)) : whole().from(part);
+    return part == null ? whole() : whole().from(part);
   }
 
   private Target whole() {
@@ -64,16 +68,14 @@ final class TargetOptions {
   }
 
   private static final class CellConverter implements ITypeConverter<Target> {
-    private static final Pattern SPELLING = Pattern.compile("\\d{1,9},\\d{1,9},\\d{1,9}");
-
     @Override
     public Target convert(String text) {
-      if (!SPELLING.matcher(text).matches()) {
-        throw new TypeConversionException(
-            "'%s' is no cell; write channel,row,column, such as 6,3,4".formatted(text));
+      try {
+        return Target.at(
+            Arrays.stream(text.split(",", -1)).map(Slice::parse).toArray(Slice[]::new));
+      } catch (TargetException e) {
+        throw new TypeConversionException(e.getMessage());
       }
-      long[] cell = Arrays.stream(text.split(",", -1)).mapToLong(Long::parseLong).toArray();
-      return Target.at(cell[0], cell[1], cell[2]);
     }
   }
 }

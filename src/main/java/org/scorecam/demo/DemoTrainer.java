@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.LibTorchWork;
 
 /**
  * Trains the demo's network, from nothing, on scenes drawn as it goes.
@@ -62,9 +62,9 @@ final class DemoTrainer {
 
   /** Trains, logging as it goes, and writes the network to a TorchScript file. */
   static void train(long seed, Path file, PrintStream log) {
-    LibTorch.load();
     // Not a NativeScope: that would record no gradient.
-    try (PointerScope scope = new PointerScope()) {
+    try (LibTorchWork work = LibTorchWork.begin();
+        PointerScope scope = new PointerScope()) {
       DemoTrainer trainer = new DemoTrainer(seed, log);
       trainer.learnKinds();
       trainer.learnScenes();

@@ -1,11 +1,46 @@
 package org.scorecam.error;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 
 /** Turns what LibTorch throws across JNI into errors of ours. */
 public final class NativeErrors {
+  /** What stands, in small letters, in what is said where memory could not be had. */
+  private static final List<String> OUT_OF_MEMORY =
+      List.of(
+          // CUDA's allocator, runtime and driver, oneDNN's words, C10's fixed arenas.
+          "out of memory",
+          "cudaerrormemoryallocation",
+          "cuda_error_out_of_memory",
+          // cuBLAS, cuBLASLt, cuDNN up to 8, cuSOLVER; cuDNN from 9 on.
+          "_status_alloc_failed",
+          "allocation_failed",
+          // The CPU's allocator on POSIX and on Windows.
+          "can't allocate memory",
+          "defaultcpuallocator: not enough memory",
+          // What the C library says of ENOMEM, as to mapping a file, and C++'s new on both.
+          "cannot allocate memory",
+          "unable to mmap memory",
+          "std::bad_alloc",
+          "bad allocation",
+          // JavaCPP, where its error has become the cause of another.
+          "failed to allocate memory within limits",
+          "physical memory usage is too high",
+          "native allocator returned address == 0");
+
+  /** What is said for want of memory, but not for that alone. */
+  private static final List<String> OFTEN_OUT_OF_MEMORY =
+      List.of(
+          // No algorithm is left whose workspace can be had, or that takes so many images.
+          "cudnn_status_not_supported",
+          "cublas_status_not_supported",
+          "unable to find an engine to execute this computation",
+          // Their handles' own memory.
+          "cudnn_status_not_initialized",
+          "cublas_status_not_initialized");
+
   private NativeErrors() {}
 
   /**
@@ -26,7 +61,7 @@ public final class NativeErrors {
     } catch (ScoreCamException ours) {
       throw ours;
     } catch (OutOfMemoryError e) {
-      throw new NativeMemoryException("out of memory: " + messageOf(e), e);
+      throw outOfMemory(e);
     } catch (RuntimeException e) {
       String words = messageOf(e);
       if (isOutOfMemory(words)) {
@@ -34,6 +69,38 @@ public final class NativeErrors {
       }
       throw as.apply(words, e);
     }
+  }
+
+  /**
+   * As {@link #translate}, for work that also runs what the caller gave: what comes from there, or
+   * is an error of use, passes unchanged.
+   *
+   * @param work calls into LibTorch
+   * @param as makes the error from LibTorch's own words and from what it threw
+   * @param <T> what the work returns
+   * @return what the work returned
+   * @throws NativeMemoryException if LibTorch could not allocate
+   * @throws ScoreCamException what {@code as} makes of what LibTorch threw
+   */
+  public static <T> T translateNative(
+      Supplier<T> work, BiFunction<String, RuntimeException, ? extends ScoreCamException> as) {
+    RuntimeException thrown;
+    try {
+      return work.get();
+    } catch (OutOfMemoryError e) {
+      throw outOfMemory(e);
+    } catch (RuntimeException e) {
+      // JavaCPP throws C++'s exceptions as this very class.
+      if (e.getClass() != RuntimeException.class) {
+        throw e;
+      }
+      thrown = e;
+    }
+    return translate(
+        () -> {
+          throw thrown;
+        },
+        as);
   }
 
   /**
@@ -65,19 +132,37 @@ public final class NativeErrors {
   }
 
   /**
-   * Whether native work failed for want of memory.
+   * Whether less work may succeed: native work failed for want of memory, or in a way in which
+   * cuDNN and cuBLAS also fail for it. They answer so to what they cannot do at all as well, so
+   * that {@link #translate} makes no {@link NativeMemoryException} of it.
    *
    * @param thrown what came through JNI, or an error of ours
-   * @return true if less work may succeed
+   * @return true if the same may be tried with less
    */
   public static boolean isOutOfMemory(RuntimeException thrown) {
-    return thrown instanceof NativeMemoryException || isOutOfMemory(messageOf(thrown));
+    String words = messageOf(thrown);
+    return thrown instanceof NativeMemoryException
+        || isOutOfMemory(words)
+        || has(words, OFTEN_OUT_OF_MEMORY);
   }
 
   private static boolean isOutOfMemory(String words) {
+    return has(words, OUT_OF_MEMORY);
+  }
+
+  private static boolean has(String words, List<String> signs) {
     String lower = words.toLowerCase(Locale.ROOT);
-    return lower.contains("out of memory")
-        || lower.contains("can't allocate memory")
-        || lower.contains("std::bad_alloc");
+    return signs.stream().anyMatch(lower::contains);
+  }
+
+  private static NativeMemoryException outOfMemory(OutOfMemoryError e) {
+    String words = messageOf(e);
+    // JavaCPP's own limits, in whose messages their names stand.
+    String advice =
+        words.contains("maxPhysicalBytes") || words.contains("maxBytes")
+            ? "; that is a limit of JavaCPP's, which"
+                + " -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 lifts"
+            : "";
+    return new NativeMemoryException("out of memory: " + words + advice, e);
   }
 }

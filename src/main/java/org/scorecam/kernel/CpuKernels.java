@@ -49,7 +49,7 @@ final class CpuKernels extends Kernels {
   @Override
   int maskedBatch(
       MaskSource source, long[] channels, Masking masking, TensorView out, Tensor where) {
-    return CpuBinding.scorecam_masked_batch(source, 1, (long[]) null, channels, masking, out);
+    return CpuBinding.scorecam_masked_batch(source, channels, masking, out);
   }
 
   @Override

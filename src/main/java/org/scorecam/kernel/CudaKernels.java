@@ -52,8 +52,7 @@ final class CudaKernels extends Kernels {
   @Override
   int maskedBatch(
       MaskSource source, long[] channels, Masking masking, TensorView out, Tensor where) {
-    return CudaBinding.scorecam_cuda_masked_batch(
-        source, 1, (long[]) null, channels, masking, out, streamOf(where));
+    return CudaBinding.scorecam_cuda_masked_batch(source, channels, masking, out, streamOf(where));
   }
 
   @Override

@@ -106,7 +106,7 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
   /**
    * Library, version and the code in use.
    *
-   * @return for example {@code scorecam 0.1.0, avx512}
+   * @return for example {@code scorecam 1.0.0, avx512}
    */
   public abstract String description();
 

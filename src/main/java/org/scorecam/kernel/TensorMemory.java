@@ -1,11 +1,12 @@
 package org.scorecam.kernel;
 
+import java.util.OptionalLong;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Allocator;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
+import org.scorecam.runtime.LibTorchSettings;
 import org.scorecam.runtime.SetUpStep;
-import org.scorecam.runtime.Switch;
 
 /**
  * An allocator of our own for LibTorch's large tensors on the CPU, on Linux.
@@ -17,9 +18,6 @@ import org.scorecam.runtime.Switch;
  * for long.
  */
 public final class TensorMemory implements SetUpStep {
-  /** System property: {@code off} leaves LibTorch its own allocator. */
-  public static final String SETTING = "scorecam.allocator";
-
   private volatile boolean inUse;
 
   /** For the service loader. */
@@ -31,10 +29,10 @@ public final class TensorMemory implements SetUpStep {
   }
 
   @Override
-  public String apply() {
-    return Switch.isOn(SETTING)
+  public String apply(LibTorchSettings settings) {
+    return settings.isOn(LibTorchSettings.ALLOCATOR)
         ? NativeSetting.apply(this::replaceAllocator)
-        : Switch.leftAlone(SETTING);
+        : settings.leftAlone(LibTorchSettings.ALLOCATOR);
   }
 
   private NativeSetting.Outcome replaceAllocator() {
@@ -56,5 +54,17 @@ public final class TensorMemory implements SetUpStep {
     if (inUse) {
       CpuBinding.scorecam_release_tensor_memory();
     }
+  }
+
+  @Override
+  public void forgetPeak() {
+    if (inUse) {
+      CpuBinding.scorecam_forget_tensor_memory_peak();
+    }
+  }
+
+  @Override
+  public OptionalLong peak() {
+    return inUse ? OptionalLong.of(CpuBinding.scorecam_tensor_memory_peak()) : OptionalLong.empty();
   }
 }

@@ -5,8 +5,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.InputException;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.LibTorchSettings;
 import org.scorecam.runtime.SetUpStep;
-import org.scorecam.runtime.Switch;
 
 /**
  * Convolutions of 3×3 with stride 1 that need a quarter of the multiplications, as operators of
@@ -24,9 +24,6 @@ public final class Winograd implements SetUpStep {
 
   /** The same with a second argument {@code Tensor residual}, which is added before the ReLU. */
   public static final String RESIDUAL_OPERATOR = "scorecam::winograd_add";
-
-  /** System property: {@code off} leaves all convolutions to LibTorch. */
-  public static final String SETTING = "scorecam.winograd";
 
   /** [O, I, 3, 3]. */
   private static final int FILTER_RANK = 4;
@@ -53,9 +50,9 @@ public final class Winograd implements SetUpStep {
   }
 
   @Override
-  public String apply() {
-    if (!Switch.isOn(SETTING)) {
-      return Switch.leftAlone(SETTING);
+  public String apply(LibTorchSettings settings) {
+    if (!settings.isOn(LibTorchSettings.WINOGRAD)) {
+      return settings.leftAlone(LibTorchSettings.WINOGRAD);
     }
     return NativeSetting.apply(
         () -> {

@@ -9,14 +9,17 @@ public final class ChannelFacts {
   private final int[] firstEqual;
 
   /**
-   * Takes what was found.
+   * What a masker found out.
    *
-   * @param firstEqual for each channel the first with the same map
+   * @param constant the channels whose map has one value everywhere
+   * @param nonFinite the channels whose map holds NaN or an infinity
+   * @param firstEqual for each channel the first with the same map, itself if there is none before
+   *     it or the masker does not look
    */
-  ChannelFacts(BitSet constant, BitSet nonFinite, int[] firstEqual) {
-    this.constant = constant;
-    this.nonFinite = nonFinite;
-    this.firstEqual = firstEqual;
+  public ChannelFacts(BitSet constant, BitSet nonFinite, int[] firstEqual) {
+    this.constant = (BitSet) constant.clone();
+    this.nonFinite = (BitSet) nonFinite.clone();
+    this.firstEqual = firstEqual.clone();
   }
 
   /**

@@ -2,7 +2,11 @@ package org.scorecam.mask;
 
 import org.bytedeco.pytorch.Tensor;
 
-/** Makes masked inputs from activation maps. Makers are stateless and safe for several threads. */
+/**
+ * Makes masked inputs from activation maps. {@link KernelMasker} and {@link TensorMasker} are
+ * scorecam's; a masker of your own can do anything else with an image and a map, such as blur what
+ * is masked. Stateless and safe for several threads.
+ */
 public interface Masker {
   /**
    * Looks at one image's activation maps before their masks are written.

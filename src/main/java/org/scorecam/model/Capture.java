@@ -3,24 +3,73 @@ package org.scorecam.model;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.LayerException;
 
 /** One forward pass: the network's output, and the outputs of some layers within it. */
 public final class Capture implements AutoCloseable {
   private final ModelOutput output;
   private final List<Tensor> activations;
 
-  Capture(ModelOutput output, List<Tensor> activations) {
+  /**
+   * What one pass gave.
+   *
+   * @param output of the network
+   * @param activations a tensor for each layer; these and the output are owned by the new object
+   */
+  public Capture(ModelOutput output, List<Tensor> activations) {
     this.output = output;
     this.activations = List.copyOf(activations);
   }
 
-  /** Takes the tuple (output, copy of layer 1, copy of layer 2, …) of a hooked network apart. */
-  static Capture of(ModelOutput tuple) {
+  /**
+   * Takes the tuple (output, [output of layer 1], [output of layer 2], …) of a {@link HookedGraph}
+   * apart; closes it if a layer was not called.
+   */
+  static Capture of(ModelOutput tuple, List<String> layers) {
     List<Tensor> activations = new ArrayList<>();
-    for (int i = 1; i < tuple.size(); i++) {
-      activations.add(tuple.get(i).tensor());
+    for (String layer : layers) {
+      ModelOutput called = tuple.get(activations.size() + 1);
+      if (called.size() == 0) {
+        tuple.close();
+        throw notCalled(layer);
+      }
+      activations.add(exact(called.get(0).tensor()));
     }
     return new Capture(tuple.get(0), activations);
+  }
+
+  /**
+   * This capture without a share in the input's values, such as that of a layer that gives them on.
+   */
+  Capture apartFrom(Tensor input) {
+    List<Tensor> apart = new ArrayList<>();
+    for (Tensor activation : activations) {
+      if (activation.is_alias_of(input)) {
+        apart.add(activation.clone().<Tensor>retainReference());
+        activation.close();
+      } else {
+        apart.add(activation);
+      }
+    }
+    return new Capture(output, apart);
+  }
+
+  /** A layer's output as numbers, in place of a quantised one, which is closed. */
+  private static Tensor exact(Tensor output) {
+    if (!output.is_quantized()) {
+      return output;
+    }
+    try (output) {
+      return output.dequantize().<Tensor>retainReference();
+    }
+  }
+
+  /** What is said of a layer that a pass did not reach. */
+  static LayerException notCalled(String layer) {
+    return new LayerException(
+        ("layer '%s' was not called for this input: the network's forward calls it in a condition or"
+                + " loop that this input did not enter, or not at all")
+            .formatted(layer));
   }
 
   /**
@@ -33,7 +82,8 @@ public final class Capture implements AutoCloseable {
   }
 
   /**
-   * What the layers put out, as it was at the call that counts.
+   * What the layers put out at the call that counts, as it was at the {@link CaptureMoment} asked
+   * for.
    *
    * @return a tensor for each layer in the order asked for, on the model's device, freed with this
    *     capture

@@ -2,24 +2,27 @@ package org.scorecam.model;
 
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -37,9 +40,13 @@ abstract class CapturingModel implements HookedModel {
   private final Map<Long, Hook> hooks = new ConcurrentSkipListMap<>();
 
   private final AtomicLong registrations = new AtomicLong();
-  private final Map<Precision, NetworkScorer> scorers = new EnumMap<>(Precision.class);
+  private final Map<Precision, PrecisionScorers> scorers = new EnumMap<>(Precision.class);
   private NetworkScorer plainScorer;
   private volatile long[] lastShape;
+
+  /** Shared by passes; exclusive for closing, so that nothing is freed under a pass. */
+  private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
+
   private volatile boolean closed;
 
   private record Hook(String layer, ForwardHook hook) {}
@@ -53,12 +60,15 @@ abstract class CapturingModel implements HookedModel {
   abstract void checkCapture(String layer);
 
   /** Runs the network on an input that is on its device; needs an open scope, which it outlives. */
-  abstract Capture run(Tensor input, List<String> layers, RepeatedCall counted);
+  abstract Capture run(Tensor input, Watch watch);
 
   /** The same for a batch, in a way that is fast for many. */
-  Capture runBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
-    return run(batch, layers, counted);
+  Capture runBatch(Tensor batch, Watch watch) {
+    return run(batch, watch);
   }
+
+  /** The shapes of the layers' outputs for zeros of a shape; without those that have none. */
+  abstract Map<String, List<Long>> outputShapes(long[] inputShape);
 
   /** Prepares the network for scoring; owned by the caller. */
   abstract NetworkScorer scorerOf(NetworkScorer.Kind kind);
@@ -81,29 +91,34 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
-  public final synchronized Scorer scorer(Precision precision, long... inputShape) {
+  public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
     requireOpen();
-    NetworkScorer scorer = scorers.get(precision);
-    if (scorer == null) {
-      scorer = fastestScorer(precision, inputShape);
-      scorers.put(precision, scorer);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      PrecisionScorers known = scorers.get(precision);
+      if (known == null) {
+        NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
+        known =
+            new PrecisionScorers(
+                fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
+        scorers.put(precision, known);
+      }
+      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
     }
-    return scorer;
   }
 
-  private NetworkScorer fastestScorer(Precision precision, long... inputShape) {
+  private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
     boolean cpu = device.type() == Device.Type.CPU;
+    Precision precision = plain.precision();
     if (precision == Precision.TF32 && cpu) {
       throw new PrecisionException("tf32 is a precision of CUDA devices; the network is on cpu");
     }
-    NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
     List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
     if (cpu) {
       kinds.add(plain.withPackedWeights());
     }
     kinds.add(plain.inTheOtherLayout());
     try {
-      return FastestScorer.of(
+      return ScorerTrials.of(
           kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
           inputShape,
           device);
@@ -116,10 +131,34 @@ abstract class CapturingModel implements HookedModel {
     }
   }
 
+  /** Compares a scorer with the network as it is on one input; throws if that cannot run it. */
+  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor sample = ProbeInput.of(device, inputShape.batchOf(1));
+      Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat()).clone();
+      try (ModelOutput expected = capture(sample, List.of(), RepeatedCall.LAST).output()) {
+        try (ModelOutput actual = scorer.score(chunk)) {
+          return OutputAgreement.of(
+              OutputAgreement.copiesOf(expected),
+              OutputAgreement.copiesOf(actual),
+              scorer.precision());
+        } catch (NativeMemoryException e) {
+          throw e;
+        } catch (ScoreCamException e) {
+          return false;
+        }
+      }
+    }
+  }
+
   @Override
   public final void requireCapturable(String layer) {
-    requireLayer(layer);
-    checkCapture(layer);
+    whileOpen(
+        () -> {
+          requireLayer(layer);
+          checkCapture(layer);
+          return null;
+        });
   }
 
   @Override
@@ -134,7 +173,7 @@ abstract class CapturingModel implements HookedModel {
   public final ModelOutput forward(Tensor input) {
     List<Hook> present = List.copyOf(hooks.values());
     List<String> layers = present.stream().map(Hook::layer).distinct().toList();
-    Capture capture = capture(input, layers, RepeatedCall.LAST);
+    Capture capture = capture(input, new Watch(layers, RepeatedCall.LAST, CaptureMoment.AT_CALL));
     try {
       for (Hook hook : present) {
         hook.hook.onForward(hook.layer, capture.activations().get(layers.indexOf(hook.layer)));
@@ -149,66 +188,58 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
-  public final Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
-    return captureBy(placed -> run(placed, layers, counted), input, layers);
+  public final Capture capture(Tensor input, Watch watch) {
+    return captureBy(this::run, input, watch);
   }
 
   @Override
-  public final Capture captureBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
-    return captureBy(placed -> runBatch(placed, layers, counted), batch, layers);
+  public final Capture captureBatch(Tensor batch, Watch watch) {
+    return captureBy(this::runBatch, batch, watch);
   }
 
-  private Capture captureBy(Function<Tensor, Capture> pass, Tensor input, List<String> layers) {
-    layers.forEach(this::requireLayer);
-    requireOpen();
-    try (NativeScope scope = NativeScope.open()) {
-      Tensor placed = input.to(device.toTorch(), input.scalar_type());
-      Capture capture =
-          NativeErrors.translate(
-              () -> pass.apply(placed), (words, e) -> InputRefusal.of(placed, words, e));
-      lastShape = input.shape();
-      return capture;
-    }
+  private Capture captureBy(BiFunction<Tensor, Watch, Capture> pass, Tensor input, Watch watch) {
+    return whileOpen(
+        () -> {
+          watch.layers().forEach(this::requireLayer);
+          try (NativeScope scope = NativeScope.open();
+              LibTorchWork work = LibTorchWork.begin()) {
+            ScalarType type = input.is_floating_point() ? ScalarType.Float : input.scalar_type();
+            Tensor moved = input.to(device.toTorch(), type);
+            // A copy, since a network may work in place on its input.
+            Tensor placed = moved.is_alias_of(input) ? moved.clone() : moved;
+            Capture capture =
+                NativeErrors.translate(
+                    () -> pass.apply(placed, watch),
+                    (words, e) -> InputRefusal.of(placed, words, e));
+            lastShape = input.shape();
+            return capture;
+          }
+        });
   }
 
   @Override
   public final List<Layer> layers() {
-    requireOpen();
-    Map<String, List<Long>> shapes = lastShape == null ? Map.of() : outputShapes(lastShape);
-    List<Layer> layers = new ArrayList<>();
-    types.forEach(
-        (path, type) -> layers.add(new Layer(path, type, Optional.ofNullable(shapes.get(path)))));
-    return layers;
+    return whileOpen(
+        () -> {
+          Map<String, List<Long>> shapes = lastShape == null ? Map.of() : outputShapes(lastShape);
+          List<Layer> layers = new ArrayList<>();
+          types.forEach(
+              (path, type) ->
+                  layers.add(new Layer(path, type, Optional.ofNullable(shapes.get(path)))));
+          return layers;
+        });
   }
 
-  /** Runs zeros of the shape seen last: watching every layer of every real pass would cost more. */
-  Map<String, List<Long>> outputShapes(long[] inputShape) {
-    List<String> watched = types.keySet().stream().filter(this::isCapturable).toList();
-    Map<String, List<Long>> shapes = new HashMap<>();
-    try (NativeScope scope = NativeScope.open();
-        Capture capture = capture(torch.zeros(inputShape), watched, RepeatedCall.LAST)) {
-      for (int i = 0; i < watched.size(); i++) {
-        shapes.put(watched.get(i), shapeOf(capture.activations().get(i)));
-      }
-    }
-    return shapes;
+  /** Paths to module classes, parents before children. */
+  final Map<String, String> types() {
+    return types;
   }
 
   static List<Long> shapeOf(Tensor tensor) {
     return LongStream.of(tensor.shape()).boxed().toList();
   }
 
-  private boolean isCapturable(String layer) {
-    try {
-      checkCapture(layer);
-      return true;
-    } catch (LayerException e) {
-      return false;
-    }
-  }
-
   private void requireLayer(String layer) {
-    requireOpen();
     if (!types.containsKey(layer)) {
       throw LayerException.unknown(layer, types.keySet());
     }
@@ -221,13 +252,29 @@ abstract class CapturingModel implements HookedModel {
 
   @Override
   public final synchronized void close() {
-    if (!closed) {
-      closed = true;
-      scorers.values().forEach(NetworkScorer::close);
-      if (plainScorer != null) {
-        plainScorer.close();
+    use.writeLock().lock();
+    try {
+      if (!closed) {
+        closed = true;
+        scorers.values().forEach(PrecisionScorers::close);
+        if (plainScorer != null) {
+          plainScorer.close();
+        }
+        free();
       }
-      free();
+    } finally {
+      use.writeLock().unlock();
+    }
+  }
+
+  /** Does what needs the network, which is not freed meanwhile. */
+  final <T> T whileOpen(Supplier<T> work) {
+    use.readLock().lock();
+    try {
+      requireOpen();
+      return work.get();
+    } finally {
+      use.readLock().unlock();
     }
   }
 

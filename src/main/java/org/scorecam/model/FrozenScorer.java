@@ -1,7 +1,6 @@
 package org.scorecam.model;
 
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Symbol;
@@ -18,25 +17,30 @@ import org.scorecam.runtime.NativeScope;
  */
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
+  private final OutputType type;
+  private final FixedInputs inputs;
 
-  private FrozenScorer(JitModule frozen, Kind kind) {
+  private FrozenScorer(JitModule frozen, Kind kind, FixedInputs inputs) {
     super(kind);
     this.frozen = frozen;
+    this.type = OutputType.of(frozen.get_method("forward").graph());
+    this.inputs = inputs;
   }
 
-  /** Freezes a copy; the module itself stays as it is. */
-  static FrozenScorer of(JitModule module, Kind kind) {
+  /** Freezes a copy; the module itself stays as it is, and the inputs must stay open. */
+  static FrozenScorer of(JitModule module, Kind kind, FixedInputs inputs) {
     try (NativeScope scope = NativeScope.open()) {
       JitModule frozen =
           NativeErrors.translate(
               () -> prepared(module, kind),
               (words, e) -> new ModelException("the network cannot be frozen: " + words, e));
-      return new FrozenScorer(scope.keep(frozen), kind);
+      return new FrozenScorer(scope.keep(frozen), kind, inputs);
     }
   }
 
   private static JitModule prepared(JitModule module, Kind kind) {
     JitModule frozen = torch.freeze(module);
+    GraphNodes.removeWarnings(frozen.get_method("forward").graph().block());
     // After freezing, so that batch norms are folded in float32.
     if (kind.precision().dtype() != ScalarType.Float) {
       convertConstants(frozen, kind.precision().dtype());
@@ -67,7 +71,7 @@ final class FrozenScorer extends NetworkScorer {
 
   @Override
   ModelOutput run(Tensor chunk) {
-    return ModelOutput.of(frozen.forward(new IValueVector(new IValue(chunk))));
+    return ModelOutput.of(frozen.forward(inputs.with(chunk)), type);
   }
 
   @Override

@@ -2,101 +2,151 @@ package org.scorecam.model;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Block;
-import org.bytedeco.pytorch.BlockArrayRef;
+import org.bytedeco.pytorch.BoolType;
 import org.bytedeco.pytorch.Graph;
 import org.bytedeco.pytorch.GraphFunction;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.OptionalType;
 import org.bytedeco.pytorch.Symbol;
+import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.LayerException;
+import org.scorecam.model.ModuleCalls.Call;
 
 /**
  * A TorchScript network's {@code forward} rewritten to return the outputs of some layers beside its
  * own: LibTorch has no hooks on TorchScript modules.
  *
  * <p>The calls on the way to a wanted layer are inlined, and no others, until the layer's own call
- * stands in the graph. Its output is copied right there, so that a later in-place operation does
- * not show. The rewritten graph returns the tuple (output, copy of layer 1, copy of layer 2, …).
+ * stands in the graph. There its output is taken: a copy of it, or itself where what later in-place
+ * operations leave is wanted. The rewritten graph returns the tuple (output, [output of layer 1],
+ * [output of layer 2], …). A list is empty where the network calls the layer in a condition or loop
+ * that a pass did not enter.
  */
 final class HookedGraph {
   /**
-   * A definition in a graph's text that carries a name: {@code %x : T =
-   * prim::GetAttr[name="y"](…)}. The text is read because {@code JitNode.s(Symbol)} of the presets
-   * returns freed memory.
+   * Tracing calls the second use of a module {@code forward1}, the third {@code forward2};
+   * scripting calls the versions of an overloaded one {@code forward__0} and {@code forward__1}.
    */
-  private static final Pattern NAMED =
-      Pattern.compile("^\\s*%(\\S+) : .* = prim::(?:GetAttr|CallMethod)\\[name=\"([^\"]+)\"\\]");
+  private static final Pattern FORWARD = Pattern.compile("forward(__)?\\d*");
 
-  /** Tracing calls the second use of a module {@code forward1}, the third {@code forward2}. */
-  private static final Pattern FORWARD = Pattern.compile("forward\\d*");
+  /** The list with an output is named after its layer's place; LibTorch adds to names in use. */
+  private static final String TAKEN = "scorecam_taken_";
+
+  private static final Pattern TAKEN_NAME = Pattern.compile(TAKEN + "(\\d+)(\\.\\d+)?");
 
   private final JitModule root;
-  private final RepeatedCall counted;
+  private final Watch watch;
   private final Graph graph;
 
-  /** The copies of the wanted layers' outputs, by the layers' paths, in the order asked for. */
-  private final Map<String, Value> copies = new LinkedHashMap<>();
+  /** What was taken, by the numbers that the graph gives its values and never gives again. */
+  private final Set<Long> seen = new HashSet<>();
 
-  private HookedGraph(JitModule root, Graph graph, List<String> layers, RepeatedCall counted) {
+  /** Why a layer's output cannot be captured. */
+  private final Map<String, String> refusals = new HashMap<>();
+
+  private HookedGraph(JitModule root, Graph graph, Watch watch) {
     this.root = root;
     this.graph = graph;
-    this.counted = counted;
-    for (String layer : layers) {
-      copies.put(layer, null);
-    }
+    this.watch = watch;
   }
-
-  /** A call of a module's method. */
-  private record Call(JitNode node, String path, String method, boolean conditional) {}
 
   /**
    * Rewrites a copy of {@code forward}. Needs an open scope.
    *
    * @param root the network
-   * @param layers paths of submodules that exist, each once
-   * @param counted which call of a layer that is called several times
+   * @param watch its layers are paths of submodules that exist
    * @return a graph that lives as long as the scope that is open
    * @throws LayerException if a layer's output cannot be captured, with the reason
    */
-  static Graph of(JitModule root, List<String> layers, RepeatedCall counted) {
+  static Graph of(JitModule root, Watch watch) {
     Graph copy = root.get_method("forward").graph().copy();
-    new HookedGraph(root, copy, layers, counted).rewrite();
+    new HookedGraph(root, copy, watch).rewrite();
     return copy;
   }
 
   /** As {@link #of}, but rewrites {@code forward} itself; it must not have run yet. */
-  static void in(JitModule root, List<String> layers, RepeatedCall counted) {
-    new HookedGraph(root, root.get_method("forward").graph(), layers, counted).rewrite();
+  static void in(JitModule root, Watch watch) {
+    new HookedGraph(root, root.get_method("forward").graph(), watch).rewrite();
+  }
+
+  /** Those of some layers whose outputs can be captured. Needs an open scope. */
+  static List<String> capturable(JitModule root, List<String> layers) {
+    Graph copy = root.get_method("forward").graph().copy();
+    Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
+    HookedGraph hooked = new HookedGraph(root, copy, all);
+    Map<String, List<JitNode>> taken = hooked.takeOutputs();
+    return layers.stream().filter(layer -> hooked.refusalOf(layer, taken) == null).toList();
   }
 
   private void rewrite() {
+    Map<String, List<JitNode>> taken = takeOutputs();
+    List<Value> results = new ArrayList<>();
+    for (String layer : watch.layers()) {
+      String refusal = refusalOf(layer, taken);
+      if (refusal != null) {
+        throw new LayerException(refusal);
+      }
+      results.add(countedOf(taken.get(layer)));
+    }
+    ValueVector tuple = new ValueVector(graph.outputs().at(0));
+    results.forEach(tuple::push_back);
+    JitNode returned = graph.appendNode(graph.createTuple(tuple));
+    graph.eraseOutput(0);
+    graph.registerOutput(returned.output());
+  }
+
+  private String refusalOf(String layer, Map<String, List<JitNode>> taken) {
+    if (refusals.containsKey(layer) || !taken.get(layer).isEmpty()) {
+      return refusals.get(layer);
+    }
+    return ("layer '%s' is not called as a module by the network's forward: it is a container whose"
+            + " children are called one by one, or stands in a branch that this network does not"
+            + " take; choose one of its children or its parent")
+        .formatted(layer);
+  }
+
+  /** Brings the layers' calls into the graph, and gives the nodes [output] by the layers' paths. */
+  private Map<String, List<JitNode>> takeOutputs() {
     while (inlineOneLevel()) {
       // Each round brings the calls one module deeper into the graph.
     }
-    returnCopies();
+    Map<String, List<JitNode>> taken = new HashMap<>();
+    watch.layers().forEach(layer -> taken.put(layer, new ArrayList<>()));
+    // Read off the graph: a condition may have been decided, and a branch gone, after its calls.
+    for (JitNode node : GraphNodes.deepOf(graph.block())) {
+      if (GraphNodes.kindOf(node).equals("prim::ListConstruct")) {
+        Matcher name = TAKEN_NAME.matcher(node.output().debugName().getString());
+        if (name.matches()) {
+          taken.get(watch.layers().get(Integer.parseInt(name.group(1)))).add(node);
+        }
+      }
+    }
+    return taken;
   }
 
-  /** Copies what is in reach and inlines the calls towards the rest; false when none was left. */
+  /** Takes what is in reach and inlines the calls towards the rest; false when none was left. */
   private boolean inlineOneLevel() {
     boolean any = false;
-    for (Call call : calls()) {
-      boolean wanted = copies.containsKey(call.path) && FORWARD.matcher(call.method).matches();
+    for (Call call : ModuleCalls.in(root, graph)) {
+      boolean watched = watch.layers().contains(call.path());
+      boolean wanted = watched && FORWARD.matcher(call.method()).matches();
       if (wanted) {
-        copyOutput(call);
+        takeOutput(call);
       }
-      boolean onTheWay =
-          copies.keySet().stream().anyMatch(layer -> isBelow(layer, call.path))
-              || (copies.containsKey(call.path) && !wanted);
-      if (onTheWay) {
+      boolean onTheWay = watch.layers().stream().anyMatch(layer -> isBelow(layer, call.path()));
+      if (onTheWay || (watched && !wanted)) {
         inline(call);
         any = true;
       }
@@ -104,110 +154,84 @@ final class HookedGraph {
     return any;
   }
 
-  private void copyOutput(Call call) {
-    if (call.conditional) {
-      throw new LayerException(
-          "layer '%s' is called inside a condition or loop of the network's forward, so that its"
-                  .formatted(call.path)
-              + " output cannot be captured; choose a layer outside of it");
-    }
-    Value output = call.node.output();
-    String type = output.type().get().str().getString();
-    if (!type.equals("Tensor")) {
-      throw new LayerException(
-          "the output of layer '%s' is a %s; a tensor is needed".formatted(call.path, type));
-    }
-    if (counts(call)) {
-      JitNode copy = graph.create(Symbol.fromQualString("aten::clone"));
-      JitNode sameLayout = graph.createNone();
-      copy.insertAfter(call.node);
-      sameLayout.insertBefore(copy);
-      copy.addInput(output);
-      copy.addInput(sameLayout.output());
-      copies.put(call.path, copy.output());
-    }
-  }
-
-  private boolean counts(Call call) {
-    Value copied = copies.get(call.path);
-    if (copied == null) {
-      return true;
-    }
-    JitNode copy = copied.node();
-    boolean itsOwn = copy.input(0).node().equals(call.node);
-    return !itsOwn && (counted == RepeatedCall.LAST) == copy.isBefore(call.node);
-  }
-
   private static boolean isBelow(String layer, String path) {
     return path.isEmpty() || layer.startsWith(path + ".");
   }
 
   private void inline(Call call) {
-    JitModule module = TorchScriptModules.find(root, call.path);
-    GraphFunction callee = new GraphFunction(module.get_method(call.method).function());
-    torch.inlineCallTo(call.node, callee, false);
+    JitModule module = TorchScriptModules.find(root, call.path());
+    GraphFunction callee = new GraphFunction(module.get_method(call.method()).function());
+    torch.inlineCallTo(call.node(), callee, false);
   }
 
-  private void returnCopies() {
-    ValueVector results = new ValueVector();
-    results.push_back(graph.outputs().at(0));
-    copies.forEach(
-        (layer, copy) -> {
-          if (copy == null) {
-            throw new LayerException(
-                ("layer '%s' is not called as a module by the network's forward (a container whose"
-                        + " children are called one by one, or a branch that was compiled away);"
-                        + " choose one of its children or its parent")
-                    .formatted(layer));
-          }
-          results.push_back(copy);
-        });
-    JitNode tuple = graph.appendNode(graph.createTuple(results));
-    graph.eraseOutput(0);
-    graph.registerOutput(tuple.output());
-  }
-
-  /** Every call of a module's method in the order of the program, nested blocks included. */
-  private List<Call> calls() {
-    Map<String, String> names = new HashMap<>();
-    graph
-        .toString()
-        .lines()
-        .map(NAMED::matcher)
-        .filter(Matcher::find)
-        .forEach(named -> names.put(named.group(1), named.group(2)));
-    Map<String, String> paths = new HashMap<>();
-    paths.put(nameOf(graph.inputs().at(0)), "");
-    List<Call> calls = new ArrayList<>();
-    collectCalls(graph.block(), names, paths, false, calls);
-    return calls;
-  }
-
-  private static void collectCalls(
-      Block block,
-      Map<String, String> names,
-      Map<String, String> paths,
-      boolean conditional,
-      List<Call> calls) {
-    for (JitNode node : GraphNodes.of(block)) {
-      String kind = GraphNodes.kindOf(node);
-      if (kind.equals("prim::GetAttr") || kind.equals("prim::CallMethod")) {
-        String owner = paths.get(nameOf(node.input(0)));
-        String name = names.get(nameOf(node.output()));
-        if (owner != null && kind.equals("prim::GetAttr")) {
-          paths.put(nameOf(node.output()), owner.isEmpty() ? name : owner + "." + name);
-        } else if (owner != null) {
-          calls.add(new Call(node, owner, name, conditional));
-        }
-      }
-      BlockArrayRef blocks = node.blocks();
-      for (long i = 0; i < blocks.size(); i++) {
-        collectCalls(blocks.get(i), names, paths, true, calls);
-      }
+  /** Puts [output], or [copy of the output], behind the call. */
+  private void takeOutput(Call call) {
+    Value output = call.node().output();
+    if (!seen.add(output.unique())) {
+      return;
     }
+    if (!output.type().get().str().getString().equals("Tensor")) {
+      refusals.put(
+          call.path(),
+          "layer '%s' returns %s; only a layer that returns one tensor can be captured"
+              .formatted(call.path(), output.type().get().annotation_str().getString()));
+      return;
+    }
+    JitNode last = call.node();
+    if (watch.moment() == CaptureMoment.AT_CALL) {
+      JitNode sameLayout = graph.createNone().insertBefore(last);
+      JitNode copy = node("aten::clone", output, sameLayout.output());
+      last = copy.insertAfter(last);
+    }
+    JitNode list = graph.createList(tensorType(), new ValueVector(last.output()));
+    list.insertAfter(last);
+    list.output().setDebugName(TAKEN + watch.layers().indexOf(call.path()));
   }
 
-  private static String nameOf(Value value) {
-    return value.debugName().getString();
+  /** The list with the output of the call that counts. */
+  private Value countedOf(List<JitNode> taken) {
+    boolean unconditional =
+        taken.stream().allMatch(node -> node.owningBlock().equals(graph.block()));
+    if (unconditional) {
+      boolean first = watch.counted() == RepeatedCall.FIRST;
+      return taken.get(first ? 0 : taken.size() - 1).output();
+    }
+    // What was called is known at run time alone: then it goes into a list that is empty at first.
+    Value counted = graph.prependNode(graph.createList(tensorType(), new ValueVector())).output();
+    taken.forEach(node -> put(node.input(0), counted, node));
+    return counted;
+  }
+
+  /** Puts an output into a list, before a node, if its call counts. */
+  private void put(Value output, Value list, JitNode place) {
+    graph.setInsertPoint(place);
+    if (watch.counted() == RepeatedCall.LAST) {
+      graph.insertNode(graph.create(Symbol.fromQualString("aten::clear"), 0)).addInput(list);
+    } else {
+      Value zero = graph.insertConstant(new IValue(0L));
+      Value length = graph.insertNode(node("aten::len", list)).output();
+      length.setType(zero.type());
+      Value empty = graph.insertNode(node("aten::eq", length, zero)).output();
+      empty.setType(new Type.TypePtr(BoolType.get().get()));
+      JitNode condition = graph.insertNode(graph.create(Symbol.fromQualString("prim::If"), 0));
+      condition.addInput(empty);
+      Block then = condition.addBlock();
+      condition.addBlock();
+      graph.setInsertPoint(then);
+    }
+    graph.insertNode(node("aten::append", list, output)).output().setType(list.type());
+  }
+
+  /** A node that stands nowhere yet. */
+  private JitNode node(String operator, Value... inputs) {
+    JitNode node = graph.create(Symbol.fromQualString(operator));
+    for (Value input : inputs) {
+      node.addInput(input);
+    }
+    return node;
+  }
+
+  private static Type.TypePtr tensorType() {
+    return OptionalType.ofTensor().get().containedType(0);
   }
 }

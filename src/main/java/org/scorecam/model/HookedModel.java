@@ -14,6 +14,9 @@ import org.scorecam.runtime.Device;
 /**
  * A network in evaluation mode whose layers' outputs can be seen.
  *
+ * <p>{@link TorchScriptModel} and {@link ModuleModel} are scorecam's; any other network can be
+ * explained that implements this interface.
+ *
  * <p>Layers are named by their dotted path, as in PyTorch. Models are safe for use by several
  * threads; {@link #close()} must not run beside other calls.
  */
@@ -48,33 +51,62 @@ public interface HookedModel extends AutoCloseable {
   ModelOutput forward(Tensor input);
 
   /**
-   * Runs the network once and captures the outputs of some layers, without calling any hook.
+   * Runs the network once and captures the outputs of some layers as they were at the call.
    *
    * @param input float32 [N, C, H, W] on any device
    * @param layers dotted paths
    * @param counted which call of a layer that is called several times
-   * @return the network's output and the layers' outputs, owned by the caller
-   * @throws LayerException as {@link #requireCapturable} throws it
+   * @return as {@link #capture(Tensor, Watch)}
+   * @throws LayerException as {@link #capture(Tensor, Watch)}
    * @throws InputException if the network cannot run this input
    */
-  Capture capture(Tensor input, List<String> layers, RepeatedCall counted);
+  default Capture capture(Tensor input, List<String> layers, RepeatedCall counted) {
+    return capture(input, new Watch(layers, counted, CaptureMoment.AT_CALL));
+  }
 
   /**
-   * As {@link #capture}, for one of many batches. A network that can be is prepared for them as for
-   * scoring, if that is faster and captures the same, once it has captured some dozens of inputs in
-   * batches: that takes about a second and as much memory as the weights, which are laid out anew,
-   * and is regained after a hundred or two more. Values agree with those of {@link #capture} within
-   * the rounding of float32.
+   * Runs the network once and captures the outputs of some layers, without calling any hook.
    *
-   * @param batch as for {@link #capture}
-   * @param layers dotted paths
-   * @param counted which call of a layer that is called several times
-   * @return as {@link #capture}
-   * @throws LayerException as {@link #capture}
-   * @throws InputException as {@link #capture}
+   * @param input float32 [N, C, H, W] on any device
+   * @param watch which layers, which call and which moment
+   * @return the network's output and the layers' outputs, owned by the caller
+   * @throws LayerException as {@link #requireCapturable} throws it, and if a layer was not called
+   *     for this input
+   * @throws InputException if the network cannot run this input
    */
-  default Capture captureBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
-    return capture(batch, layers, counted);
+  Capture capture(Tensor input, Watch watch);
+
+  /**
+   * As {@link #capture(Tensor, Watch)}, for one of many batches. A network that can be is prepared
+   * for them as for scoring, if that is faster and captures the same, once it has captured some
+   * dozens of inputs in batches: that takes about a second and as much memory as the weights, which
+   * are laid out anew, and is regained after a hundred or two more. Values agree with those of
+   * {@link #capture(Tensor, Watch)} within the rounding of float32.
+   *
+   * @param batch as for {@link #capture(Tensor, Watch)}
+   * @param watch which layers, which call and which moment
+   * @return as {@link #capture(Tensor, Watch)}
+   * @throws LayerException as {@link #capture(Tensor, Watch)}
+   * @throws InputException as {@link #capture(Tensor, Watch)}
+   */
+  default Capture captureBatch(Tensor batch, Watch watch) {
+    return capture(batch, watch);
+  }
+
+  /**
+   * The same network with values for the inputs that it takes beside the batch, such as a mask or a
+   * class label: the same in every pass.
+   *
+   * @param further copied, for the parameters after the batch's in their order; those left out must
+   *     have defaults. A leading dimension of 1 is repeated to the rows of the batch (a value for
+   *     all rows is a tensor of no dimension), and a tensor of one value may be given for a number
+   * @return a model of its own, with hooks and scorers of its own, which shares the network's
+   *     parameters; owned by the caller, and closed before or after this one
+   * @throws InputException if inputs are missing, too many, or of the wrong type
+   */
+  default HookedModel withFixedInputs(List<Tensor> further) {
+    throw new InputException(
+        "%d fixed inputs were given; this network takes the batch alone".formatted(further.size()));
   }
 
   /**
@@ -125,13 +157,14 @@ public interface HookedModel extends AutoCloseable {
    * plain network's.
    *
    * @param precision what to compute with
-   * @param inputShape [C, H, W], of the inputs to come
-   * @return always the same scorer for a precision; owned by the model
+   * @param inputShape of the inputs to come; one that has not been seen before is tried out, and
+   *     where the fastest way computes something else for it, the plain one is taken
+   * @return owned by the model, and the same each time for a precision and a shape
    * @throws ModelException if the network cannot be frozen
-   * @throws InputException if the network cannot run inputs of this size
+   * @throws InputException if the network cannot run inputs of this shape
    * @throws PrecisionException if the network or the device cannot compute with the precision
    */
-  Scorer scorer(Precision precision, long... inputShape);
+  Scorer scorer(Precision precision, InputShape inputShape);
 
   /** Frees the network. What was captured stays valid. Closing again does nothing. */
   @Override

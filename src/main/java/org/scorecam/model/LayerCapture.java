@@ -1,6 +1,5 @@
 package org.scorecam.model;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -13,8 +12,8 @@ import org.scorecam.runtime.NativeScope;
  * Captures some layers of a TorchScript network: with the network as it is, or, after many inputs
  * in batches, with one that is prepared as a scorer is, if that is faster and captures the same.
  *
- * <p>A hooked network is like any other, but for its output: the tuple (output, copy of layer 1,
- * copy of layer 2, …). So it can be frozen and packed, and {@link FastestScorer} can compare.
+ * <p>A hooked network is like any other, but for its output: the tuple of a {@link HookedGraph}. So
+ * it can be frozen and packed, and {@link ScorerTrials} can compare.
  */
 final class LayerCapture implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(LayerCapture.class.getName());
@@ -26,9 +25,9 @@ final class LayerCapture implements AutoCloseable {
   private static final long INPUTS_BEFORE_PREPARING = 64;
 
   private final JitModule module;
-  private final List<String> layers;
-  private final RepeatedCall counted;
+  private final Watch watch;
   private final Device device;
+  private final FixedInputs inputs;
   private final HookedFunction plain;
   private final AtomicLong inputsInBatches = new AtomicLong();
 
@@ -38,46 +37,45 @@ final class LayerCapture implements AutoCloseable {
   /**
    * Rewrites the network's forward.
    *
-   * @param module the network; must stay open
+   * @param module the network; must stay open, as must the inputs
    */
-  LayerCapture(JitModule module, List<String> layers, RepeatedCall counted, Device device) {
+  LayerCapture(JitModule module, Watch watch, Device device, FixedInputs inputs) {
     this.module = module;
-    this.layers = layers;
-    this.counted = counted;
+    this.watch = watch;
     this.device = device;
-    this.plain = HookedFunction.of(module, layers, counted);
+    this.inputs = inputs;
+    this.plain = HookedFunction.of(module, watch, inputs);
   }
 
   /** Runs the network as it is; needs an open scope, which the capture outlives. */
   Capture run(Tensor input) {
-    return Capture.of(plain.run(input));
+    return Capture.of(plain.run(input), watch.layers());
   }
 
   /** The same in the fastest way; needs an open scope, which the capture outlives. */
   Capture runBatch(Tensor batch) {
     NetworkScorer known = fastest;
     if (known != null) {
-      return Capture.of(known.score(batch.contiguous(known.memoryFormat())));
+      return Capture.of(known.score(batch.contiguous(known.memoryFormat())), watch.layers());
     }
     Capture capture = run(batch);
     if (device.type() == Device.Type.CPU) {
       long before = inputsInBatches.getAndAdd(batch.size(0));
       // One thread alone gets there; the others go on as before while it prepares.
       if (before < INPUTS_BEFORE_PREPARING && before + batch.size(0) >= INPUTS_BEFORE_PREPARING) {
-        prepareFor(batch.shape(), capture);
+        prepareFor(InputShape.ofRowsIn(batch), capture);
       }
     }
     return capture;
   }
 
   /** Chooses the fastest way for inputs as in a batch; closes what was captured if it cannot. */
-  private void prepareFor(long[] batchShape, Capture capture) {
+  private void prepareFor(InputShape inputShape, Capture capture) {
     NetworkScorer.Kind kind = NetworkScorer.Kind.plain(Precision.FLOAT32, device);
     List<Supplier<NetworkScorer>> candidates =
-        List.of(() -> asItIs(kind), () -> packed(module, layers, counted));
-    long[] inputShape = Arrays.copyOfRange(batchShape, 1, batchShape.length);
+        List.of(() -> asItIs(kind), () -> packed(module, watch, inputs));
     try {
-      fastest = FastestScorer.of(candidates, inputShape, device);
+      fastest = ScorerTrials.of(candidates, inputShape, device);
     } catch (RuntimeException e) {
       LOG.log(System.Logger.Level.DEBUG, "batches are captured with the network as it is", e);
       fastest = asItIs(kind);
@@ -102,15 +100,17 @@ final class LayerCapture implements AutoCloseable {
   }
 
   /** Freezes a hooked copy and packs its weights, on the CPU; the module stays as it is. */
-  static NetworkScorer packed(JitModule module, List<String> layers, RepeatedCall counted) {
+  static NetworkScorer packed(JitModule module, Watch watch, FixedInputs inputs) {
     // As in TorchScriptModel.scorerOf: copies register their classes with the module's.
     synchronized (module) {
       try (NativeScope scope = NativeScope.open()) {
         // With a class of its own, but the same parameters.
         JitModule hooked = module.clone(true);
-        HookedGraph.in(hooked, layers, counted);
+        HookedGraph.in(hooked, watch);
         return FrozenScorer.of(
-            hooked, NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights());
+            hooked,
+            NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights(),
+            inputs);
       }
     }
   }

@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.BatchNorm2dImpl;
 import org.bytedeco.pytorch.Conv2dImpl;
+import org.bytedeco.pytorch.LayerNormImpl;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
@@ -89,6 +90,8 @@ final class ModuleFolding implements AutoCloseable {
       } else if (isReduced(kind)) {
         if (isBatchNorm(module) && !foldedAway.contains(module)) {
           standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
+        } else if (isLayerNorm(module)) {
+          standIns.put(module, ReducedModule.of(plain.asLayerNorm(), kind.precision().dtype()));
         } else if (isLinear(module)) {
           standIns.put(module, ReducedModule.of(plain.asLinear(), kind.precision().dtype()));
         }
@@ -178,6 +181,11 @@ final class ModuleFolding implements AutoCloseable {
   private static boolean isBatchNorm(Submodule module) {
     BatchNorm2dImpl batchNorm = module.module().asBatchNorm2d();
     return batchNorm != null && !batchNorm.isNull();
+  }
+
+  private static boolean isLayerNorm(Submodule module) {
+    LayerNormImpl layerNorm = module.module().asLayerNorm();
+    return layerNorm != null && !layerNorm.isNull();
   }
 
   private static boolean isLinear(Submodule module) {

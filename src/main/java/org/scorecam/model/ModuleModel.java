@@ -1,7 +1,5 @@
 package org.scorecam.model;
 
-import static java.util.stream.Collectors.toSet;
-
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,7 +8,6 @@ import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.error.LayerException;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
@@ -67,33 +64,35 @@ public final class ModuleModel extends CapturingModel {
   }
 
   @Override
-  Capture run(Tensor input, List<String> layers, RepeatedCall counted) {
-    Map<Submodule, Tensor> copies = new HashMap<>();
-    Set<Submodule> watched = layers.stream().map(submodules::get).collect(toSet());
+  Capture run(Tensor input, Watch watch) {
+    Map<Submodule, Tensor> taken = new HashMap<>();
+    List<Submodule> watched = watch.layers().stream().map(submodules::get).toList();
     try {
-      Tensor output = capturing(watched, copies, counted).during(() -> network.call(input));
-      for (String layer : layers) {
-        if (!copies.containsKey(submodules.get(layer))) {
-          throw new LayerException(
-              "layer '%s' was not called by the network's forward".formatted(layer));
+      Tensor output =
+          capturing(Set.copyOf(watched), taken, watch).during(() -> network.call(input));
+      for (String layer : watch.layers()) {
+        if (!taken.containsKey(submodules.get(layer))) {
+          throw Capture.notCalled(layer);
         }
       }
-      List<Tensor> activations = layers.stream().map(submodules::get).map(copies::get).toList();
+      List<Tensor> activations = watched.stream().map(taken::get).toList();
       return new Capture(ModelOutput.of(output.<Tensor>retainReference()), activations);
     } catch (RuntimeException | Error e) {
-      copies.values().forEach(Tensor::close);
+      taken.values().forEach(Tensor::close);
       throw e;
     }
   }
 
   private static Interceptor capturing(
-      Set<Submodule> watched, Map<Submodule, Tensor> copies, RepeatedCall counted) {
+      Set<Submodule> watched, Map<Submodule, Tensor> taken, Watch watch) {
+    boolean copies = watch.moment() == CaptureMoment.AT_CALL;
+    boolean last = watch.counted() == RepeatedCall.LAST;
     return (module, input, forward) -> {
       Tensor output = forward.apply(input);
-      if (watched.contains(module)
-          && (counted == RepeatedCall.LAST || !copies.containsKey(module))) {
-        // A copy, since a later in-place operation would show in the output itself.
-        Tensor earlier = copies.put(module, output.clone().<Tensor>retainReference());
+      if (watched.contains(module) && (last || !taken.containsKey(module))) {
+        // A copy hides later in-place operations; another handle on the same values shows them.
+        Tensor kept = copies ? output.clone() : new Tensor(output);
+        Tensor earlier = taken.put(module, kept.<Tensor>retainReference());
         if (earlier != null) {
           earlier.close();
         }

@@ -1,13 +1,14 @@
 package org.scorecam.model;
 
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.TensorFloat32;
 
 /** What all scorers share: precision and layout, and what is said of a failure. */
 abstract class NetworkScorer implements Scorer, AutoCloseable {
@@ -17,6 +18,9 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
   private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
 
   private boolean closed;
+
+  /** Written before others see the scorer. */
+  private Optional<String> oneByOne = Optional.empty();
 
   /**
    * How a network is prepared.
@@ -58,7 +62,10 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
   public final ModelOutput score(Tensor chunk) {
     use.readLock().lock();
     try (NativeScope scope = NativeScope.open();
-        TensorFloat32 rounding = TensorFloat32.allowed(kind.precision == Precision.TF32)) {
+        LibTorchWork work =
+            kind.precision == Precision.TF32
+                ? LibTorchWork.beginInTensorFloat32()
+                : LibTorchWork.begin()) {
       if (closed) {
         throw new IllegalStateException("the model is closed");
       }
@@ -67,6 +74,20 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
     } finally {
       use.readLock().unlock();
     }
+  }
+
+  /**
+   * Has one row given at a time.
+   *
+   * @param reason in words
+   */
+  final void takeOneRow(String reason) {
+    oneByOne = Optional.of(reason);
+  }
+
+  @Override
+  public final Optional<String> oneByOne() {
+    return oneByOne;
   }
 
   @Override

@@ -48,7 +48,7 @@ public enum Precision {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "'%s' is no precision; there are %s"
+                    "'%s' is not a precision; the precisions are %s"
                         .formatted(
                             name,
                             Arrays.stream(values())

@@ -3,11 +3,12 @@ package org.scorecam.model;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.BatchNorm2dImpl;
+import org.bytedeco.pytorch.LayerNormImpl;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Linear layers and batch norms with their parameters in another precision. */
+/** Linear layers and norms with their parameters in another precision. */
 final class ReducedModule {
   private ReducedModule() {}
 
@@ -28,6 +29,19 @@ final class ReducedModule {
     parameters.add(norm.running_var());
     parameters.forEach(parameter -> withOptional(call, parameter, dtype));
     return call.with(false).with(0.0).with(norm.options().eps().get()).with(false);
+  }
+
+  /** Over the last dimensions: y = (x − mean) / √(variance + ε) · γ + β; needs an open scope. */
+  static StandIn of(LayerNormImpl norm, ScalarType dtype) {
+    OperatorCall call = new OperatorCall("aten::layer_norm", "").open();
+    List<Long> shape = new ArrayList<>();
+    for (long side : norm.options().normalized_shape().get()) {
+      shape.add(side);
+    }
+    call.withList(shape);
+    withOptional(call, norm.weight(), dtype);
+    withOptional(call, norm.bias(), dtype);
+    return call.with(norm.options().eps().get()).with(true);
   }
 
   private static OperatorCall withOptional(OperatorCall call, Tensor tensor, ScalarType dtype) {

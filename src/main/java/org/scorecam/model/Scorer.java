@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -36,6 +37,15 @@ public interface Scorer {
    * @return contiguous or channels-last
    */
   MemoryFormat memoryFormat();
+
+  /**
+   * Whether the network must be given one row at a time.
+   *
+   * @return why, in words; empty if it takes many rows and treats each for itself
+   */
+  default Optional<String> oneByOne() {
+    return Optional.empty();
+  }
 
   /**
    * How the network runs.

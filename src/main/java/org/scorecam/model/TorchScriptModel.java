@@ -1,18 +1,14 @@
 package org.scorecam.model;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.zip.ZipFile;
-import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
-import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 
@@ -21,21 +17,25 @@ import org.scorecam.runtime.NativeScope;
  *
  * <p>It is put into evaluation mode. Its parameters are not changed, and hooks do not touch its
  * code: each set of layers that is watched gets a rewritten copy of {@code forward} over the same
- * parameters, made at its first use and kept; see {@link #captureBatch} for that of batches.
+ * parameters, made at its first use and kept while it is among those used last; see {@link
+ * #captureBatch} for that of batches.
  */
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
-  private final Map<Watched, LayerCapture> captures = new ConcurrentHashMap<>();
+  private final FixedInputs inputs;
+  private final KeptCaptures captures;
 
-  private record Watched(List<String> layers, RepeatedCall counted) {}
-
-  private TorchScriptModel(JitModule module, Device device) {
-    super(device, TorchScriptModules.typesOf(module));
+  private TorchScriptModel(
+      JitModule module, Device device, Map<String, String> types, FixedInputs inputs) {
+    super(device, types);
     this.module = module;
+    this.inputs = inputs;
+    this.captures = new KeptCaptures(watch -> new LayerCapture(module, watch, device, inputs));
   }
 
   /**
-   * Loads a file that {@code torch.jit.save} wrote.
+   * Loads a file that {@code torch.jit.save} wrote. Weights of other floating-point types become
+   * float32, and devices that tracing wrote into the program become this one.
    *
    * @param path the file
    * @param device where the network shall run
@@ -46,75 +46,79 @@ public final class TorchScriptModel extends CapturingModel {
    */
   public static TorchScriptModel load(Path path, Device device) {
     device.require();
-    if (!Files.isRegularFile(path)) {
-      throw new ModelException(
-          Files.exists(path) ? path + " is no file" : "there is no file " + path);
-    }
     try (NativeScope scope = NativeScope.open()) {
-      JitModule module =
-          NativeErrors.translate(
-              () -> {
-                JitModule loaded =
-                    torch.load(path.toString(), new DeviceOptional(device.toTorch()), false);
-                loaded.eval();
-                return loaded;
-              },
-              (words, e) -> new ModelException(path + " " + whyNotTorchScript(path, words), e));
-      if (!module.find_method("forward").has_value()) {
-        throw new ModelException(path + " has no method forward, so that it cannot be run");
-      }
-      return new TorchScriptModel(scope.keep(module), device);
+      JitModule module = TorchScriptFile.load(path, device);
+      return new TorchScriptModel(
+          scope.keep(module), device, TorchScriptModules.typesOf(module), FixedInputs.none(module));
     }
   }
 
-  private static String whyNotTorchScript(Path path, String words) {
-    try (ZipFile zip = new ZipFile(path.toFile())) {
-      boolean pickled = zip.stream().anyMatch(entry -> entry.getName().endsWith("/data.pkl"));
-      boolean program = zip.stream().anyMatch(entry -> entry.getName().contains("/code/"));
-      if (pickled && !program) {
-        return "holds weights or a pickled object without code (torch.save), not a TorchScript"
-            + " network; save it with torch.jit.script(model).save(…) or torch.jit.trace";
-      }
-      return "cannot be loaded as TorchScript: " + words;
-    } catch (IOException e) {
-      return "is not a TorchScript file, or is truncated: " + e.getMessage();
-    }
+  @Override
+  public TorchScriptModel withFixedInputs(List<Tensor> further) {
+    return whileOpen(
+        () -> {
+          FixedInputs fixed = FixedInputs.of(module, further, device());
+          try {
+            fixed.requireComplete();
+          } catch (InputException e) {
+            fixed.close();
+            throw e;
+          }
+          return new TorchScriptModel(
+              module.<JitModule>retainReference(), device(), types(), fixed);
+        });
   }
 
   @Override
   void checkCapture(String layer) {
     try (NativeScope scope = NativeScope.open()) {
-      HookedGraph.of(module, List.of(layer), RepeatedCall.LAST);
+      HookedGraph.of(module, new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL));
     }
   }
 
   @Override
-  Capture run(Tensor input, List<String> layers, RepeatedCall counted) {
-    return captureOf(layers, counted).run(input);
+  Capture run(Tensor input, Watch watch) {
+    return captures.with(watch, capture -> capture.run(input));
   }
 
   @Override
-  Capture runBatch(Tensor batch, List<String> layers, RepeatedCall counted) {
-    return captureOf(layers, counted).runBatch(batch);
+  Capture runBatch(Tensor batch, Watch watch) {
+    return captures.with(watch, capture -> capture.runBatch(batch));
   }
 
-  private LayerCapture captureOf(List<String> layers, RepeatedCall counted) {
-    return captures.computeIfAbsent(
-        new Watched(List.copyOf(layers), counted),
-        watched -> new LayerCapture(module, watched.layers, watched.counted, device()));
+  /** Runs zeros: watching every layer of every real pass would cost more. */
+  @Override
+  Map<String, List<Long>> outputShapes(long[] inputShape) {
+    Map<String, List<Long>> shapes = new HashMap<>();
+    try (NativeScope scope = NativeScope.open()) {
+      List<String> layers = HookedGraph.capturable(module, List.copyOf(types().keySet()));
+      Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
+      Tensor zeros = torch.zeros(inputShape).to(device().toTorch(), torch.ScalarType.Float);
+      try (HookedFunction function = HookedFunction.of(module, all, inputs);
+          ModelOutput tuple = function.run(zeros)) {
+        for (String layer : layers) {
+          ModelOutput called = tuple.get(layers.indexOf(layer) + 1);
+          if (called.size() > 0) {
+            shapes.put(layer, shapeOf(called.get(0).tensor()));
+          }
+        }
+      }
+    }
+    return shapes;
   }
 
   @Override
   NetworkScorer scorerOf(NetworkScorer.Kind kind) {
     // Freezing registers the copy's classes with the module's, which LibTorch does without a lock.
     synchronized (module) {
-      return FrozenScorer.of(module, kind);
+      return FrozenScorer.of(module, kind, inputs);
     }
   }
 
   @Override
   void free() {
-    captures.values().forEach(LayerCapture::close);
+    captures.close();
+    inputs.close();
     module.close();
   }
 }

@@ -37,15 +37,13 @@ import org.scorecam.runtime.LibTorch;
  * someone else holds them. A child may be made in a scope that closes before.
  */
 public abstract class Network extends Module {
-  static {
-    LibTorch.load();
-  }
-
   private final Map<String, Submodule> children = new LinkedHashMap<>();
   private final Submodule self = new Submodule(this, this::scopedForward, children);
 
   /** A network without children. */
-  protected Network() {}
+  protected Network() {
+    LibTorch.load();
+  }
 
   /**
    * The network's computation. Call {@link #call} to have this network's own hooks run as well.

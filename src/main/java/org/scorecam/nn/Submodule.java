@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
@@ -142,9 +143,12 @@ public final class Submodule {
    * @return for example {@code Conv2d}, or the name of a Java class
    */
   public String type() {
-    return module instanceof Network
-        ? module.getClass().getSimpleName()
-        : module.name().getString().replaceFirst("^.*::", "").replaceFirst("Impl$", "");
+    if (module instanceof Network) {
+      return module.getClass().getSimpleName();
+    }
+    try (BytePointer name = module.name()) {
+      return name.getString().replaceFirst("^.*::", "").replaceFirst("Impl$", "");
+    }
   }
 
   /**

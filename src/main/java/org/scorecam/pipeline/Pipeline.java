@@ -1,5 +1,7 @@
 package org.scorecam.pipeline;
 
+import static java.util.Objects.requireNonNull;
+
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
@@ -50,7 +52,7 @@ public final class Pipeline {
    * @return a builder
    */
   public static Builder on(ScoreCam explainer) {
-    return on(List.of(explainer));
+    return on(List.of(requireNonNull(explainer, "explainer")));
   }
 
   /**
@@ -62,6 +64,8 @@ public final class Pipeline {
    * @throws IllegalArgumentException if there are none
    */
   public static Builder on(List<ScoreCam> explainers) {
+    requireNonNull(explainers, "explainers");
+    explainers.forEach(explainer -> requireNonNull(explainer, "an explainer"));
     if (explainers.isEmpty()) {
       throw new IllegalArgumentException("a pipeline needs at least one explainer");
     }
@@ -92,7 +96,7 @@ public final class Pipeline {
      * @return this builder
      */
     public Builder preprocessing(Preprocessing chosen) {
-      this.preprocessing = chosen;
+      this.preprocessing = requireNonNull(chosen, "preprocessing");
       return this;
     }
 
@@ -103,7 +107,7 @@ public final class Pipeline {
      * @return this builder
      */
     public Builder target(Target chosen) {
-      this.target = chosen;
+      this.target = requireNonNull(chosen, "target");
       return this;
     }
 
@@ -115,7 +119,7 @@ public final class Pipeline {
      * @throws IllegalArgumentException if it is less than 1
      */
     public Builder readers(int threads) {
-      requirePositive(threads, "reading threads");
+      requirePositive(threads, "readers");
       this.readers = threads;
       return this;
     }
@@ -128,7 +132,7 @@ public final class Pipeline {
      * @throws IllegalArgumentException if it is less than 1
      */
     public Builder queue(int pictures) {
-      requirePositive(pictures, "pictures in the queue");
+      requirePositive(pictures, "queue");
       this.ahead = pictures;
       return this;
     }
@@ -155,7 +159,7 @@ public final class Pipeline {
 
     private static void requirePositive(int number, String what) {
       if (number < 1) {
-        throw new IllegalArgumentException("%s: at least 1, not %d".formatted(what, number));
+        throw new IllegalArgumentException("%s must be at least 1, not %d".formatted(what, number));
       }
     }
   }
@@ -172,7 +176,7 @@ public final class Pipeline {
    *     stays
    */
   public void run(Iterable<Path> files, Consumer<? super Explained> consumer) {
-    runSources(sourcesOf(files), consumer);
+    runSources(sourcesOf(requireNonNull(files, "files")), consumer);
   }
 
   /**
@@ -182,6 +186,7 @@ public final class Pipeline {
    * @param consumer as for {@link #run}
    */
   public void runSources(Iterable<Source> sources, Consumer<? super Explained> consumer) {
+    requireNonNull(consumer, "consumer");
     try (PipelineRun results = start(sources)) {
       while (results.hasNext()) {
         try (Explained explained = results.next()) {
@@ -199,6 +204,7 @@ public final class Pipeline {
    * @return the results in the order of the sources; to be closed by the caller
    */
   public PipelineRun start(Iterable<Source> sources) {
+    requireNonNull(sources, "sources");
     return new PipelineRun(
         sources.iterator(), explainers, preprocessing, target, readers, ahead, failFast);
   }

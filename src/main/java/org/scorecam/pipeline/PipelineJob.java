@@ -1,5 +1,7 @@
 package org.scorecam.pipeline;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
@@ -34,7 +36,10 @@ final class PipelineJob {
    */
   void read(Preprocessing preprocessing, boolean pinned) {
     try {
-      picture = source.reader().get();
+      picture =
+          requireNonNull(
+              source.reader().get(),
+              () -> "the picture that the reader of " + source.name() + " returned");
       input = preprocessing.apply(picture);
       if (pinned) {
         try (Tensor pageable = input) {

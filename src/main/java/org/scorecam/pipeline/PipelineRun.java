@@ -1,5 +1,7 @@
 package org.scorecam.pipeline;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -41,8 +43,11 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   /** Whether inputs lie in pinned memory, from which a device copies them while others work. */
   private final boolean pinned;
 
-  private final int group;
-  private final int capacity;
+  private final List<ScoreCam> explainers;
+
+  /** Pictures that are read before they are needed. */
+  private final int ahead;
+
   private final List<Thread> threads = new ArrayList<>();
 
   /** Is asked by one reading thread at a time, which may have to wait for it. */
@@ -78,9 +83,8 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     this.target = target;
     this.failFast = failFast;
     this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
-    this.group = explainers.stream().mapToInt(ScoreCam::inputsPerGroup).max().orElseThrow();
-    // While each explainer has a group and one waits to be taken, the next one is read.
-    this.capacity = group * (explainers.size() + 1) + ahead;
+    this.explainers = List.copyOf(explainers);
+    this.ahead = ahead;
     for (int i = 0; i < readers; i++) {
       addThread("read-" + i, this::readAll);
     }
@@ -89,6 +93,18 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       addThread("score-" + i, () -> scoreAll(explainer));
     }
     threads.forEach(Thread::start);
+  }
+
+  /**
+   * How many pictures are scored together; changes when the first has shown the layer's channels.
+   */
+  private int group() {
+    return explainers.stream().mapToInt(ScoreCam::inputsPerGroup).max().orElseThrow();
+  }
+
+  /** While each explainer has a group and one waits to be taken, the next one is read. */
+  private int capacity() {
+    return group() * (explainers.size() + 1) + ahead;
   }
 
   /** Work of a thread, which ends when the run is over. */
@@ -127,12 +143,12 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
         return null;
       }
       boolean more = sources.hasNext();
-      return admit(more ? sources.next() : null);
+      return admit(more ? requireNonNull(sources.next(), "a source") : null);
     }
   }
 
   private synchronized boolean awaitRoom() throws InterruptedException {
-    while (!stopped && !sourcesEnded && untaken.size() >= capacity) {
+    while (!stopped && !sourcesEnded && untaken.size() >= capacity()) {
       wait();
     }
     return !stopped && !sourcesEnded;
@@ -178,7 +194,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     while (!stopped && !(sourcesEnded && unscored.isEmpty())) {
       if (!unscored.isEmpty() && read.contains(unscored.get(0))) {
         List<PipelineJob> jobs = likeTheFirst();
-        if (jobs.size() == group || read.containsAll(unscored)) {
+        if (jobs.size() >= group() || read.containsAll(unscored)) {
           unscored.removeAll(jobs);
           jobs.forEach(read::remove);
           return jobs;
@@ -193,14 +209,16 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     PipelineJob first = unscored.get(0);
     return unscored.stream()
         .filter(job -> read.contains(job) && job.hasShapeOf(first))
-        .limit(group)
+        .limit(group())
         .toList();
   }
 
   private void score(ScoreCam explainer, List<PipelineJob> jobs) {
     long start = System.nanoTime();
     try {
-      List<Saliency> maps = NativeErrors.translate(() -> explain(explainer, jobs), this::failureOf);
+      List<Saliency> maps =
+          NativeErrors.translateNative(
+              () -> explain(explainer, jobs), (words, e) -> new InputException(words, e));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / jobs.size();
       synchronized (this) {
         for (int i = 0; i < jobs.size(); i++) {
@@ -232,14 +250,6 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       Tensor batch = torch.cat(inputs, 0);
       return explainer.explainBatch(batch, Collections.nCopies(jobs.size(), target));
     }
-  }
-
-  /** LibTorch's own errors are a picture's failure; what else is thrown ends the run. */
-  private ScoreCamException failureOf(String words, RuntimeException thrown) {
-    if (thrown.getClass() != RuntimeException.class) {
-      throw thrown;
-    }
-    return new InputException("LibTorch cannot explain it: " + words, thrown);
   }
 
   private synchronized void breakOff(Throwable thrown) {
@@ -285,7 +295,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   @Override
   public synchronized Explained next() {
     if (!hasNext()) {
-      throw new NoSuchElementException("all pictures are taken");
+      throw new NoSuchElementException("there are no more pictures");
     }
     PipelineJob job = untaken.getFirst();
     try {
@@ -315,7 +325,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       throw (RuntimeException) broken;
     }
     if (stopped) {
-      throw new IllegalStateException("the run is closed");
+      throw new IllegalStateException("this run is closed");
     }
   }
 

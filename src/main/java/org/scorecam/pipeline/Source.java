@@ -1,5 +1,7 @@
 package org.scorecam.pipeline;
 
+import static java.util.Objects.requireNonNull;
+
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.scorecam.image.Picture;
@@ -13,12 +15,24 @@ import org.scorecam.image.Picture;
  */
 public record Source(String name, Supplier<Picture> reader) {
   /**
+   * Checks that there are both.
+   *
+   * @param name what it is called
+   * @param reader gets the picture
+   */
+  public Source {
+    requireNonNull(name, "name");
+    requireNonNull(reader, "reader");
+  }
+
+  /**
    * A PNG or JPEG file.
    *
    * @param file its path, which is its name
    * @return the source
    */
   public static Source of(Path file) {
+    requireNonNull(file, "file");
     return new Source(file.toString(), () -> Picture.read(file));
   }
 }

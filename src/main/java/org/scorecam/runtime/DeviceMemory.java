@@ -1,6 +1,7 @@
 package org.scorecam.runtime;
 
 import java.util.OptionalLong;
+import java.util.concurrent.locks.ReentrantLock;
 import org.bytedeco.pytorch.cuda.DeviceStats;
 import org.bytedeco.pytorch.global.torch;
 
@@ -33,8 +34,11 @@ public abstract class DeviceMemory {
    * Runs work and measures how much memory it takes at its peak above what there was before. Work
    * of other threads counts as well.
    *
+   * <p>On the CPU what large tensors have of our allocator is measured, so nothing without it; such
+   * measurements take turns.
+   *
    * @param work what is measured
-   * @return bytes, or nothing where the system does not say
+   * @return bytes, or nothing where that is not known
    */
   public abstract OptionalLong peakOf(Runnable work);
 
@@ -45,6 +49,8 @@ public abstract class DeviceMemory {
   public abstract void releaseKept();
 
   private static final class OfTheProcess extends DeviceMemory {
+    private static final ReentrantLock MEASURING = new ReentrantLock();
+
     @Override
     public OptionalLong available() {
       return AvailableMemory.ofThisMachine().bytes();
@@ -52,13 +58,15 @@ public abstract class DeviceMemory {
 
     @Override
     public OptionalLong peakOf(Runnable work) {
-      // What the allocator has kept would be used again, and the peak would not show it.
-      releaseKept();
-      boolean measured = ResidentMemory.forgetPeak();
-      long before = ResidentMemory.now();
-      work.run();
-      OptionalLong peak = measured ? ResidentMemory.peak() : OptionalLong.empty();
-      return peak.isEmpty() ? peak : OptionalLong.of(Math.max(0, peak.getAsLong() - before));
+      // There is one peak: two measurements at once would each see the other's work.
+      MEASURING.lock();
+      try {
+        LibTorch.forgetPeak();
+        work.run();
+        return LibTorch.peak();
+      } finally {
+        MEASURING.unlock();
+      }
     }
 
     @Override

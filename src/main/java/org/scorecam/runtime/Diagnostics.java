@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Properties;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.NativeLibraryException;
 
@@ -47,9 +46,6 @@ public final class Diagnostics {
     facts.put("instruction set", isa);
     facts.put("BLAS", "OpenBLAS " + versionOf("org.bytedeco", "openblas"));
     facts.putAll(LibTorch.setUp());
-    facts.computeIfPresent(
-        LibTorchSettings.INTRA_OP_THREADS,
-        (name, words) -> orAsSetSince(words, LibTorch.threads()));
     facts.put("CUDA", cudaFacts());
     return new Diagnostics(facts, adviceFor(cores, isa));
   }
@@ -72,10 +68,6 @@ public final class Diagnostics {
     return advice;
   }
 
-  private static String orAsSetSince(String atFirst, int now) {
-    return atFirst.matches(now + "\\b.*") ? atFirst : now + ", set since the start";
-  }
-
   private static String cudaFacts() {
     if (!torch.hasCUDA()) {
       return "not in this build of LibTorch";
@@ -86,15 +78,16 @@ public final class Diagnostics {
 
   private static List<String> adviceFor(int cores, String isa) {
     List<String> advice = new ArrayList<>();
-    if (openblas.blas_get_num_threads() > 1) {
+    if (LibTorch.openBlasThreads() > 1) {
       advice.add(
           "OpenBLAS has more than one thread: its spinning workers slow the convolutions down;"
               + " leave -D"
-              + LibTorch.OPENBLAS_THREADS
+              + LibTorchSettings.OPENBLAS_THREADS
               + " at 1");
     }
     if (LibTorch.threads() > cores) {
-      advice.add("there are more intra-op threads than processors; lower -D" + LibTorch.THREADS);
+      advice.add(
+          "there are more intra-op threads than processors; lower -D" + LibTorchSettings.THREADS);
     }
     if (isa.equals("DEFAULT")) {
       advice.add("this processor has no AVX2 that LibTorch could use; expect slow passes");
@@ -105,7 +98,7 @@ public final class Diagnostics {
     return advice;
   }
 
-  private static String versionOf(String group, String artifact) {
+  static String versionOf(String group, String artifact) {
     String path = "META-INF/maven/%s/%s/pom.properties".formatted(group, artifact);
     // The loader, since a class sees only its own module's resources.
     try (InputStream in = Diagnostics.class.getClassLoader().getResourceAsStream(path)) {

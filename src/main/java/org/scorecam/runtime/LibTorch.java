@@ -1,11 +1,17 @@
 package org.scorecam.runtime;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
@@ -14,119 +20,214 @@ import org.scorecam.error.NativeErrors;
 import org.scorecam.error.NativeLibraryException;
 
 /**
- * Loads LibTorch once per process and sets it up for scoring many masked inputs.
+ * Loads LibTorch once per process and sets it up as {@link LibTorchSettings} says.
  *
  * <p>Everything that touches LibTorch goes through {@link #load()} first, mostly by way of {@link
- * NativeScope#open()}. What is set, and why; {@link #setUp()} says what came of it:
- *
- * <ul>
- *   <li><b>OpenBLAS to one thread.</b> Its worker threads spin after each matrix product and take
- *       cores from the OpenMP threads that run the next convolution. {@code
- *       -Dscorecam.openblas.threads=N} sets another number, 0 leaves OpenBLAS alone.
- *   <li><b>Intra-op threads</b> stay at LibTorch's own choice, one per physical core, unless {@code
- *       -Dscorecam.threads=N} says otherwise.
- *   <li><b>NNPACK off.</b> oneDNN's convolutions are faster. {@code -Dscorecam.nnpack=on} leaves it
- *       to LibTorch.
- *   <li><b>TF32 off</b> on CUDA, where cuDNN's convolutions round to it unasked.
- *   <li><b>cuDNN tries its algorithms</b> for each shape when it first meets it, and takes the
- *       fastest: chunks have one shape, and a warm-up. {@code -Dscorecam.cudnn.benchmark=off} has
- *       it guess.
- *   <li><b>The allocator</b> keeps large blocks, in <b>huge pages</b>: see {@code
- *       org.scorecam.kernel}, whose native library has it.
- *   <li><b>JavaCPP's limit on resident memory off.</b> It is derived from the Java heap, so that a
- *       small heap would refuse tensors that the machine has room for. {@code
- *       -Dorg.bytedeco.javacpp.maxPhysicalBytes=…} brings it back.
- * </ul>
+ * NativeScope#open()}. {@link #setUp()} says what is set and what could not be.
  */
 public final class LibTorch {
-  /** System property: threads that OpenBLAS may use; 0 leaves its own choice. */
-  public static final String OPENBLAS_THREADS = "scorecam.openblas.threads";
+  /** What {@link #setUp} calls the threads of an operation. */
+  static final String INTRA_OP_THREADS = "intra-op threads";
 
-  /** System property: threads that one LibTorch operator may use. */
-  public static final String THREADS = "scorecam.threads";
+  private static final System.Logger LOG = System.getLogger(LibTorch.class.getName());
 
-  /** System property: {@code on} leaves the choice of NNPACK to LibTorch; off unless set. */
-  public static final String NNPACK = "scorecam.nnpack";
+  /** What is said of values that are given back. */
+  private static final String WHILE_WORKING = " during our work";
 
-  /** System property: {@code off} leaves the choice of cuDNN's algorithms to its heuristics. */
-  public static final String CUDNN_BENCHMARK = "scorecam.cudnn.benchmark";
+  /** JavaCPP's properties, in the order in which they win. */
+  private static final List<String> JAVACPP_LIMITS =
+      List.of("org.bytedeco.javacpp.maxPhysicalBytes", "org.bytedeco.javacpp.maxphysicalbytes");
 
-  /** JavaCPP's. */
-  static final String MAX_PHYSICAL_BYTES = "org.bytedeco.javacpp.maxPhysicalBytes";
+  private static LibTorchSettings wanted = LibTorchSettings.defaults();
 
-  private static volatile boolean loaded;
+  /** Null until LibTorch is loaded and set up. */
+  private static volatile Loaded loaded;
 
-  /** In the order in which they were taken. */
-  private static volatile List<SetUpStep> taken = List.of();
+  /** Threads of one operation in our work; 0 for LibTorch's choice. */
+  private static volatile int threads;
 
-  /** What each step came to, by its name. */
-  private static final Map<String, String> APPLIED =
-      Collections.synchronizedMap(new LinkedHashMap<>());
+  /**
+   * What there is once LibTorch is loaded.
+   *
+   * @param steps that were taken, in their order
+   * @param words what each setting came to, by its name
+   */
+  private record Loaded(
+      ThreadCounts threadCounts,
+      ProcessValues values,
+      List<SetUpStep> steps,
+      Map<String, String> words) {}
+
+  /** Of the presets' folders: none, and that of the natives with CUDA. */
+  private static final List<String> PRESETS_EXTENSIONS = List.of("", "-gpu");
+
+  /** LibTorch's, those with CUDA among them. */
+  private static final List<String> LIBRARIES =
+      List.of("c10", "torch_cpu", "torch", "c10_cuda", "torch_cuda", "torch_cuda_linalg");
 
   private LibTorch() {}
+
+  /**
+   * Chooses settings; system properties win over them.
+   *
+   * @param settings in place of those chosen before
+   * @throws IllegalStateException if LibTorch was loaded through us before
+   */
+  public static synchronized void use(LibTorchSettings settings) {
+    if (loaded != null) {
+      throw new IllegalStateException(
+          "LibTorch is loaded and set up already; choose its settings before anything else");
+    }
+    wanted = settings;
+  }
 
   /**
    * Loads and sets up LibTorch; from the second call on does nothing.
    *
    * @throws NativeLibraryException if the natives are missing or do not fit this machine
+   * @throws IllegalArgumentException if a system property of {@link LibTorchSettings} has a value
+   *     that does not exist; nothing is loaded or set then
    */
   public static void load() {
-    if (!loaded) {
+    if (loaded == null) {
       loadOnce();
     }
   }
 
   /**
-   * Sets how many threads one LibTorch operator may use, for the whole process.
+   * Loads a library that brings operators of its own, such as torchvision's, for networks from
+   * files that call them. It stays loaded for as long as the process runs.
    *
-   * @param threads at least 1
-   * @throws IllegalArgumentException if it is less
+   * @param library the shared library, built for this LibTorch and platform
+   * @return the operators that it registered, such as {@code torchvision::nms}; none if it was
+   *     loaded before, or is one of another LibTorch
+   * @throws NativeLibraryException if there is no such file or it cannot be loaded
    */
-  public static void setThreads(int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads must be at least 1, not " + threads);
-    }
+  public static Set<String> loadOperators(Path library) {
     load();
-    torch.set_num_threads(threads);
+    return OperatorLibraries.load(library);
   }
 
   /**
-   * How many threads one LibTorch operator may use.
+   * Sets how many threads one LibTorch operation may use in our work that begins from now on,
+   * whatever {@link LibTorchSettings} say. Others who use LibTorch in this process do not notice.
    *
-   * @return at least 1
+   * @param count at least 1
+   * @throws IllegalArgumentException if it is less
+   */
+  public static void setThreads(int count) {
+    if (count < 1) {
+      throw new IllegalArgumentException("threads must be at least 1, not " + count);
+    }
+    load();
+    threads = count;
+  }
+
+  /**
+   * How many threads one LibTorch operation may use in our work.
+   *
+   * @return at least 1; LibTorch's choice for the calling thread unless something else is set
    */
   public static int threads() {
     load();
-    return torch.get_num_threads();
+    int set = threads;
+    return set > 0 ? set : torch.get_num_threads();
   }
 
   /**
-   * What was set when LibTorch was loaded, and what could not be.
+   * What is set, and what could not be.
    *
-   * @return the settings' names, and what was done, in words
+   * @return the settings' names, and what was done, in words: first what holds during our work,
+   *     then what was set for the process
    */
   public static Map<String, String> setUp() {
     load();
-    return Collections.unmodifiableMap(new LinkedHashMap<>(APPLIED));
+    Map<String, String> words = new LinkedHashMap<>(loaded.words);
+    int now = threads;
+    if (now > 0 && !words.get(INTRA_OP_THREADS).startsWith(now + WHILE_WORKING)) {
+      words.put(INTRA_OP_THREADS, now + WHILE_WORKING + ", set since the start");
+    }
+    return Collections.unmodifiableMap(words);
+  }
+
+  static ProcessValues values() {
+    load();
+    return loaded.values;
+  }
+
+  static ThreadCounts threadCounts() {
+    load();
+    return loaded.threadCounts;
+  }
+
+  static int wantedThreads() {
+    load();
+    return threads;
+  }
+
+  /** The threads that OpenBLAS has during our work; 0 where the BLAS is another. */
+  static int openBlasThreads() {
+    ThreadCounts counts = threadCounts();
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      return counts.hasOpenBlas() ? counts.ofOpenBlas() : 0;
+    }
   }
 
   /** Gives back to the system what the process keeps for tensors to come. */
   static void releaseKept() {
     load();
-    taken.forEach(SetUpStep::releaseKept);
+    loaded.steps.forEach(SetUpStep::releaseKept);
     Pointer.trimMemory();
   }
 
+  /** As {@link SetUpStep#forgetPeak}. */
+  static void forgetPeak() {
+    load();
+    loaded.steps.forEach(SetUpStep::forgetPeak);
+  }
+
+  /** As {@link SetUpStep#peak}. */
+  static OptionalLong peak() {
+    load();
+    return loaded.steps.stream()
+        .map(SetUpStep::peak)
+        .filter(OptionalLong::isPresent)
+        .findFirst()
+        .orElse(OptionalLong.empty());
+  }
+
+  /**
+   * Unpacks LibTorch's libraries before the first is loaded. They refer to each other, and JavaCPP
+   * unpacks each just before it loads it: what one refers to that is not there yet would be taken
+   * from another LibTorch on the system's library path, where there is one, and the process would
+   * have two.
+   */
+  private static void unpackTogether() {
+    for (String extension : PRESETS_EXTENSIONS) {
+      String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + extension + "/";
+      for (String library : LIBRARIES) {
+        String resource = folder + System.mapLibraryName(library);
+        try {
+          Loader.cacheResource(torch.class, resource);
+        } catch (IOException e) {
+          throw new UncheckedIOException(
+              "%s cannot be unpacked: %s".formatted(resource, e.getMessage()), e);
+        }
+      }
+    }
+  }
+
   private static synchronized void loadOnce() {
-    if (loaded) {
+    if (loaded != null) {
       return;
     }
-    // Read once, when JavaCPP's Pointer is initialised: before anything else of JavaCPP.
-    if (System.getProperty(MAX_PHYSICAL_BYTES) == null) {
-      System.setProperty(MAX_PHYSICAL_BYTES, "0");
-    }
+    LibTorchSettings settings = wanted.withProperties();
+    Map<String, String> ofTheProcess = new LinkedHashMap<>();
     try {
+      // Before anything else of JavaCPP.
+      ofTheProcess.put("JavaCPP's limit", liftJavaCppLimit(settings));
       Loader.load(openblas.class);
+      unpackTogether();
       Loader.load(torch.class);
     } catch (LinkageError | RuntimeException e) {
       throw new NativeLibraryException(
@@ -137,12 +238,90 @@ public final class LibTorch {
               + "; is the jar of org.bytedeco:pytorch for this platform on the class path?",
           e);
     }
-    List<SetUpStep> steps = new ArrayList<>(LibTorchSettings.all());
-    ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader()).forEach(steps::add);
-    for (SetUpStep step : steps) {
-      APPLIED.put(step.name(), step.apply());
+    boolean setsUp = settings.isOn(LibTorchSettings.SET_UP);
+    List<SetUpStep> taken = new ArrayList<>();
+    for (SetUpStep step : ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader())) {
+      ofTheProcess.put(
+          step.name(), setsUp ? step.apply(settings) : settings.leftAlone(LibTorchSettings.SET_UP));
+      if (setsUp) {
+        taken.add(step);
+      }
     }
-    taken = List.copyOf(steps);
-    loaded = true;
+    ThreadCounts counts = new ThreadCounts();
+    Map<String, String> words = ofOurWork(settings, counts);
+    words.putAll(ofTheProcess);
+    threads = settings.threadsOf(LibTorchSettings.THREADS);
+    loaded = new Loaded(counts, new ProcessValues(settings, counts), List.copyOf(taken), words);
+    if (setsUp) {
+      LOG.log(
+          System.Logger.Level.INFO,
+          "LibTorch is set up for this process (-D"
+              + LibTorchSettings.SET_UP
+              + "=off leaves it alone): "
+              + ofTheProcess.entrySet().stream()
+                  .map(entry -> entry.getKey() + " " + entry.getValue())
+                  .collect(Collectors.joining("; ")));
+    }
+  }
+
+  /**
+   * Lifts JavaCPP's limit on resident memory, which it reads from system properties when its
+   * pointers are initialised, and leaves the properties as they were.
+   */
+  private static String liftJavaCppLimit(LibTorchSettings settings) {
+    boolean said = JAVACPP_LIMITS.stream().anyMatch(name -> System.getProperty(name) != null);
+    boolean lifts = settings.isOn(LibTorchSettings.SET_UP) && !said;
+    if (lifts) {
+      System.setProperty(JAVACPP_LIMITS.get(0), "0");
+    }
+    long bytes;
+    try {
+      bytes = Pointer.maxPhysicalBytes();
+    } finally {
+      if (lifts) {
+        System.clearProperty(JAVACPP_LIMITS.get(0));
+      }
+    }
+    if (bytes == 0) {
+      return "off";
+    }
+    String origin =
+        said
+            ? "-D" + JAVACPP_LIMITS.get(0)
+            : lifts ? "JavaCPP was in use before" : settings.originOf(LibTorchSettings.SET_UP);
+    return "%d MiB of resident memory (%s)".formatted(bytes >> 20, origin);
+  }
+
+  /** In words, by the settings' names. */
+  private static Map<String, String> ofOurWork(LibTorchSettings settings, ThreadCounts counts) {
+    Map<String, String> words = new LinkedHashMap<>();
+    int blas = settings.threadsOf(LibTorchSettings.OPENBLAS_THREADS);
+    words.put(
+        "OpenBLAS threads",
+        blas == 0
+            ? settings.leftAlone(LibTorchSettings.OPENBLAS_THREADS)
+            : counts.hasOpenBlas()
+                ? blas + WHILE_WORKING
+                : "as they were (this BLAS does not tell)");
+    int ofOperation = settings.threadsOf(LibTorchSettings.THREADS);
+    words.put(
+        INTRA_OP_THREADS,
+        ofOperation == 0
+            ? torch.get_num_threads() + ", LibTorch's choice"
+            : "%d%s (%s)"
+                .formatted(
+                    ofOperation, WHILE_WORKING, settings.originOf(LibTorchSettings.THREADS)));
+    words.put(
+        "NNPACK",
+        settings.isOn(LibTorchSettings.NNPACK)
+            ? settings.leftAlone(LibTorchSettings.NNPACK)
+            : "off" + WHILE_WORKING);
+    words.put("TF32", "off" + WHILE_WORKING + ", but for the precision of that name");
+    words.put(
+        "cuDNN benchmark",
+        settings.isOn(LibTorchSettings.CUDNN_BENCHMARK)
+            ? "on" + WHILE_WORKING
+            : settings.leftAlone(LibTorchSettings.CUDNN_BENCHMARK));
+    return words;
   }
 }

@@ -1,92 +1,291 @@
 package org.scorecam.runtime;
 
-import java.util.List;
-import java.util.function.Supplier;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.openblas.global.openblas;
-import org.bytedeco.pytorch.global.torch;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
 
-/** The settings of LibTorch itself; {@link LibTorch} says why each is made. */
-final class LibTorchSettings {
-  static final String INTRA_OP_THREADS = "intra-op threads";
+/**
+ * How LibTorch is set up for scoring many masked inputs, and what of that a host program wants left
+ * alone.
+ *
+ * <pre>{@code
+ * LibTorch.use(LibTorchSettings.defaults().withThreads(1).withSetUp(false));  // before anything else
+ * }</pre>
+ *
+ * <p>Each setting is also a system property, which wins over what the program says.
+ *
+ * <p><b>For the duration of our work</b> and then given back, as {@link LibTorchWork} describes,
+ * are what LibTorch and its BLAS read at each call:
+ *
+ * <table>
+ * <caption>Settings of our work</caption>
+ * <tr><th>property</th><th>what it sets, and why</th></tr>
+ * <tr><td>{@value #THREADS}</td><td>threads of one LibTorch operation, in each thread that works
+ *     for us; LibTorch's choice, one per physical core, unless set</td></tr>
+ * <tr><td>{@value #OPENBLAS_THREADS}</td><td>threads of OpenBLAS, 1 unless set; 0 leaves its own
+ *     number. Its workers spin after each matrix product and take cores from the OpenMP threads that
+ *     run the next convolution</td></tr>
+ * <tr><td>{@value #NNPACK}</td><td>{@code on} leaves NNPACK to LibTorch; off unless set, since
+ *     oneDNN's convolutions are faster</td></tr>
+ * <tr><td>{@value #CUDNN_BENCHMARK}</td><td>on unless {@code off}: cuDNN tries its algorithms for
+ *     each shape when it first meets it. Chunks have one shape, and a warm-up</td></tr>
+ * <tr><td>none</td><td>TF32 is off on CUDA, where cuDNN's convolutions round to it unasked, but for
+ *     a scorer of that precision</td></tr>
+ * </table>
+ *
+ * <p><b>For the whole process</b>, once, when LibTorch is loaded through us; told to {@link
+ * System.Logger} in one line:
+ *
+ * <table>
+ * <caption>Settings of the process</caption>
+ * <tr><th>property</th><th>what it sets, and why</th></tr>
+ * <tr><td>{@value #SET_UP}</td><td>{@code off} leaves out everything in this table</td></tr>
+ * <tr><td>{@value #ALLOCATOR}</td><td>large CPU tensors come from an allocator of ours, which keeps
+ *     their memory for the next chunk, unless {@code off}; on Linux</td></tr>
+ * <tr><td>{@value #HUGE_PAGES}</td><td>that memory is on huge pages unless {@code off}</td></tr>
+ * <tr><td>{@value #WINOGRAD}</td><td>our convolutions are registered as operators, unless {@code
+ *     off}</td></tr>
+ * <tr><td>{@code org.bytedeco.javacpp.maxPhysicalBytes}</td><td>JavaCPP's own: its limit on resident
+ *     memory follows the Java heap, and a small heap would refuse tensors that the machine has room
+ *     for. Lifted unless this is set or JavaCPP is in use already</td></tr>
+ * </table>
+ *
+ * <p>Immutable. Numbers and words are checked when LibTorch is loaded, before anything is set.
+ */
+public final class LibTorchSettings {
+  /** System property: {@code off} leaves alone what would be set for the whole process. */
+  public static final String SET_UP = "scorecam.setup";
 
-  private LibTorchSettings() {}
+  /** System property: threads that one LibTorch operation may use in our work; 0 for its choice. */
+  public static final String THREADS = "scorecam.threads";
 
-  private record Setting(String name, Supplier<String> change) implements SetUpStep {
-    @Override
-    public String apply() {
-      return change.get();
-    }
+  /** System property: threads that OpenBLAS may use in our work; 0 leaves its own number. */
+  public static final String OPENBLAS_THREADS = "scorecam.openblas.threads";
+
+  /** System property: {@code on} leaves NNPACK to LibTorch in our work; off unless set. */
+  public static final String NNPACK = "scorecam.nnpack";
+
+  /** System property: {@code off} leaves the choice of cuDNN's algorithms to its heuristics. */
+  public static final String CUDNN_BENCHMARK = "scorecam.cudnn.benchmark";
+
+  /** System property: {@code off} leaves LibTorch its own allocator. */
+  public static final String ALLOCATOR = "scorecam.allocator";
+
+  /** System property: {@code off} leaves large tensors on small pages. */
+  public static final String HUGE_PAGES = "scorecam.hugePages";
+
+  /** System property: {@code off} leaves all convolutions to LibTorch. */
+  public static final String WINOGRAD = "scorecam.winograd";
+
+  private static final String ON = "on";
+  private static final String OFF = "off";
+
+  private static final Map<String, String> DEFAULT_VALUES =
+      Map.of(
+          SET_UP, ON,
+          THREADS, "0",
+          OPENBLAS_THREADS, "1",
+          NNPACK, OFF,
+          CUDNN_BENCHMARK, ON,
+          ALLOCATOR, ON,
+          HUGE_PAGES, ON,
+          WINOGRAD, ON);
+
+  private static final Set<String> NUMBERS = Set.of(THREADS, OPENBLAS_THREADS);
+
+  private static final LibTorchSettings DEFAULTS = new LibTorchSettings(Map.of(), Set.of());
+
+  /** By property, what the program or a system property says. */
+  private final Map<String, String> values;
+
+  /** Which of these are from system properties. */
+  private final Set<String> fromProperties;
+
+  private LibTorchSettings(Map<String, String> values, Set<String> fromProperties) {
+    this.values = Map.copyOf(values);
+    this.fromProperties = Set.copyOf(fromProperties);
   }
 
-  static List<SetUpStep> all() {
-    return List.of(
-        new Setting("OpenBLAS threads", LibTorchSettings::openBlasThreads),
-        new Setting(INTRA_OP_THREADS, LibTorchSettings::intraOpThreads),
-        new Setting("NNPACK", LibTorchSettings::nnpack),
-        new Setting("TF32", LibTorchSettings::tensorFloat32),
-        new Setting("cuDNN benchmark", LibTorchSettings::cudnnBenchmark),
-        new Setting("JavaCPP's limit", LibTorchSettings::javaCppLimit));
+  /**
+   * What is set unless somebody says otherwise.
+   *
+   * @return settings to start from
+   */
+  public static LibTorchSettings defaults() {
+    return DEFAULTS;
   }
 
-  private static String openBlasThreads() {
-    int threads = numberOf(LibTorch.OPENBLAS_THREADS, 1);
-    if (threads > 0) {
-      openblas.blas_set_num_threads(threads);
-      return Integer.toString(threads);
-    }
-    return "%d, as it was (-D%s=0)"
-        .formatted(openblas.blas_get_num_threads(), LibTorch.OPENBLAS_THREADS);
+  /**
+   * Sets whether anything is set for the whole process.
+   *
+   * @param on false leaves the allocator, huge pages, convolutions and JavaCPP's limit alone
+   * @return changed settings
+   */
+  public LibTorchSettings withSetUp(boolean on) {
+    return with(SET_UP, on);
   }
 
-  private static String intraOpThreads() {
-    int threads = numberOf(LibTorch.THREADS, 0);
-    if (threads > 0) {
-      torch.set_num_threads(threads);
-      return "%d (-D%s)".formatted(threads, LibTorch.THREADS);
-    }
-    return torch.get_num_threads() + ", LibTorch's choice";
+  /**
+   * Sets the threads of one LibTorch operation in our work.
+   *
+   * @param threads 0 for LibTorch's choice
+   * @return changed settings
+   * @throws IllegalArgumentException if it is negative
+   */
+  public LibTorchSettings withThreads(int threads) {
+    return with(THREADS, threads);
   }
 
-  private static int numberOf(String property, int unlessSet) {
-    String value = System.getProperty(property);
-    if (value == null) {
-      return unlessSet;
+  /**
+   * Sets the threads of OpenBLAS in our work.
+   *
+   * @param threads 0 for its own number
+   * @return changed settings
+   * @throws IllegalArgumentException if it is negative
+   */
+  public LibTorchSettings withOpenBlasThreads(int threads) {
+    return with(OPENBLAS_THREADS, threads);
+  }
+
+  /**
+   * Sets whether LibTorch may use NNPACK in our work.
+   *
+   * @param on true leaves that to LibTorch
+   * @return changed settings
+   */
+  public LibTorchSettings withNnpack(boolean on) {
+    return with(NNPACK, on);
+  }
+
+  /**
+   * Sets whether cuDNN tries its algorithms in our work.
+   *
+   * @param on false leaves the choice to its heuristics
+   * @return changed settings
+   */
+  public LibTorchSettings withCudnnBenchmark(boolean on) {
+    return with(CUDNN_BENCHMARK, on);
+  }
+
+  /**
+   * Sets whether large CPU tensors come from our allocator.
+   *
+   * @param on false leaves LibTorch its own
+   * @return changed settings
+   */
+  public LibTorchSettings withAllocator(boolean on) {
+    return with(ALLOCATOR, on);
+  }
+
+  /**
+   * Sets whether our allocator's memory is on huge pages.
+   *
+   * @param on false leaves it on small ones
+   * @return changed settings
+   */
+  public LibTorchSettings withHugePages(boolean on) {
+    return with(HUGE_PAGES, on);
+  }
+
+  /**
+   * Sets whether our convolutions are registered with LibTorch.
+   *
+   * @param on false leaves all convolutions to LibTorch
+   * @return changed settings
+   */
+  public LibTorchSettings withWinograd(boolean on) {
+    return with(WINOGRAD, on);
+  }
+
+  private LibTorchSettings with(String property, boolean on) {
+    return with(property, on ? ON : OFF);
+  }
+
+  private LibTorchSettings with(String property, int threads) {
+    if (threads < 0) {
+      throw new IllegalArgumentException("there cannot be %d threads".formatted(threads));
     }
+    return with(property, Integer.toString(threads));
+  }
+
+  private LibTorchSettings with(String property, String value) {
+    Map<String, String> changed = new HashMap<>(values);
+    changed.put(property, value);
+    return new LibTorchSettings(changed, fromProperties);
+  }
+
+  /**
+   * These settings with the system properties over them.
+   *
+   * @throws IllegalArgumentException if a property has a value that does not exist
+   */
+  LibTorchSettings withProperties() {
+    Map<String, String> changed = new HashMap<>(values);
+    Set<String> found = new HashSet<>();
+    for (String property : DEFAULT_VALUES.keySet()) {
+      String value = System.getProperty(property);
+      if (value != null) {
+        requireLegal(property, value);
+        changed.put(property, value);
+        found.add(property);
+      }
+    }
+    return new LibTorchSettings(changed, found);
+  }
+
+  private static void requireLegal(String property, String value) {
+    boolean number = NUMBERS.contains(property);
     // As many digits as an int always has room for.
-    if (!value.matches("\\d{1,9}")) {
+    if (!value.matches(number ? "\\d{1,9}" : ON + "|" + OFF)) {
       throw new IllegalArgumentException(
-          "-D%s is a number of threads, not '%s'".formatted(property, value));
+          "-D%s is %s, not '%s'"
+              .formatted(property, number ? "a number of threads" : "on or off", value));
     }
-    return Integer.parseInt(value);
   }
 
-  private static String nnpack() {
-    if (Switch.isOnIfSet(LibTorch.NNPACK)) {
-      return Switch.leftAlone(LibTorch.NNPACK);
-    }
-    torch.globalContext().setUserEnabledNNPACK(false);
-    return "off";
+  /**
+   * Whether a switch is on.
+   *
+   * @param property its name
+   * @return whether it is on, be it for want of another word
+   */
+  public boolean isOn(String property) {
+    return valueOf(property).equals(ON);
   }
 
-  private static String tensorFloat32() {
-    TensorFloat32.set(false);
-    return "off, but for the precision of that name";
+  /**
+   * A number of threads.
+   *
+   * @param property its name
+   * @return 0 if the number is left to the library that has the threads
+   */
+  public int threadsOf(String property) {
+    return Integer.parseInt(valueOf(property));
   }
 
-  private static String cudnnBenchmark() {
-    if (!Switch.isOn(LibTorch.CUDNN_BENCHMARK)) {
-      return Switch.leftAlone(LibTorch.CUDNN_BENCHMARK);
-    }
-    torch.globalContext().setBenchmarkCuDNN(true);
-    return "on";
+  private String valueOf(String property) {
+    return values.getOrDefault(property, DEFAULT_VALUES.get(property));
   }
 
-  /** Set before JavaCPP was initialised; shown here with what it came to. */
-  private static String javaCppLimit() {
-    long bytes = Pointer.maxPhysicalBytes();
-    return bytes > 0
-        ? "%d MiB of resident memory (-D%s)".formatted(bytes >> 20, LibTorch.MAX_PHYSICAL_BYTES)
-        : "off";
+  /**
+   * Where a setting comes from that is not the default.
+   *
+   * @param property its name
+   * @return for example {@code -Dscorecam.allocator=off}
+   */
+  String originOf(String property) {
+    String said = property + "=" + valueOf(property);
+    return fromProperties.contains(property) ? "-D" + said : said + " in the program";
+  }
+
+  /**
+   * What is said of something that a setting has left alone.
+   *
+   * @param property the setting's name
+   * @return for example {@code as it was (-Dscorecam.allocator=off)}
+   */
+  public String leftAlone(String property) {
+    return "as it was (%s)".formatted(originOf(property));
   }
 }

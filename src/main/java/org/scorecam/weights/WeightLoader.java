@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.StringTensorDict;
@@ -38,11 +40,14 @@ public final class WeightLoader {
   private final Module network;
   private final boolean strict;
   private final UnaryOperator<String> rename;
+  private final Predicate<String> unneeded;
 
-  private WeightLoader(Module network, boolean strict, UnaryOperator<String> rename) {
+  private WeightLoader(
+      Module network, boolean strict, UnaryOperator<String> rename, Predicate<String> unneeded) {
     this.network = network;
     this.strict = strict;
     this.rename = rename;
+    this.unneeded = unneeded;
   }
 
   /**
@@ -53,7 +58,7 @@ public final class WeightLoader {
    * @return the loader
    */
   public static WeightLoader into(Module network) {
-    return new WeightLoader(network, true, UnaryOperator.identity());
+    return new WeightLoader(network, true, UnaryOperator.identity(), name -> false);
   }
 
   /**
@@ -63,7 +68,7 @@ public final class WeightLoader {
    * @return a loader that does so
    */
   public WeightLoader strict(boolean strict) {
-    return new WeightLoader(network, strict, rename);
+    return new WeightLoader(network, strict, rename, unneeded);
   }
 
   /**
@@ -74,7 +79,18 @@ public final class WeightLoader {
    * @return a loader that does so
    */
   public WeightLoader renaming(UnaryOperator<String> rename) {
-    return new WeightLoader(network, strict, rename);
+    return new WeightLoader(network, strict, rename, unneeded);
+  }
+
+  /**
+   * Chooses which of the file's tensors the network may lack, such as those of a classifier that
+   * only training needs. They are left out of the report.
+   *
+   * @param unneeded tells them by their names in the network, after renaming
+   * @return a loader that does so
+   */
+  public WeightLoader ignoring(Predicate<String> unneeded) {
+    return new WeightLoader(network, strict, rename, Objects.requireNonNull(unneeded, "unneeded"));
   }
 
   /**
@@ -136,8 +152,7 @@ public final class WeightLoader {
         plan.loaded(), plan.missing(), plan.unexpected(), plan.unfit(), notFinite);
   }
 
-  private static LoadReport compare(
-      Map<String, TensorInfo> file, Map<String, Tensor> destinations) {
+  private LoadReport compare(Map<String, TensorInfo> file, Map<String, Tensor> destinations) {
     List<String> loaded = new ArrayList<>();
     Map<String, TensorInfo> missing = new LinkedHashMap<>();
     Map<String, TensorInfo> unexpected = new LinkedHashMap<>(file);
@@ -157,6 +172,7 @@ public final class WeightLoader {
             unfit.put(name, new LoadReport.Difference(inFile, inNetwork));
           }
         });
+    unexpected.keySet().removeIf(unneeded);
     return new LoadReport(loaded, missing, unexpected, unfit, List.of());
   }
 

@@ -2,6 +2,7 @@ package org.scorecam.zoo;
 
 import static org.scorecam.zoo.Layers.averagePool;
 import static org.scorecam.zoo.Layers.batchNorm;
+import static org.scorecam.zoo.Layers.channelMeans;
 import static org.scorecam.zoo.Layers.concatenate;
 import static org.scorecam.zoo.Layers.convBeforeNorm;
 import static org.scorecam.zoo.Layers.maxPool;
@@ -13,7 +14,6 @@ import java.util.Optional;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.SequentialNetwork;
 import org.scorecam.nn.Submodule;
@@ -24,13 +24,8 @@ import org.scorecam.nn.Submodule;
  * <p>Its customary layer, {@code features}, is the last batch norm: the ReLU after it is no module.
  */
 final class DenseNet extends Network {
-  /** Channels that each layer adds: the paper's k. */
-  private static final long GROWTH = 32;
-
   /** Channels of a bottleneck for each that it adds. */
   private static final long BOTTLENECK = 4;
-
-  private static final long FIRST = 2 * GROWTH;
 
   private final Submodule features;
   private final Submodule classifier;
@@ -38,18 +33,19 @@ final class DenseNet extends Network {
   /**
    * Builds.
    *
+   * @param growth channels that each layer adds: the paper's k
    * @param depths how many layers each dense block has
    */
-  DenseNet(ZooOptions options, long... depths) {
+  DenseNet(ZooOptions options, long growth, long... depths) {
+    long channels = 2 * growth;
     Map<String, Module> steps = new LinkedHashMap<>();
-    steps.put("conv0", convBeforeNorm(options.inputChannels(), FIRST, 7, 2, 3));
-    steps.put("norm0", batchNorm(FIRST));
+    steps.put("conv0", convBeforeNorm(options.inputChannels(), channels, 7, 2, 3));
+    steps.put("norm0", batchNorm(channels));
     steps.put("relu0", relu());
     steps.put("pool0", maxPool(3, 2, 1));
-    long channels = FIRST;
     for (int i = 1; i <= depths.length; i++) {
-      steps.put("denseblock" + i, new DenseBlock(channels, depths[i - 1]));
-      channels += depths[i - 1] * GROWTH;
+      steps.put("denseblock" + i, new DenseBlock(channels, growth, depths[i - 1]));
+      channels += depths[i - 1] * growth;
       if (i < depths.length) {
         steps.put("transition" + i, transition(channels));
         channels /= 2;
@@ -78,8 +74,7 @@ final class DenseNet extends Network {
    */
   @Override
   public Tensor forward(Tensor x) {
-    Tensor pooled = torch.adaptive_avg_pool2d(features.forward(x).relu_(), 1, 1);
-    return classifier.forward(pooled.flatten(1, -1));
+    return classifier.forward(channelMeans(features.forward(x).relu_()));
   }
 
   @Override
@@ -89,9 +84,9 @@ final class DenseNet extends Network {
 
   /** Each layer sees what came in and what all layers before it added. */
   private static final class DenseBlock extends Network {
-    DenseBlock(long in, long depth) {
+    DenseBlock(long in, long growth, long depth) {
       for (long i = 0; i < depth; i++) {
-        child("denselayer" + (i + 1), new DenseLayer(in + i * GROWTH));
+        child("denselayer" + (i + 1), new DenseLayer(in + i * growth, growth));
       }
     }
 
@@ -121,13 +116,13 @@ final class DenseNet extends Network {
     private final Submodule relu2;
     private final Submodule conv2;
 
-    DenseLayer(long in) {
+    DenseLayer(long in, long growth) {
       norm1 = child("norm1", batchNorm(in));
       relu1 = child("relu1", relu());
-      conv1 = child("conv1", convBeforeNorm(in, BOTTLENECK * GROWTH, 1, 1, 0));
-      norm2 = child("norm2", batchNorm(BOTTLENECK * GROWTH));
+      conv1 = child("conv1", convBeforeNorm(in, BOTTLENECK * growth, 1, 1, 0));
+      norm2 = child("norm2", batchNorm(BOTTLENECK * growth));
       relu2 = child("relu2", relu());
-      conv2 = child("conv2", convBeforeNorm(BOTTLENECK * GROWTH, GROWTH, 3, 1, 1));
+      conv2 = child("conv2", convBeforeNorm(BOTTLENECK * growth, growth, 3, 1, 1));
     }
 
     @Override

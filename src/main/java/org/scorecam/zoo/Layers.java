@@ -27,31 +27,48 @@ final class Layers {
   private Layers() {}
 
   static Conv2dImpl conv(long in, long out, long kernel, long stride, long padding) {
-    return new Conv2dImpl(options(in, out, kernel, stride, padding));
+    return conv(in, out, kernel, stride, padding, 1);
+  }
+
+  static Conv2dImpl conv(long in, long out, long kernel, long stride, long padding, long groups) {
+    return new Conv2dImpl(options(in, out, pair(kernel), stride, pair(padding), groups));
   }
 
   /** A convolution without bias, since the batch norm after it has one. */
   static Conv2dImpl convBeforeNorm(
       long in, long out, long kernel, long stride, long padding, long groups) {
-    Conv2dOptions options = options(in, out, kernel, stride, padding);
-    options.groups().put(groups);
-    options.bias().put(false);
-    return new Conv2dImpl(options);
+    return convBeforeNorm(in, out, pair(kernel), stride, pair(padding), groups);
   }
 
   static Conv2dImpl convBeforeNorm(long in, long out, long kernel, long stride, long padding) {
     return convBeforeNorm(in, out, kernel, stride, padding, 1);
   }
 
-  private static Conv2dOptions options(long in, long out, long kernel, long stride, long padding) {
-    Conv2dOptions options = new Conv2dOptions(in, out, square(kernel));
+  /** With a height and a width of the kernel and the padding. */
+  static Conv2dImpl convBeforeNorm(
+      long in, long out, long[] kernel, long stride, long[] padding, long groups) {
+    Conv2dOptions options = options(in, out, kernel, stride, padding, groups);
+    options.bias().put(false);
+    return new Conv2dImpl(options);
+  }
+
+  private static Conv2dOptions options(
+      long in, long out, long[] kernel, long stride, long[] padding, long groups) {
+    Conv2dOptions options = new Conv2dOptions(in, out, new LongPointer(kernel));
     options.stride().put(pair(stride));
-    options.padding().put(square(padding));
+    options.padding().put(new LongPointer(padding));
+    options.groups().put(groups);
     return options;
   }
 
   static BatchNorm2dImpl batchNorm(long channels) {
     return new BatchNorm2dImpl(new BatchNormOptions(channels));
+  }
+
+  static BatchNorm2dImpl batchNorm(long channels, double epsilon) {
+    BatchNormOptions options = new BatchNormOptions(channels);
+    options.eps().put(epsilon);
+    return new BatchNorm2dImpl(options);
   }
 
   /** In place, as in torchvision. */
@@ -69,8 +86,8 @@ final class Layers {
   }
 
   /** Rounds the output's size up. */
-  static MaxPool2dImpl maxPoolCeil(long kernel, long stride) {
-    MaxPool2dOptions options = poolOptions(kernel, stride, 0);
+  static MaxPool2dImpl maxPoolCeil(long kernel, long stride, long padding) {
+    MaxPool2dOptions options = poolOptions(kernel, stride, padding);
     options.ceil_mode().put(true);
     return new MaxPool2dImpl(options);
   }
@@ -96,12 +113,25 @@ final class Layers {
     }
   }
 
-  /** [N, Ca, H, W] and [N, Cb, H, W] to [N, Ca + Cb, H, W]. */
-  static Tensor concatenate(Tensor a, Tensor b) {
-    // Closed at once: the list holds both tensors' memory.
-    try (TensorVector both = new TensorVector(a, b)) {
-      return torch.cat(both, 1);
+  /** [N, Ca, H, W], [N, Cb, H, W], … to [N, Ca + Cb + …, H, W]. */
+  static Tensor concatenate(Tensor... parts) {
+    // Closed at once: the list holds all parts' memory.
+    try (TensorVector list = new TensorVector(parts)) {
+      return torch.cat(list, 1);
     }
+  }
+
+  /** The mean of each channel: [N, C, H, W] to [N, C]. */
+  static Tensor channelMeans(Tensor x) {
+    try (Tensor means = torch.adaptive_avg_pool2d(x, 1, 1)) {
+      return means.flatten(1, -1);
+    }
+  }
+
+  /** The multiple of the divisor that is nearest, but not less than nine tenths of the value. */
+  static long divisible(double value, long divisor) {
+    long nearest = Math.max(divisor, (long) (value + divisor / 2.0) / divisor * divisor);
+    return nearest < 0.9 * value ? nearest + divisor : nearest;
   }
 
   private static LongPointer square(long side) {

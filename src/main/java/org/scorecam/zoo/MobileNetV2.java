@@ -1,8 +1,8 @@
 package org.scorecam.zoo;
 
 import static org.scorecam.zoo.Layers.batchNorm;
+import static org.scorecam.zoo.Layers.channelMeans;
 import static org.scorecam.zoo.Layers.convBeforeNorm;
-import static org.scorecam.zoo.Layers.relu6;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +11,6 @@ import org.bytedeco.pytorch.DropoutImpl;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.SequentialNetwork;
 import org.scorecam.nn.Submodule;
@@ -21,6 +20,8 @@ import org.scorecam.nn.Submodule;
  * 1801.04381).
  */
 final class MobileNetV2 extends Network {
+  private static final ConvNorm CONV_NORM_RELU =
+      new ConvNorm(ConvNorm.DEFAULT_EPSILON, Layers::relu6);
   private static final long FIRST = 32;
   private static final long LAST = 1280;
 
@@ -48,21 +49,28 @@ final class MobileNetV2 extends Network {
 
   private static Network features(long inputChannels) {
     List<Network> blocks = new ArrayList<>();
-    blocks.add(convNormRelu(inputChannels, FIRST, 3, 2, 1));
+    blocks.add(CONV_NORM_RELU.of(inputChannels, FIRST, 3, 2));
     long channels = FIRST;
     for (long[] row : BOTTLENECKS) {
       for (long i = 0; i < row[2]; i++) {
-        blocks.add(new InvertedResidual(channels, row[1], i == 0 ? row[3] : 1, row[0]));
+        blocks.add(bottleneck(channels, row[1], i == 0 ? row[3] : 1, row[0]));
         channels = row[1];
       }
     }
-    blocks.add(convNormRelu(channels, LAST, 1, 1, 1));
+    blocks.add(CONV_NORM_RELU.of(channels, LAST, 1, 1));
     return new SequentialNetwork(blocks.toArray(Network[]::new));
   }
 
-  private static Network convNormRelu(long in, long out, long kernel, long stride, long groups) {
-    return new SequentialNetwork(
-        convBeforeNorm(in, out, kernel, stride, kernel / 2, groups), batchNorm(out), relu6());
+  private static Network bottleneck(long in, long out, long stride, long expansion) {
+    long hidden = in * expansion;
+    List<Module> steps = new ArrayList<>();
+    if (expansion != 1) {
+      steps.add(CONV_NORM_RELU.of(in, hidden, 1, 1));
+    }
+    steps.add(CONV_NORM_RELU.depthwise(hidden, 3, stride));
+    steps.add(convBeforeNorm(hidden, out, 1, 1, 0));
+    steps.add(batchNorm(out));
+    return new InvertedResidual("conv", steps, stride == 1 && in == out);
   }
 
   /**
@@ -73,37 +81,11 @@ final class MobileNetV2 extends Network {
    */
   @Override
   public Tensor forward(Tensor x) {
-    Tensor pooled = torch.adaptive_avg_pool2d(features.forward(x), 1, 1);
-    return classifier.forward(pooled.flatten(1, -1));
+    return classifier.forward(channelMeans(features.forward(x)));
   }
 
   @Override
   public Optional<String> defaultLayer() {
     return Optional.of("features");
-  }
-
-  /** Widens, filters each channel by itself, and narrows without an activation. */
-  private static final class InvertedResidual extends Network {
-    private final Submodule conv;
-    private final boolean shortcut;
-
-    InvertedResidual(long in, long out, long stride, long expansion) {
-      long hidden = in * expansion;
-      List<Module> steps = new ArrayList<>();
-      if (expansion != 1) {
-        steps.add(convNormRelu(in, hidden, 1, 1, 1));
-      }
-      steps.add(convNormRelu(hidden, hidden, 3, stride, hidden));
-      steps.add(convBeforeNorm(hidden, out, 1, 1, 0));
-      steps.add(batchNorm(out));
-      conv = child("conv", new SequentialNetwork(steps.toArray(Module[]::new)));
-      shortcut = stride == 1 && in == out;
-    }
-
-    @Override
-    public Tensor forward(Tensor x) {
-      Tensor residual = conv.forward(x);
-      return shortcut ? residual.add_(x) : residual;
-    }
   }
 }

@@ -8,37 +8,22 @@ import static org.scorecam.zoo.Layers.relu;
 
 import java.util.Optional;
 import org.bytedeco.pytorch.DropoutImpl;
+import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.SequentialNetwork;
 import org.scorecam.nn.Submodule;
 
 /**
- * SqueezeNet 1.1, the faster form that its authors published after Iandola et al., "SqueezeNet:
- * AlexNet-level accuracy with 50x fewer parameters and &lt;0.5MB model size" (arXiv 1602.07360).
+ * SqueezeNet, of Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and
+ * &lt;0.5MB model size" (arXiv 1602.07360).
  */
 final class SqueezeNet extends Network {
   private final Submodule features;
   private final Submodule classifier;
 
-  SqueezeNet(ZooOptions options) {
-    features =
-        child(
-            "features",
-            new SequentialNetwork(
-                conv(options.inputChannels(), 64, 3, 2, 0),
-                relu(),
-                maxPoolCeil(3, 2),
-                new Fire(64, 16, 64),
-                new Fire(128, 16, 64),
-                maxPoolCeil(3, 2),
-                new Fire(128, 32, 128),
-                new Fire(256, 32, 128),
-                maxPoolCeil(3, 2),
-                new Fire(256, 48, 192),
-                new Fire(384, 48, 192),
-                new Fire(384, 64, 256),
-                new Fire(512, 64, 256)));
+  private SqueezeNet(ZooOptions options, Module... steps) {
+    features = child("features", new SequentialNetwork(steps));
     classifier =
         child(
             "classifier",
@@ -49,10 +34,48 @@ final class SqueezeNet extends Network {
                 averagePoolTo(1)));
   }
 
+  /** The paper's. */
+  static SqueezeNet v10(ZooOptions options) {
+    return new SqueezeNet(
+        options,
+        conv(options.inputChannels(), 96, 7, 2, 0),
+        relu(),
+        maxPoolCeil(3, 2, 0),
+        new Fire(96, 16, 64),
+        new Fire(128, 16, 64),
+        new Fire(128, 32, 128),
+        maxPoolCeil(3, 2, 0),
+        new Fire(256, 32, 128),
+        new Fire(256, 48, 192),
+        new Fire(384, 48, 192),
+        new Fire(384, 64, 256),
+        maxPoolCeil(3, 2, 0),
+        new Fire(512, 64, 256));
+  }
+
+  /** The faster form that its authors published later. */
+  static SqueezeNet v11(ZooOptions options) {
+    return new SqueezeNet(
+        options,
+        conv(options.inputChannels(), 64, 3, 2, 0),
+        relu(),
+        maxPoolCeil(3, 2, 0),
+        new Fire(64, 16, 64),
+        new Fire(128, 16, 64),
+        maxPoolCeil(3, 2, 0),
+        new Fire(128, 32, 128),
+        new Fire(256, 32, 128),
+        maxPoolCeil(3, 2, 0),
+        new Fire(256, 48, 192),
+        new Fire(384, 48, 192),
+        new Fire(384, 64, 256),
+        new Fire(512, 64, 256));
+  }
+
   /**
    * The network.
    *
-   * @param x [N, C, H, W], with sides of at least 17
+   * @param x [N, C, H, W], with sides of at least 21; of 17 in version 1.1
    * @return [N, classes]
    */
   @Override

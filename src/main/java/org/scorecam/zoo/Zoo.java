@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NearestNames;
@@ -17,11 +18,18 @@ import org.scorecam.weights.WeightLoader;
 import org.scorecam.zoo.ResNet.Block;
 
 /**
- * Torchvision's networks by their names there.
+ * Torchvision's convolutional classifiers by their names there.
  *
- * <p>The customary target layer of each is what pytorch-grad-cam's and torchcam's documentation
- * name: the whole last stage of residual networks, {@code layer4}, and all of {@code features} of
- * the others, which for VGG and AlexNet is their last pooling.
+ * <p>The customary target layer of each is the last that still has an image, as in
+ * pytorch-grad-cam's and torchcam's documentation: {@code layer4} of residual networks, {@code
+ * features} of most others (which for VGG and AlexNet is their last pooling), {@code layers} of
+ * MnasNet, {@code conv5} of ShuffleNetV2, {@code trunk_output} of RegNet, {@code inception5b} of
+ * GoogLeNet and {@code Mixed_7c} of Inception v3.
+ *
+ * <p>GoogLeNet and Inception v3 are as torchvision makes them for its published weights: inputs of
+ * three channels, normalised like every other network's, are brought into the range from -1 to 1
+ * first ({@code transform_input}). Their auxiliary classifiers are left out, and weights of those
+ * in a file are not needed. Inception v3 takes sides of at least 75, and was trained on 299.
  */
 public final class Zoo {
   /**
@@ -41,20 +49,65 @@ public final class Zoo {
     putVgg("vgg13", 2, 2, 2, 2, 2);
     putVgg("vgg16", 2, 2, 3, 3, 3);
     putVgg("vgg19", 2, 2, 4, 4, 4);
+    put("squeezenet1_0", "features.0", "classifier.1", SqueezeNet::v10);
+    put("squeezenet1_1", "features.0", "classifier.1", SqueezeNet::v11);
+    put("googlenet", "conv1.conv", "fc", GoogLeNet::new);
+    put("inception_v3", "Conv2d_1a_3x3.conv", "fc", InceptionV3::new);
     putResNet("resnet18", Block.BASIC, 1, 64, 2, 2, 2, 2);
     putResNet("resnet34", Block.BASIC, 1, 64, 3, 4, 6, 3);
     putResNet("resnet50", Block.BOTTLENECK, 1, 64, 3, 4, 6, 3);
     putResNet("resnet101", Block.BOTTLENECK, 1, 64, 3, 4, 23, 3);
     putResNet("resnet152", Block.BOTTLENECK, 1, 64, 3, 8, 36, 3);
     putResNet("resnext50_32x4d", Block.BOTTLENECK, 32, 4, 3, 4, 6, 3);
+    putResNet("resnext101_32x8d", Block.BOTTLENECK, 32, 8, 3, 4, 23, 3);
+    putResNet("resnext101_64x4d", Block.BOTTLENECK, 64, 4, 3, 4, 23, 3);
     putResNet("wide_resnet50_2", Block.BOTTLENECK, 1, 128, 3, 4, 6, 3);
+    putResNet("wide_resnet101_2", Block.BOTTLENECK, 1, 128, 3, 4, 23, 3);
+    putDenseNet("densenet121", 32, 6, 12, 24, 16);
+    putDenseNet("densenet161", 48, 6, 12, 36, 24);
+    putDenseNet("densenet169", 32, 6, 12, 32, 32);
+    putDenseNet("densenet201", 32, 6, 12, 48, 32);
     put("mobilenet_v2", "features.0.0", "classifier.1", MobileNetV2::new);
-    put(
-        "densenet121",
-        "features.conv0",
-        "classifier",
-        options -> new DenseNet(options, 6, 12, 24, 16));
-    put("squeezenet1_1", "features.0", "classifier.1", SqueezeNet::new);
+    put("mobilenet_v3_small", "features.0.0", "classifier.3", MobileNetV3::small);
+    put("mobilenet_v3_large", "features.0.0", "classifier.3", MobileNetV3::large);
+    putMnasNet("mnasnet0_5", 0.5);
+    putMnasNet("mnasnet0_75", 0.75);
+    putMnasNet("mnasnet1_0", 1.0);
+    putMnasNet("mnasnet1_3", 1.3);
+    putShuffleNet("shufflenet_v2_x0_5", 48, 1024);
+    putShuffleNet("shufflenet_v2_x1_0", 116, 1024);
+    putShuffleNet("shufflenet_v2_x1_5", 176, 1024);
+    putShuffleNet("shufflenet_v2_x2_0", 244, 2048);
+    putEfficientNet("efficientnet_b0", options -> EfficientNet.small(1.0, 1.0, options));
+    putEfficientNet("efficientnet_b1", options -> EfficientNet.small(1.0, 1.1, options));
+    putEfficientNet("efficientnet_b2", options -> EfficientNet.small(1.1, 1.2, options));
+    putEfficientNet("efficientnet_b3", options -> EfficientNet.small(1.2, 1.4, options));
+    putEfficientNet("efficientnet_b4", options -> EfficientNet.small(1.4, 1.8, options));
+    putEfficientNet("efficientnet_b5", options -> EfficientNet.large(1.6, 2.2, options));
+    putEfficientNet("efficientnet_b6", options -> EfficientNet.large(1.8, 2.6, options));
+    putEfficientNet("efficientnet_b7", options -> EfficientNet.large(2.0, 3.1, options));
+    putEfficientNet("efficientnet_v2_s", EfficientNet::v2Small);
+    putEfficientNet("efficientnet_v2_m", EfficientNet::v2Medium);
+    putEfficientNet("efficientnet_v2_l", EfficientNet::v2Large);
+    putRegNet("regnet_x_400mf", false, 16, depths(1, 2, 7, 12), 32, 64, 160, 400);
+    putRegNet("regnet_x_800mf", false, 16, depths(1, 3, 7, 5), 64, 128, 288, 672);
+    putRegNet("regnet_x_1_6gf", false, 24, depths(2, 4, 10, 2), 72, 168, 408, 912);
+    putRegNet("regnet_x_3_2gf", false, 48, depths(2, 6, 15, 2), 96, 192, 432, 1008);
+    putRegNet("regnet_x_8gf", false, 120, depths(2, 5, 15, 1), 80, 240, 720, 1920);
+    putRegNet("regnet_x_16gf", false, 128, depths(2, 6, 13, 1), 256, 512, 896, 2048);
+    putRegNet("regnet_x_32gf", false, 168, depths(2, 7, 13, 1), 336, 672, 1344, 2520);
+    putRegNet("regnet_y_400mf", true, 8, depths(1, 3, 6, 6), 48, 104, 208, 440);
+    putRegNet("regnet_y_800mf", true, 16, depths(1, 3, 8, 2), 64, 144, 320, 784);
+    putRegNet("regnet_y_1_6gf", true, 24, depths(2, 6, 17, 2), 48, 120, 336, 888);
+    putRegNet("regnet_y_3_2gf", true, 24, depths(2, 5, 13, 1), 72, 216, 576, 1512);
+    putRegNet("regnet_y_8gf", true, 56, depths(2, 4, 10, 1), 224, 448, 896, 2016);
+    putRegNet("regnet_y_16gf", true, 112, depths(2, 4, 11, 1), 224, 448, 1232, 3024);
+    putRegNet("regnet_y_32gf", true, 232, depths(2, 5, 12, 1), 232, 696, 1392, 3712);
+    putRegNet("regnet_y_128gf", true, 264, depths(2, 7, 17, 1), 528, 1056, 2904, 7392);
+    putConvNeXt("convnext_tiny", 96, 3, 3, 9, 3);
+    putConvNeXt("convnext_small", 96, 3, 3, 27, 3);
+    putConvNeXt("convnext_base", 128, 3, 3, 27, 3);
+    putConvNeXt("convnext_large", 192, 3, 3, 27, 3);
   }
 
   private Zoo() {}
@@ -67,6 +120,35 @@ public final class Zoo {
   private static void putResNet(
       String name, Block block, long groups, long groupWidth, long... depths) {
     put(name, "conv1", "fc", options -> new ResNet(block, depths, groups, groupWidth, options));
+  }
+
+  private static void putDenseNet(String name, long growth, long... depths) {
+    put(name, "features.conv0", "classifier", options -> new DenseNet(options, growth, depths));
+  }
+
+  private static void putMnasNet(String name, double alpha) {
+    put(name, "layers.0", "classifier.1", options -> new MnasNet(alpha, options));
+  }
+
+  private static void putShuffleNet(String name, long width, long last) {
+    put(name, "conv1.0", "fc", options -> new ShuffleNetV2(width, last, options));
+  }
+
+  private static void putEfficientNet(String name, Function<ZooOptions, Network> maker) {
+    put(name, "features.0.0", "classifier.1", maker);
+  }
+
+  private static void putRegNet(
+      String name, boolean squeezes, long groupWidth, long[] depths, long... widths) {
+    put(name, "stem.0", "fc", options -> new RegNet(squeezes, groupWidth, depths, widths, options));
+  }
+
+  private static long[] depths(long... depths) {
+    return depths;
+  }
+
+  private static void putConvNeXt(String name, long width, long... depths) {
+    put(name, "features.0.0", "classifier.2", options -> new ConvNeXt(width, options, depths));
   }
 
   private static void put(
@@ -104,6 +186,7 @@ public final class Zoo {
    */
   public static Network create(String name, ZooOptions options) {
     Architecture architecture = architecture(name);
+    Objects.requireNonNull(options, "options");
     // The modules' options die with the scope; the modules are the network's by then.
     try (NativeScope scope = NativeScope.open()) {
       return scope.keep(architecture.maker.apply(options));
@@ -124,6 +207,8 @@ public final class Zoo {
    */
   public static ModuleModel load(String name, Path weights, Device device) {
     Architecture architecture = architecture(name);
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
     try (WeightFile file = WeightFile.open(weights)) {
       ZooOptions options =
           new ZooOptions(
@@ -131,7 +216,10 @@ public final class Zoo {
               size(file, architecture.stem, 1, ZooOptions.IMAGENET.inputChannels()));
       ModuleModel model = ModuleModel.of(create(name, options), device);
       try {
-        WeightLoader.into(model.network()).renaming(Zoo::presentName).load(file);
+        WeightLoader.into(model.network())
+            .renaming(Zoo::presentName)
+            .ignoring(Zoo::isAuxiliary)
+            .load(file);
         return model;
       } catch (RuntimeException | Error e) {
         model.close();
@@ -145,6 +233,11 @@ public final class Zoo {
     return name.replaceFirst("(\\.denselayer\\d+\\.(?:norm|relu|conv))\\.([12]\\.)", "$1$2");
   }
 
+  /** Of GoogLeNet's and Inception v3's classifiers that only training needs. */
+  private static boolean isAuxiliary(String name) {
+    return name.matches("(aux1|aux2|AuxLogits)\\..*");
+  }
+
   /** A size that the file's weights have; where they lack it, strict loading says so. */
   private static long size(WeightFile file, String weight, int dimension, long otherwise) {
     TensorInfo info = file.tensors().get(weight);
@@ -153,10 +246,11 @@ public final class Zoo {
   }
 
   private static Architecture architecture(String name) {
+    Objects.requireNonNull(name, "name");
     Architecture architecture = ARCHITECTURES.get(name);
     if (architecture == null) {
       throw new ModelException(
-          "there is no network '%s'; the nearest of %d are %s"
+          "the zoo has no network '%s'; the nearest of its %d names are %s"
               .formatted(
                   name,
                   ARCHITECTURES.size(),

@@ -1,6 +1,7 @@
 package org.scorecam.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
@@ -106,7 +107,12 @@ class ArchitectureOptionTest {
     };
     assertEquals(2, run((Object[]) forgotArch));
     assertTrue(run.err().contains("--weights needs --arch"), run.err());
+    assertTrue(run.err().contains("--channel-weights"), run.err());
     assertEquals(size, weights.toFile().length(), "the weight file is written over");
+    Path missing = folder.resolve("new.npy");
+    forgotArch[forgotArch.length - 1] = missing.toString();
+    assertEquals(2, run((Object[]) forgotArch));
+    assertFalse(Files.exists(missing), "channel weights were written by --weights");
     assertEquals(2, run("layers", "--model", "net.pt", "--arch", "resnet18"));
     assertTrue(run.err().contains("mutually exclusive"), run.err());
     assertEquals(3, run("layers", "--arch", "resnet19", "--weights", weights.toString()));

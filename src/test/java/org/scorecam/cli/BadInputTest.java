@@ -1,5 +1,6 @@
 package org.scorecam.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -80,8 +81,10 @@ class BadInputTest {
   @Test
   void missingFilesAreNamed() throws IOException {
     Path none = folder.resolve("none");
-    assertBadInput(explain(none, "layer3", "--tensor", TENSOR), "there is no file " + none);
-    assertBadInput(explain(MODEL, "layer3", "--tensor", none), "there is no file " + none);
+    assertBadInput(explain(none, "layer3", "--tensor", TENSOR), none + " does not exist");
+    assertBadInput(
+        explain(MODEL, "layer3", "--tensor", none),
+        "cannot read " + none + ": no such file or folder");
     assertBadInput(explain(MODEL, "layer3", "--image", none), none.toString(), "no such file");
     assertBadInput(explain("--labels", none), none.toString(), "no such file");
   }
@@ -137,8 +140,11 @@ class BadInputTest {
     assertBadInput(explain("--class", -1), "there is no class -1");
     assertBadInput(explain("--at", "1,2,3"), "needs an output of shape [N, C, H, W]");
     assertBadInput(explain("--mean-of", 1), "needs an output of shape [N, C, H, W]");
-    assertBadInput(explain("--from", "out"), "has no entry 'out': it is tensor [1, 10]");
-    assertBadInput(explain("--from", 1), "has no position 1");
+    assertBadInput(explain("--at", "1,2"), "needs an output of shape [N, C, L]");
+    assertBadInput(explain("--at", "10"), "cell (10) is out of range");
+    assertBadInput(explain("--at", "4:11"), "mean of (4:11) is out of range");
+    assertBadInput(explain("--from", "out"), "has no part 'out': it is a tensor [1, 10]");
+    assertBadInput(explain("--from", 1), "has no part '1'");
   }
 
   @Test
@@ -153,11 +159,10 @@ class BadInputTest {
   @Test
   void emptyInputsAreRefused() throws IOException {
     Path nothing = Files.createFile(folder.resolve("nothing.png"));
-    assertBadInput(explain(MODEL, "layer3", "--image", nothing), nothing + ": is empty");
+    assertBadInput(explain(MODEL, "layer3", "--image", nothing), nothing + " is empty");
     assertBadInput(
         explain(MODEL, "layer3", "--tensor", Files.createFile(folder.resolve("nothing.npy"))),
-        "nothing.npy",
-        "truncated");
+        "nothing.npy is empty");
     Path none = tensorFile(new float[0], 0, 3, 64, 64);
     assertBadInput(explain(MODEL, "layer3", "--tensor", none), "[0, 3, 64, 64] is empty");
     Path flat = tensorFile(new float[0], 1, 3, 0, 64);
@@ -166,9 +171,12 @@ class BadInputTest {
 
   @Test
   void tensorsOfOtherDimensionsAreRefused() throws IOException {
-    Path three = tensorFile(new float[12], 3, 2, 2);
+    Path two = tensorFile(new float[12], 6, 2);
     assertBadInput(
-        explain(MODEL, "layer3", "--tensor", three), "has the shape [3, 2, 2]; N×C×H×W is needed");
+        explain(MODEL, "layer3", "--tensor", two),
+        "has the shape [6, 2], but inputs have the shape [N, C, H, W], or [C, H, W] for one");
+    Path number = tensorFile(new float[1]);
+    assertBadInput(explain(MODEL, "layer3", "--tensor", number), "has the shape []");
   }
 
   @Test
@@ -177,7 +185,7 @@ class BadInputTest {
     Path cut = Files.write(folder.resolve("cut.npy"), Arrays.copyOf(whole, whole.length - 5));
     assertBadInput(explain(MODEL, "layer3", "--tensor", cut), cut + " is truncated");
     Path text = Files.writeString(folder.resolve("text.npy"), "no tensor");
-    assertBadInput(explain(MODEL, "layer3", "--tensor", text), text + " is no .npy file");
+    assertBadInput(explain(MODEL, "layer3", "--tensor", text), text + " is not a .npy file");
   }
 
   @Test
@@ -193,7 +201,37 @@ class BadInputTest {
     assertBadInput(
         explain(MODEL, "layer3", "--image", text),
         "is a text file, and only PNG, JPEG, GIF, BMP, TIFF and WebP are read");
-    assertBadInput(explain(MODEL, "layer3", "--image", folder), "is a folder");
+  }
+
+  @Test
+  void foldersAndPatternsWithoutPicturesAreRefused() throws IOException {
+    Files.writeString(folder.resolve("text.txt"), "no picture");
+    assertBadInput(
+        explain(MODEL, "layer3", "--image", folder), "there are no pictures in the folder ");
+    Path pattern = folder.resolve("*.txt");
+    assertBadInput(
+        explain(MODEL, "layer3", "--image", pattern), "no picture matches '" + pattern + "'");
+  }
+
+  @Test
+  void whatWouldOverwriteAnInputOrAnotherResultIsUsage() throws IOException {
+    Path picture = folder.resolve("m-a.png");
+    Path second = folder.resolve("a.png");
+    Picture.of(8, 8, new byte[3 * 64]).write(picture);
+    Picture.of(8, 8, new byte[3 * 64]).write(second);
+    byte[] before = Files.readAllBytes(picture);
+    Path out = folder.resolve("m.png");
+    explain(MODEL, "layer3", "--image", picture, "--image", second, "--heatmap", out)
+        .assertMisused("--heatmap would overwrite " + picture + ", which is an input");
+    explain(MODEL, "layer3", "--image", picture, "--out", out, "--heatmap", out)
+        .assertMisused("--heatmap would overwrite " + out + ", which --out writes as well");
+    explain("--channel-weights", map)
+        .assertMisused("--channel-weights would overwrite " + map + ", which --map writes as well");
+    Path copy = Files.copy(MODEL, folder.resolve("model.pt"));
+    explain(copy, "layer3", "--tensor", TENSOR, "--json", copy)
+        .assertMisused("--json would overwrite " + copy + ", which is an input");
+    assertArrayEquals(before, Files.readAllBytes(picture));
+    assertArrayEquals(Files.readAllBytes(MODEL), Files.readAllBytes(copy));
   }
 
   @Test
@@ -213,7 +251,7 @@ class BadInputTest {
   @Test
   void anOutputThatCannotBeWrittenIsSaidBeforeAnythingIsRun() throws IOException {
     Path homeless = folder.resolve("missing").resolve("map.npy");
-    for (String option : List.of("--map", "--weights", "--heatmap", "--json")) {
+    for (String option : List.of("--map", "--channel-weights", "--heatmap", "--json")) {
       CommandLineRun.of(
               "explain",
               "--model",
@@ -306,8 +344,11 @@ class BadInputTest {
         "--memory 1g --batch 8",
         "--threads 0",
         "--class three",
-        "--at 1,2",
         "--at 1,2,-3",
+        "--at 1,,3",
+        "--at 1,5:2,3",
+        "--at 1,4:4,3",
+        "--at 1,1:2:3,3",
         "--channels some",
         "--channels max:0",
         "--channels max:-1",
@@ -337,14 +378,15 @@ class BadInputTest {
   }
 
   @Test
-  void weightsOfFusedLayersAreUsage() throws IOException {
-    explain(MODEL, "layer2,layer3", "--tensor", TENSOR, "--weights", folder.resolve("w.npy"))
-        .assertMisused("--weights needs one --layer");
+  void channelWeightsOfFusedLayersAreUsage() throws IOException {
+    Path weights = folder.resolve("w.npy");
+    explain(MODEL, "layer2,layer3", "--tensor", TENSOR, "--channel-weights", weights)
+        .assertMisused("--channel-weights needs a single --layer");
   }
 
   @Test
   void missingOptionsAreUsage() {
-    CommandLineRun.of().assertMisused("Name a command");
+    CommandLineRun.of().assertMisused("Missing command");
     CommandLineRun.of("explode").assertMisused("explode");
     CommandLineRun.of("explain").assertMisused("--model");
     CommandLineRun.of("explain", "--model", MODEL, "--layer", "layer3")

@@ -18,6 +18,7 @@ import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.Goldens;
+import org.scorecam.ScriptedModels;
 
 /** The command {@code bench}, on a network so small that the times mean nothing. */
 class BenchCommandTest {
@@ -142,10 +143,28 @@ class BenchCommandTest {
   void saysWhereThereIsNoBaseline() {
     CommandLineRun run =
         bench("--layer", "layer2,layer3", "--tensor", INPUT, "--channels", "max:2").assertDone();
-    assertTrue(run.out().contains("no baseline: it needs one --layer"), run.out());
+    assertTrue(run.out().contains("no baseline: it needs a single --layer"), run.out());
     assertFalse(run.out().contains("\nbaseline "), run.out());
     bench("--layer", "layer3", "--tensor", INPUT, "--at", "0,0,0", "--baseline", "both")
         .assertMisused("--baseline needs a class");
+    Path tuple =
+        ScriptedModels.script(
+                "Beside",
+                """
+                def forward(self, x: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
+                    return self.maps.forward(x).mean([2, 3]), None
+                """)
+            .child("maps", ScriptedModels.timesPlus(1, 0))
+            .save(folder);
+    List<Object> bench =
+        List.of("bench", "--model", tuple, "--layer", "maps", "--runs", 1, "--tensor", INPUT);
+    run = CommandLineRun.of(bench.toArray()).assertDone();
+    assertTrue(
+        run.out().contains("no baseline: it needs a network that returns a tensor [N, classes];"),
+        run.out());
+    List<Object> asked = new ArrayList<>(bench);
+    asked.addAll(List.of("--baseline", "plain"));
+    CommandLineRun.of(asked.toArray()).assertMisused("--baseline needs a network that returns");
   }
 
   @Test
@@ -187,14 +206,14 @@ class BenchCommandTest {
       assertTrue(tenth.get("highestResidentBytes").getAsLong() >= mean, tenth::toString);
     }
     assertTrue(Double.isFinite(found.get("drift").getAsDouble()), found::toString);
-    assertTrue(run.out().contains("of the second tenth's"), run.out());
+    assertTrue(run.out().contains("the second tenth's"), run.out());
   }
 
   @Test
   void badOptionsAreRefused() {
     bench("--layer", "layer3", "--tensor", INPUT, "--soak", 19).assertMisused("at least 20");
     bench("--layer", "layer3", "--tensor", INPUT, "--soak", 20, "--chunks", 4)
-        .assertMisused("--soak is no race");
+        .assertMisused("--soak times nothing");
     bench("--layer", "layer3").assertMisused("--tensor", "--size");
     bench("--layer", "layer3", "--tensor", INPUT, "--runs", 0).assertMisused("--runs");
     bench("--layer", "layer3", "--tensor", INPUT, "--chunks", "4,x").assertMisused("--chunks");
@@ -204,7 +223,7 @@ class BenchCommandTest {
     bench("--layer", "layer3,layer3", "--tensor", INPUT)
         .assertMisused("--layer names a layer twice");
     bench("--layer", "layer3", "--tensor", INPUT, "--device", "cpu,cpu")
-        .assertMisused("--device: only pictures are shared by several devices");
+        .assertMisused("--device takes several devices only to explain pictures");
     bench("--layer", "layer3", "--tensor", INPUT, "--weights", folder.resolve("w.npy"))
         .assertMisused("--weights needs --arch");
     bench("--layer", "layr3", "--tensor", INPUT).assertFails(ExitCode.BAD_INPUT, "layer3");

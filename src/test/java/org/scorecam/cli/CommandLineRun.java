@@ -8,7 +8,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Arrays;
 
-/** A run of the program inside the tests' own Java machine. */
+/** A run of the program inside the tests' own JVM. */
 record CommandLineRun(int exitCode, String out, String err) {
   static CommandLineRun of(Object... arguments) {
     StringWriter out = new StringWriter();

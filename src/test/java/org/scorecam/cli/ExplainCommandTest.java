@@ -106,7 +106,7 @@ class ExplainCommandTest {
                 file("heat.png"),
                 "--map",
                 file("map.npy"),
-                "--weights",
+                "--channel-weights",
                 file("weights.npy"),
                 "--json",
                 file("report.json"))
@@ -202,7 +202,7 @@ class ExplainCommandTest {
             TENSOR,
             "--device",
             "cpu,cpu")
-        .assertMisused("--device: only pictures are shared by several devices");
+        .assertMisused("--device takes several devices only to explain pictures");
   }
 
   @Test
@@ -234,11 +234,11 @@ class ExplainCommandTest {
     assertEquals(
         List.of(
             "deeper",
+            "m-deeper-scene.npy",
             "m-other.npy",
-            "m-scene-2.npy",
             "m-scene.npy",
+            "o-deeper-scene.png",
             "o-other.png",
-            "o-scene-2.png",
             "o-scene.png",
             "other.png",
             "r.json",
@@ -247,11 +247,83 @@ class ExplainCommandTest {
     float[] first = values(file("m-scene.npy"), 64, 64);
     float[] second = values(file("m-other.npy"), 64, 64);
     assertTrue(Goldens.relativeError(first, second) > 1e-3);
-    assertArrayEquals(second, values(file("m-scene-2.npy"), 64, 64));
+    assertArrayEquals(second, values(file("m-deeper-scene.npy"), 64, 64));
     assertEquals(other.toString(), result(file("r.json"), 1).get("input").getAsString());
     assertEquals(
         file("m-other.npy").toString(),
         result(file("r.json"), 1).getAsJsonArray("files").get(1).getAsString());
+  }
+
+  /** Explains pictures of the folder; the last of them cannot be read. */
+  private CommandLineRun explainFolder(Object... more) throws IOException {
+    Path pictures = Files.createDirectory(file("pictures"));
+    Files.copy(picture, pictures.resolve("a.png"));
+    Files.copy(writePicture("b.png", 2), pictures.resolve("c.png"));
+    Files.writeString(pictures.resolve("b.png"), "not a picture");
+    Files.writeString(pictures.resolve("notes.txt"), "not even a picture's name");
+    List<Object> arguments =
+        new ArrayList<>(List.of("explain", "--model", MODEL, "--layer", "layer3", "--image"));
+    arguments.addAll(List.of(pictures, "--size", "64x64", "--map", file("m.npy")));
+    arguments.addAll(Arrays.asList(more));
+    return CommandLineRun.of(arguments.toArray());
+  }
+
+  @Test
+  void aPictureThatFailsIsReportedAndTheOthersAreDone() throws IOException {
+    CommandLineRun run = explainFolder("--json", file("r.json"));
+    assertEquals(ExitCode.BAD_INPUT, run.exitCode());
+    Path bad = file("pictures").resolve("b.png");
+    List<String> errors = run.err().lines().toList();
+    assertEquals(2, errors.size(), run.err());
+    assertTrue(errors.get(0).startsWith("scorecam: picture " + bad + ": "), run.err());
+    assertEquals("scorecam: 1 of 3 pictures could not be explained", errors.get(1));
+    assertEquals(2, run.out().lines().filter(line -> line.contains("channels in")).count());
+    float[] first = values(file("m-a.npy"), 64, 64);
+    float[] third = values(file("m-c.npy"), 64, 64);
+    assertTrue(Goldens.relativeError(first, third) > 1e-3);
+    assertFalse(namesInFolder().contains("m-b.npy"));
+    assertEquals(bad.toString(), result(file("r.json"), 1).get("input").getAsString());
+    assertTrue(result(file("r.json"), 1).get("error").getAsString().contains("b.png"));
+    assertTrue(result(file("r.json"), 2).has("score"));
+  }
+
+  @Test
+  void aRunThatFailsFastEndsWithThePictureThatFails() throws IOException {
+    CommandLineRun run = explainFolder("--fail-fast");
+    assertEquals(ExitCode.BAD_INPUT, run.exitCode());
+    assertEquals(1, run.err().lines().count(), run.err());
+    assertTrue(Files.exists(file("m-a.npy")));
+    assertFalse(Files.exists(file("m-c.npy")));
+  }
+
+  @Test
+  void whatNoPictureCouldAnswerEndsTheRunAtOnce() throws IOException {
+    CommandLineRun run = explainFolder("--class", 10, "--verbose");
+    assertEquals(ExitCode.BAD_INPUT, run.exitCode());
+    assertTrue(run.err().startsWith("scorecam: class 10 is out of range"), run.err());
+    assertFalse(run.err().contains("b.png"), run.err());
+  }
+
+  @Test
+  void aPatternThatTheShellLeftAloneIsRead() throws IOException {
+    writePicture("other.png", 2);
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                MODEL,
+                "--layer",
+                "layer3",
+                "--image",
+                folder + "/o*.png",
+                "--size",
+                "64x64",
+                "--map",
+                file("m.npy"))
+            .assertDone();
+    assertEquals(1, run.out().lines().filter(line -> line.contains("channels in")).count());
+    // One today, perhaps two tomorrow: the picture's name is in the file's all the same.
+    assertTrue(Files.exists(file("m-other.npy")));
   }
 
   @ParameterizedTest
@@ -295,7 +367,7 @@ class ExplainCommandTest {
                 7,
                 "--map",
                 file("maps.npy"),
-                "--weights",
+                "--channel-weights",
                 file("weights.npy"),
                 "--heatmap",
                 file("heat.png"),
@@ -481,6 +553,78 @@ class ExplainCommandTest {
     }
   }
 
+  /** A network that returns {@code code} of y [N, 3] and of its maps [N, 3, H, W]. */
+  private Path network(String type, String code) {
+    return ScriptedModels.script(
+            "Net",
+            """
+            def forward(self, x: Tensor) -> %s:
+                maps = self.maps.forward(x)
+                y = maps.mean([2, 3])
+                return %s
+            """
+                .formatted(type, code))
+        .child("maps", ScriptedModels.timesPlus(1, 0))
+        .save(folder);
+  }
+
+  private CommandLineRun explainNetwork(Path model, Object... more) {
+    List<Object> arguments =
+        new ArrayList<>(List.of("explain", "--model", model, "--layer", "maps"));
+    arguments.addAll(List.of("--tensor", TENSOR, "--map", file("map.npy")));
+    arguments.addAll(Arrays.asList(more));
+    return CommandLineRun.of(arguments.toArray());
+  }
+
+  private float[] mapOf(Path model, Object... more) {
+    explainNetwork(model, more).assertDone();
+    return values(file("map.npy"), 64, 64);
+  }
+
+  @Test
+  void partsOfAnyOutputAreExplained() {
+    float[] low = mapOf(network("Tensor", "-y"), "--class", 1);
+    Path nested = network("Dict[str, List[Tensor]]", "{'heads': [y, -y], 'aux': [y]}");
+    assertArrayEquals(low, mapOf(nested, "--class", 1, "--from", "heads.1"));
+    explainNetwork(nested, "--class", 1)
+        .assertFails(ExitCode.BAD_INPUT, "choose one of its tensors", "--from");
+    explainNetwork(nested, "--class", 1, "--from", "head.1")
+        .assertFails(ExitCode.BAD_INPUT, "no part 'head.1'; its tensors are heads.1 [1, 3], ");
+    Path numbered = network("Dict[str, Tensor]", "{'low': y, '0': y, '1': -y}");
+    assertArrayEquals(low, mapOf(numbered, "--class", 1, "--from", 1), "the key, not the position");
+    Path none = network("Tuple[Tensor, Optional[Tensor]]", "(-y, None)");
+    assertArrayEquals(low, mapOf(none, "--class", 1));
+    assertArrayEquals(low, mapOf(none, "--class", 1, "--from", 0));
+    explainNetwork(none, "--from", 1).assertFails(ExitCode.BAD_INPUT, "returned is None");
+  }
+
+  @Test
+  void cellsAndRangesOfAnyRankAreExplained() {
+    Path flat = network("Tensor", "maps.flatten(2)");
+    float[] flatCell = mapOf(flat, "--at", "2,71");
+    float[] flatRows = mapOf(flat, "--at", "2,64:192");
+    Path dense = network("Tensor", "maps");
+    assertArrayEquals(flatCell, mapOf(dense, "--at", "2,1,7"));
+    assertClose(flatRows, mapOf(dense, "--at", "2,1:3,:"), 1e-6);
+    assertClose(mapOf(dense, "--mean-of", 2), mapOf(dense, "--at", "2,:,0:64"), 1e-6);
+    explainNetwork(dense, "--at", "2,1:65,0")
+        .assertFails(ExitCode.BAD_INPUT, "mean of (2, 1:65, 0) is out of range", "[1, 3, 64, 64]");
+  }
+
+  @Test
+  void aSoftmaxOfOneValueIsWarnedOf() throws IOException {
+    Path model = network("Tensor", "y[:, 0]");
+    Path json = file("r.json");
+    CommandLineRun run =
+        explainNetwork(model, "--recipe", "haofanwang", "--json", json).assertDone();
+    assertTrue(run.out().contains("class 0 (the top class), score 1.0000"), run.out());
+    assertTrue(run.out().contains("warning: recipe haofanwang scores a softmax"), run.out());
+    assertTrue(result(json, 0).get("softmaxOfOneValue").getAsBoolean());
+    run = explainNetwork(model, "--json", json).assertDone();
+    assertFalse(run.out().contains("warning"), run.out());
+    assertFalse(result(json, 0).get("softmaxOfOneValue").getAsBoolean());
+  }
+
   @Test
   void aGreyNetworkTakesAColourPicture() {
     CommandLineRun.of(
@@ -555,6 +699,6 @@ class ExplainCommandTest {
     assertFalse(Files.readString(file("r.json")).contains("NaN"), "JSON has no NaN");
     assertTrue(result(file("r.json"), 0).get("score").isJsonNull());
     assertTrue(run.out().contains("the map is blank"), run.out());
-    assertTrue(run.out().contains("NaN or infinities were seen"), run.out());
+    assertTrue(run.out().contains("NaN or infinite values were left out"), run.out());
   }
 }

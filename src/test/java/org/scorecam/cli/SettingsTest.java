@@ -15,20 +15,28 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.Goldens;
+import org.scorecam.ScriptedModels;
 import org.scorecam.kernel.NativeBuild;
 
-/** Settings that are read once in a process: by the program in one of its own. */
+/** What holds for a whole process, in one of the program's own: settings, and standard error. */
 class SettingsTest {
   @TempDir private Path folder;
 
   /** A run of {@code diagnostics}. */
   private CommandLineRun diagnostics(Map<String, String> environment, String... properties)
       throws IOException, InterruptedException {
+    return run(environment, List.of(properties), List.of("diagnostics"));
+  }
+
+  private CommandLineRun run(
+      Map<String, String> environment, List<String> properties, List<String> arguments)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(properties));
-    String path = System.getProperty("java.class.path");
-    command.addAll(List.of("-cp", path, Main.class.getName(), "diagnostics"));
+    command.addAll(properties);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    command.addAll(arguments);
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
     ProcessBuilder builder = new ProcessBuilder(command);
@@ -62,13 +70,24 @@ class SettingsTest {
             "-Dscorecam.cudnn.benchmark=off",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=9g");
     assertEquals(ExitCode.DONE, run.exitCode(), run.err());
-    assertEquals("1 (-Dscorecam.threads)", factOf(run, "intra-op threads"));
+    assertEquals("1 during our work (-Dscorecam.threads=1)", factOf(run, "intra-op threads"));
     assertEquals("as it was (-Dscorecam.winograd=off)", factOf(run, "convolutions"));
     assertEquals("as it was (-Dscorecam.nnpack=on)", factOf(run, "NNPACK"));
     assertEquals("as it was (-Dscorecam.cudnn.benchmark=off)", factOf(run, "cuDNN benchmark"));
     assertTrue(factOf(run, "JavaCPP's limit").startsWith("9216 MiB"), run.out());
     assertTrue(factOf(run, "TF32").startsWith("off"), run.out());
     assertEquals("as it was (-Dscorecam.hugePages=off)", factOf(run, "huge pages"));
+    // It says so itself, not the log.
+    assertEquals("", run.err());
+  }
+
+  @Test
+  void theSetUpCanBeLeftOutAsAWhole() throws IOException, InterruptedException {
+    CommandLineRun run = diagnostics(Map.of(), "-Dscorecam.setup=off");
+    assertEquals(ExitCode.DONE, run.exitCode(), run.err());
+    for (String step : List.of("allocator", "huge pages", "convolutions")) {
+      assertEquals("as it was (-Dscorecam.setup=off)", factOf(run, step));
+    }
   }
 
   @ParameterizedTest
@@ -79,5 +98,37 @@ class SettingsTest {
     assertEquals(ExitCode.OTHER, run.exitCode());
     assertTrue(run.err().contains("-D" + property + " is on or off, not 'perhaps'"), run.err());
     assertFalse(run.err().contains("InInitializer"), run.err());
+  }
+
+  @Test
+  void theNetworksOwnWarningsAreNotPrintedInEveryPass() throws IOException, InterruptedException {
+    // LibTorch prints them to the process's standard error, past Java. torchvision's scripted
+    // GoogLeNet and Inception have one.
+    Path model =
+        ScriptedModels.script(
+                "Warns",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    if x.size(0) > 0:
+                        torch.warn("as always")
+                    return self.maps.forward(x).mean([2, 3])
+                """)
+            .child("maps", ScriptedModels.timesPlus(1, 0))
+            .save(folder);
+    Path input = Goldens.file("tinyresnet.input.npy");
+    CommandLineRun run =
+        run(
+            Map.of(),
+            List.of(),
+            List.of(
+                "explain",
+                "--model",
+                model.toString(),
+                "--layer",
+                "maps",
+                "--tensor",
+                input.toString()));
+    assertEquals(ExitCode.DONE, run.exitCode(), run.err());
+    assertFalse(run.err().contains("as always"), run.err());
   }
 }

@@ -1,10 +1,12 @@
 package org.scorecam.error;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
@@ -12,6 +14,8 @@ import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.runtime.NativeScope;
 
 /** What LibTorch throws, in words for people. */
@@ -101,6 +105,105 @@ class NativeErrorsTest {
                       (words, e) -> new InputException(words, e)));
       assertTrue(thrown.getMessage().startsWith("out of native memory: "), thrown.getMessage());
       assertEquals(1, thrown.getMessage().lines().count());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA driver error: out of memory",
+        "cudaErrorMemoryAllocation",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+        "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory:"
+            + " you tried to allocate 4096 bytes. Error code 12 (Cannot allocate memory)",
+        "[enforce fail at alloc_cpu.cpp:83] data. DefaultCPUAllocator: not enough memory: you tried"
+            + " to allocate 4096 bytes.",
+        "unable to mmap 4096 bytes from file <weights>: Cannot allocate memory (12)",
+        "$ Torch: unable to mmap memory: you tried to mmap 4GB.",
+        "C10 Out of Memory. Trying to allocate 4096 bytes",
+        "std::bad_alloc",
+        "bad allocation",
+        "Cannot allocate new FloatPointer(4096): totalBytes = 1M, physicalBytes = 2M: Physical"
+            + " memory usage is too high: physicalBytes (2M) > maxPhysicalBytes (1M)",
+      })
+  void wantOfMemoryIsKnownByWhoeverSaysIt(String words) {
+    RuntimeException thrown = new RuntimeException(words + "\nException raised from f at a.cpp:1");
+    assertTrue(NativeErrors.isOutOfMemory(thrown));
+    NativeMemoryException ours = assertThrows(NativeMemoryException.class, () -> fail(thrown));
+    assertEquals("out of native memory: " + words.lines().findFirst().get(), ours.getMessage());
+    assertSame(thrown, ours.getCause());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a"
+            + " non-contiguous input.",
+        "CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasLtMatmul( ltHandle, …)`",
+        "FIND was unable to find an engine to execute this computation",
+        "GET was unable to find an engine to execute this computation after trying 12 plans.",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+      })
+  void lessIsTriedWhereWantOfMemoryIsLikelyButNotCalledThat(String words) {
+    RuntimeException thrown = new RuntimeException(words);
+    assertTrue(NativeErrors.isOutOfMemory(thrown));
+    InputException ours = assertThrows(InputException.class, () -> fail(thrown));
+    // Also once it has a name.
+    assertTrue(NativeErrors.isOutOfMemory(ours));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
+        "CUDA error: device-side assert triggered",
+        "CUDA error: an illegal memory access was encountered",
+        "cuDNN error: CUDNN_STATUS_BAD_PARAM",
+        "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm( handle, …)`",
+        "unsupported operation: some elements of the input tensor refer to a single memory location",
+        "could not create a memory descriptor from blob",
+        "could not create a primitive descriptor for the convolution forward propagation primitive",
+      })
+  void otherFailuresAreNotTakenForWantOfMemory(String words) {
+    RuntimeException thrown = new RuntimeException(words);
+    assertFalse(NativeErrors.isOutOfMemory(thrown));
+    assertEquals(words, assertThrows(InputException.class, () -> fail(thrown)).getMessage());
+  }
+
+  private static void fail(RuntimeException thrown) {
+    NativeErrors.translate(
+        () -> {
+          throw thrown;
+        },
+        (words, e) -> new InputException(words, e));
+  }
+
+  @Test
+  void javaCppsErrorsOfMemoryBecomeOurs() {
+    String words = "Physical memory usage is too high: physicalBytes (2M) > maxPhysicalBytes (1M)";
+    for (String message : List.of(words, "Cannot allocate new FloatPointer(9): totalBytes = 8")) {
+      OutOfMemoryError thrown = new OutOfMemoryError(message);
+      NativeMemoryException ours =
+          assertThrows(
+              NativeMemoryException.class,
+              () ->
+                  NativeErrors.translate(
+                      () -> {
+                        throw thrown;
+                      },
+                      (said, e) -> new InputException(said, e)));
+      assertSame(thrown, ours.getCause());
+      assertTrue(ours.getMessage().startsWith("out of memory: " + message), ours.getMessage());
+      assertEquals(
+          message.equals(words),
+          ours.getMessage().endsWith("-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 lifts"),
+          ours.getMessage());
     }
   }
 

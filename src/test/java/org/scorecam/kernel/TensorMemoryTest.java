@@ -18,12 +18,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.bench.ResidentMemory;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.runtime.ResidentMemory;
 
 /** The allocator as LibTorch and the presets, which know its real declaration, call it. */
 class TensorMemoryTest {

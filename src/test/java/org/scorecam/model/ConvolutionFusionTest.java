@@ -106,7 +106,9 @@ class ConvolutionFusionTest {
 
   private static Tensor run(JitModule module, Tensor input) {
     ModelOutput output =
-        ModelOutput.of(module.forward(new IValueVector(new IValue(input.clone()))));
+        ModelOutput.of(
+            module.forward(new IValueVector(new IValue(input.clone()))),
+            OutputType.of(module.get_method("forward").graph()));
     List<Tensor> tensors = new ArrayList<>();
     output.forEachTensor(tensor -> tensors.add(tensor.clone()));
     output.close();

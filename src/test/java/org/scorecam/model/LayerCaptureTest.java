@@ -89,17 +89,28 @@ class LayerCaptureTest {
   /** Captures with the packed network several times, since TorchScript specialises programs. */
   private static void assertPackedAgrees(
       JitModule module, Tensor input, List<String> layers, RepeatedCall counted) {
+    for (CaptureMoment moment : CaptureMoment.values()) {
+      assertPackedAgrees(module, input, new Watch(layers, counted, moment));
+    }
+  }
+
+  private static void assertPackedAgrees(JitModule module, Tensor input, Watch watch) {
     try (NativeScope scope = NativeScope.open();
-        HookedFunction plain = HookedFunction.of(module, layers, counted);
-        NetworkScorer packed = LayerCapture.packed(module, layers, counted)) {
-      Capture expected = Capture.of(plain.run(channelsLast(input)));
+        HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
+        NetworkScorer packed = LayerCapture.packed(module, watch, FixedInputs.none(module))) {
+      Capture expected = Capture.of(plain.run(channelsLast(input)), watch.layers());
       for (int run = 0; run < 3; run++) {
-        try (Capture actual = Capture.of(packed.score(channelsLast(input)))) {
+        Tensor chunk = channelsLast(input);
+        try (Capture actual = Capture.of(packed.score(chunk), watch.layers())) {
           assertCloseCaptures(expected, actual);
         }
       }
       expected.close();
     }
+  }
+
+  private static Watch watching(String... layers) {
+    return new Watch(List.of(layers), RepeatedCall.LAST, CaptureMoment.AT_CALL);
   }
 
   private static void assertCloseCaptures(Capture expected, Capture actual) {
@@ -170,15 +181,15 @@ class LayerCaptureTest {
     try (NativeScope scope = NativeScope.open()) {
       JitModule module = load(Goldens.file("tinyresnet_script.pt"));
       Tensor input = Goldens.tensor("tinyresnet.input.npy");
-      List<String> layers = List.of("layer3.1.conv2");
+      Watch watch = watching("layer3.1.conv2");
       String program = module.get_method("forward").graph().toString();
-      try (HookedFunction plain = HookedFunction.of(module, layers, RepeatedCall.LAST);
-          Capture before = Capture.of(plain.run(input))) {
-        LayerCapture.packed(module, layers, RepeatedCall.LAST).close();
+      try (HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
+          Capture before = Capture.of(plain.run(input), watch.layers())) {
+        LayerCapture.packed(module, watch, FixedInputs.none(module)).close();
         assertEquals(program, module.get_method("forward").graph().toString());
-        try (HookedFunction after = HookedFunction.of(module, layers, RepeatedCall.LAST);
-            Capture first = Capture.of(plain.run(input));
-            Capture second = Capture.of(after.run(input))) {
+        try (HookedFunction after = HookedFunction.of(module, watch, FixedInputs.none(module));
+            Capture first = Capture.of(plain.run(input), watch.layers());
+            Capture second = Capture.of(after.run(input), watch.layers())) {
           for (Capture capture : List.of(first, second)) {
             assertTrue(before.activations().get(0).equal(capture.activations().get(0)));
             assertTrue(before.output().tensor().equal(capture.output().tensor()));
@@ -190,13 +201,13 @@ class LayerCaptureTest {
 
   @Test
   void manyBatchesAreCapturedAsOneIs() {
-    List<String> layers = List.of("layer2", "layer3.1.conv2");
+    Watch watch = watching("layer2", "layer3.1.conv2");
     try (HookedModel model = Goldens.model("tinyresnet_script.pt");
         Tensor input = Goldens.tensor("tinyresnet.input.npy");
         Tensor batch = input.repeat(ROWS, 1, 1, 1);
-        Capture expected = model.capture(batch, layers, RepeatedCall.LAST)) {
+        Capture expected = model.capture(batch, watch)) {
       for (int i = 0; i < BATCHES; i++) {
-        try (Capture actual = model.captureBatch(batch, layers, RepeatedCall.LAST)) {
+        try (Capture actual = model.captureBatch(batch, watch)) {
           assertCloseCaptures(expected, actual);
         }
       }
@@ -243,7 +254,7 @@ class LayerCaptureTest {
         NativeScope scope = NativeScope.open()) {
       Tensor batch = torch.ones(ROWS, 3, 4, 4);
       for (int i = 0; i < BATCHES; i++) {
-        try (Capture capture = model.captureBatch(batch, List.of("block"), RepeatedCall.LAST)) {
+        try (Capture capture = model.captureBatch(batch, watching("block"))) {
           outputs.add(capture.output().tensor().max().item_float());
           assertEquals(3, capture.activations().get(0).max().item_float());
         }
@@ -260,15 +271,14 @@ class LayerCaptureTest {
           () -> {
             try (HookedModel model = Goldens.model("tinyresnet_script.pt")) {
               for (int i = 0; i < BATCHES; i++) {
-                model.captureBatch(batch, List.of("layer3"), RepeatedCall.LAST).close();
+                model.captureBatch(batch, watching("layer3")).close();
               }
             }
           });
       HookedModel closed = Goldens.model("tinyresnet_script.pt");
       closed.close();
       assertThrows(
-          IllegalStateException.class,
-          () -> closed.captureBatch(batch, List.of("layer3"), RepeatedCall.LAST));
+          IllegalStateException.class, () -> closed.captureBatch(batch, watching("layer3")));
     }
   }
 }

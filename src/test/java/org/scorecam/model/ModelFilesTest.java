@@ -42,8 +42,8 @@ class ModelFilesTest {
 
   @Test
   void aMissingFileAndAFolderAreSaidToBeThat() {
-    assertContains("there is no file", refusal(folder.resolve("none.pt")));
-    assertContains("is no file", refusal(folder));
+    assertContains("does not exist", refusal(folder.resolve("none.pt")));
+    assertContains("is not a file", refusal(folder));
   }
 
   @Test

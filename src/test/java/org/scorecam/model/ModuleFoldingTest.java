@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import static java.util.stream.Collectors.toSet;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.ConvTranspose2dImpl;
 import org.bytedeco.pytorch.GeneratorOptional;
@@ -19,6 +21,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.error.PrecisionException;
@@ -28,6 +32,8 @@ import org.scorecam.nn.Submodule;
 import org.scorecam.nn.TestNetworks;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.zoo.Zoo;
+import org.scorecam.zoo.ZooOptions;
 
 /** Which modules a scorer still computes by themselves, and that it computes what they do. */
 class ModuleFoldingTest {
@@ -150,7 +156,7 @@ class ModuleFoldingTest {
   /** The modules that compute by themselves; the output must be the network's own. */
   private List<String> computing(Network network, NetworkScorer.Kind kind) {
     Tensor plain = network.call(input.clone());
-    Tensor sample = ProbeInput.of(Device.cpu(), 1, 3, 12, 10);
+    Tensor sample = ProbeInput.of(Device.cpu(), 1, 3, input.size(2), input.size(3));
     List<String> computing = new ArrayList<>();
     Map<String, Submodule> submodules = network.submodules();
     try (ModuleFolding folding = ModuleFolding.of(network, sample, kind)) {
@@ -254,9 +260,11 @@ class ModuleFoldingTest {
   @Test
   void aModuleThatCannotBeReducedIsAReasonToRefuse() {
     try (ModuleModel model = ModuleModel.of(ready(new Transposed()), Device.cpu())) {
-      model.scorer(Precision.FLOAT32, 3, 12, 10).score(input).close();
+      model.scorer(Precision.FLOAT32, InputShape.of(3, 12, 10)).score(input).close();
       String message =
-          assertThrows(PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 3, 12, 10))
+          assertThrows(
+                  PrecisionException.class,
+                  () -> model.scorer(Precision.BFLOAT16, InputShape.of(3, 12, 10)))
               .getMessage();
       assertTrue(message.startsWith("the network cannot be run in bfloat16: "), message);
       assertTrue(
@@ -266,8 +274,35 @@ class ModuleFoldingTest {
       NativeObjects.assertNoneLeftBy(
           () ->
               assertThrows(
-                  PrecisionException.class, () -> model.scorer(Precision.BFLOAT16, 3, 12, 10)));
+                  PrecisionException.class,
+                  () -> model.scorer(Precision.BFLOAT16, InputShape.of(3, 12, 10))));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "mobilenet_v3_small",
+        "mnasnet0_5",
+        "shufflenet_v2_x0_5",
+        "efficientnet_b0",
+        "regnet_y_400mf",
+        "convnext_tiny"
+      })
+  void foldsTheZoo(String name) {
+    input = torch.randn(2, 3, 32, 32);
+    try (Network network = ready(Zoo.create(name, new ZooOptions(10, 3)))) {
+      Set<String> exact = typesOf(network, computing(network, PACKED));
+      Set<String> reduced = typesOf(network, computing(network, REDUCED.withPackedWeights()));
+      exact.retainAll(Set.of("Conv2d", "BatchNorm2d"));
+      reduced.retainAll(Set.of("Conv2d", "BatchNorm2d", "LayerNorm", "Linear"));
+      assertEquals(Set.of(), exact);
+      assertEquals(Set.of(), reduced);
+    }
+  }
+
+  private static Set<String> typesOf(Network network, List<String> paths) {
+    return paths.stream().map(path -> network.submodule(path).type()).collect(toSet());
   }
 
   @Test

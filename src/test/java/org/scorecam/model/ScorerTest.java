@@ -24,7 +24,7 @@ class ScorerTest {
 
   /** The tensor that the golden output was taken from. */
   private static Tensor firstTensor(ModelOutput output) {
-    return output.describe().startsWith("tensor") ? output.tensor() : output.get(0).tensor();
+    return output.isTensor() ? output.tensor() : output.get(0).tensor();
   }
 
   @ParameterizedTest
@@ -103,18 +103,23 @@ class ScorerTest {
         ModelOutput dict = model.forward(input)) {
       assertEquals("a dict with out: tensor [1, 5, 64, 64]", dict.describe());
       assertSame(dict.get("out"), dict.get(0));
-      assertRefused(() -> dict.get("aux"), "has no entry 'aux': it is a dict with out:");
-      assertRefused(() -> dict.get(1), "has no position 1");
+      assertSame(dict.get("out"), dict.get("0"));
+      assertSame(dict.get("out").tensor(), dict.tensor(), "the only tensor");
+      assertFalse(dict.isTensor());
+      assertRefused(
+          () -> dict.get("aux"), "has no part 'aux'; its only tensor is out [1, 5, 64, 64]");
+      assertRefused(() -> dict.get(1), "has no position 1; its only tensor is out");
       assertRefused(() -> dict.get(-1), "has no position -1");
-      assertRefused(dict::tensor, "choose one part of it");
     }
     try (HookedModel model = Goldens.model("tinytwohead_script.pt");
         Tensor input = Goldens.tensor("tinytwohead.input.npy");
         ModelOutput tuple = model.forward(input)) {
       assertTrue(tuple.describe().startsWith("a tuple with 0: tensor [1, 10], 1: tensor [1, "));
-      assertRefused(() -> tuple.get("0"), "has no entry '0': it is a tuple");
-      assertRefused(() -> tuple.get(2), "has no position 2");
-      assertRefused(() -> tuple.get(0).get(0), "has no position 0: it is tensor [1, 10]");
+      assertSame(tuple.get(0), tuple.get("0"));
+      assertRefused(() -> tuple.get(2), "has no position 2; its tensors are ");
+      assertRefused(() -> tuple.get(0).get(0), "has no position 0: it is a tensor [1, 10]");
+      assertRefused(() -> tuple.get("0.0"), "has no part '0.0'; its tensors are 0 [1, 10], 1 [1, ");
+      assertRefused(tuple::tensor, "choose one of its tensors with Target.from(…)");
     }
   }
 

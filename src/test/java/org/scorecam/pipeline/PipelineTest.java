@@ -26,6 +26,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -153,6 +154,33 @@ class PipelineTest {
   }
 
   @Test
+  void nullIsNamed() {
+    assertNamed("explainer", () -> Pipeline.on((ScoreCam) null));
+    assertNamed("explainers", () -> Pipeline.on((List<ScoreCam>) null));
+    assertNamed("an explainer", () -> Pipeline.on(Collections.singletonList(null)));
+    assertNamed("target", () -> pipeline().target(null));
+    assertNamed("preprocessing", () -> pipeline().preprocessing(null));
+    assertNamed("files", () -> pipeline().build().run(null, explained -> {}));
+    assertNamed("consumer", () -> pipeline().build().runSources(List.of(), null));
+    assertNamed("sources", () -> pipeline().build().start(null));
+    assertNamed(
+        "a source",
+        () -> pipeline().build().runSources(Collections.singletonList(null), explained -> {}));
+    assertNamed("file", () -> Source.of(null));
+    List<RuntimeException> failures = new ArrayList<>();
+    pipeline()
+        .build()
+        .runSources(
+            List.of(new Source("nothing", () -> null)),
+            explained -> explained.failure().ifPresent(failures::add));
+    assertEquals("the picture that the reader of nothing returned", failures.get(0).getMessage());
+  }
+
+  private static void assertNamed(String name, Executable call) {
+    assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
+  }
+
+  @Test
   void noPicturesGiveNoResults() {
     try (PipelineRun run = pipeline().build().start(List.of())) {
       assertFalse(run.hasNext());
@@ -169,6 +197,23 @@ class PipelineTest {
     assertEquals(24, groups.stream().mapToLong(Long::longValue).sum());
     assertTrue(groups.size() <= 8, "groups of " + groups);
     assertTrue(groups.stream().allMatch(size -> size <= 8), "groups of " + groups);
+  }
+
+  @Test
+  void groupsGrowOnceAPictureHasShownHowManyChannelsThereAre() {
+    try (ScoreCam all = ScoreCam.on(model).layer("layer3").build()) {
+      assertEquals(1, all.inputsPerGroup());
+      Pipeline.on(all)
+          .preprocessing(PLAIN)
+          .target(Target.top1())
+          .queue(8)
+          .build()
+          .runSources(sources(24), e -> {});
+      assertEquals(4, all.inputsPerGroup());
+    }
+    assertEquals(1, groups.get(0));
+    assertTrue(groups.contains(4L), "groups of " + groups);
+    assertTrue(groups.stream().allMatch(size -> size <= 4), "groups of " + groups);
   }
 
   @Test
@@ -268,7 +313,8 @@ class PipelineTest {
     assertEquals(4, failures.size());
     assertEquals(3, Collections.frequency(failures, "none"));
     assertTrue(
-        failures.contains("LibTorch cannot explain it: something of LibTorch's"),
+        failures.contains(
+            "an input of shape [1, 3, 64, 64] cannot be explained: something of LibTorch's"),
         failures::toString);
   }
 

@@ -146,6 +146,26 @@ class WeightLoaderTest {
   }
 
   @Test
+  void ignoresWhatIsNotNeeded() {
+    String header =
+        """
+        {"weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
+        "bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]},\
+        "aux.bias":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}\
+        """;
+    Path path =
+        TestFiles.write(folder, TestFiles.safetensors(header, TestFiles.floats(1, 2, 3, 4)));
+    LinearImpl linear = new LinearImpl(2, 1);
+    WeightLoader loader = WeightLoader.into(linear);
+    assertThrows(ModelException.class, () -> loader.load(path));
+    // What the network has is loaded, needed or not.
+    LoadReport report = loader.ignoring(name -> name.endsWith("bias")).load(path);
+    assertEquals(List.of("weight", "bias"), report.loaded());
+    assertTrue(report.isComplete(), report::toString);
+    assertEquals(3, linear.bias().item_float());
+  }
+
+  @Test
   void warnsOfWeightsThatAreNotFinite() {
     String header =
         """

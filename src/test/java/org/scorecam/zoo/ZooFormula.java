@@ -16,24 +16,28 @@ final class ZooFormula {
 
   private ZooFormula() {}
 
-  /** Fills every parameter and buffer but the counts of batches. */
-  static void fill(Module network) {
+  /**
+   * Fills every parameter and buffer but the counts of batches.
+   *
+   * @param gain a factor of the norms' weights
+   */
+  static void fill(Module network, double gain) {
     try (NativeScope scope = NativeScope.open()) {
-      fill(network.named_parameters());
-      fill(network.named_buffers());
+      fill(network.named_parameters(), gain);
+      fill(network.named_buffers(), gain);
     }
   }
 
-  private static void fill(StringTensorDict tensors) {
+  private static void fill(StringTensorDict tensors, double gain) {
     for (long i = 0; i < tensors.size(); i++) {
       Tensor tensor = tensors.get(i).value();
       if (tensor.is_floating_point()) {
-        fill(tensors.get(i).key().getString(), tensor);
+        fill(tensors.get(i).key().getString(), tensor, gain);
       }
     }
   }
 
-  private static void fill(String name, Tensor tensor) {
+  private static void fill(String name, Tensor tensor, double gain) {
     float low = -0.05f;
     float high = 0.05f;
     long count = tensor.numel();
@@ -44,8 +48,8 @@ final class ZooFormula {
       low = 0.75f;
       high = 1.25f;
     } else if (name.endsWith("weight")) {
-      low = 0.6f;
-      high = 1.1f;
+      low = (float) (0.6 * gain);
+      high = (float) (1.1 * gain);
     }
     int seed = seed(name);
     FloatPointer target = new FloatPointer(tensor.data_ptr());
@@ -59,15 +63,15 @@ final class ZooFormula {
     }
   }
 
-  /** Two pictures [2, 3, 64, 64], owned by the caller. */
-  static Tensor images() {
+  /** Two pictures [2, 3, side, side], owned by the caller. */
+  static Tensor images(int side) {
     int seed = seed("input.bias");
-    float[] values = new float[2 * 3 * 64 * 64];
+    float[] values = new float[2 * 3 * side * side];
     for (int i = 0; i < values.length; i++) {
       float contrast = i < values.length / 2 ? 20 : 40;
       values[i] = (hashed(seed, i) * (0.05f - -0.05f) + -0.05f) * contrast;
     }
-    return Tensors.of(values, 2, 3, 64, 64);
+    return Tensors.of(values, 2, 3, side, side);
   }
 
   static long crc32(String text) {

@@ -1,0 +1,4 @@
+/** Someone who uses scorecam. */
+module example {
+  requires org.scorecam;
+}

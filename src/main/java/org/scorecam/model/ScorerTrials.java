@@ -1,0 +1,219 @@
+package org.scorecam.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeMemoryException;
+import org.scorecam.error.ScoreCamException;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Tries several ways to run the same network, and keeps the fastest that computes the same; finds
+ * out, too, whether rows may be given to it together.
+ */
+final class ScorerTrials {
+  private static final System.Logger LOG = System.getLogger(ScorerTrials.class.getName());
+
+  /** Enough for a fair comparison, and a small part of one explanation. */
+  private static final long ROWS = 4;
+
+  /**
+   * In the first, weights are packed and plans are made, and TorchScript looks at the types, for
+   * which it compiles in the second.
+   */
+  private static final int UNCOUNTED_RUNS = 2;
+
+  /** What takes so many times as long in its first counted run is spared the last one. */
+  private static final double HOPELESS = 2;
+
+  /** How much faster another way must be; less may be the machine's doing. */
+  private static final double GAIN = 0.03;
+
+  private final DeviceMemory memory;
+
+  /** What is run; less than at first where rows cannot be given together. */
+  private Tensor sample;
+
+  /** The best so far; null before the plain network has run. */
+  private NetworkScorer best;
+
+  private long fastest = Long.MAX_VALUE;
+
+  /** What the plain network puts out. */
+  private List<Tensor> expected = List.of();
+
+  /** Why rows must be given one at a time; empty where they may be given together. */
+  private Optional<String> oneByOne = Optional.empty();
+
+  private ScorerTrials(Tensor sample, Device device) {
+    this.sample = sample;
+    this.memory = DeviceMemory.of(device);
+  }
+
+  /**
+   * Tries all, on fewer rows where there is not memory for more, and on one where the network takes
+   * no more or gives a row another output beside others than alone.
+   *
+   * @param candidates the first is the network as it is, and the measure for the others
+   * @return the fastest, owned by the caller
+   * @throws InputException if the network cannot run inputs of this shape
+   * @throws NativeMemoryException if there is not memory for one input
+   */
+  static NetworkScorer of(
+      List<Supplier<NetworkScorer>> candidates, InputShape inputShape, Device device) {
+    for (long rows = ROWS; ; rows /= 2) {
+      try (NativeScope scope = NativeScope.open()) {
+        Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
+        ScorerTrials trials = new ScorerTrials(sample, device);
+        try {
+          return trials.among(candidates);
+        } finally {
+          trials.expected.forEach(Tensor::close);
+          // The losers' weights, and what all worked in, must not stay in the process.
+          trials.memory.releaseKept();
+        }
+      } catch (NativeMemoryException e) {
+        if (rows == 1) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private NetworkScorer among(List<Supplier<NetworkScorer>> candidates) {
+    NetworkScorer plain = candidates.get(0).get();
+    try {
+      tryOutPlain(plain);
+    } catch (RuntimeException | Error e) {
+      plain.close();
+      throw e;
+    }
+    for (Supplier<NetworkScorer> candidate : candidates.subList(1, candidates.size())) {
+      try {
+        tryOut(candidate.get());
+      } catch (ScoreCamException e) {
+        LOG.log(System.Logger.Level.DEBUG, "a way to score that does not work here", e);
+      } catch (RuntimeException | Error e) {
+        best.close();
+        throw e;
+      }
+    }
+    oneByOne.ifPresent(best::takeOneRow);
+    return best;
+  }
+
+  /** Runs the plain network on all rows together, and on one alone where that differs. */
+  private void tryOutPlain(NetworkScorer plain) {
+    try {
+      tryOut(plain);
+    } catch (InputException e) {
+      if (sample.size(0) == 1) {
+        throw e;
+      }
+      oneByOne = Optional.of("the network takes only one row at a time");
+      startAgainWithOneRow(plain);
+      return;
+    }
+    if (sample.size(0) > 1 && rowsInfluenceEachOther(plain)) {
+      oneByOne = Optional.of("the network's output for a row differs when others are beside it");
+      startAgainWithOneRow(plain);
+    }
+  }
+
+  private void startAgainWithOneRow(NetworkScorer plain) {
+    sample = sample.narrow(0, 0, 1);
+    best = null;
+    fastest = Long.MAX_VALUE;
+    expected.forEach(Tensor::close);
+    expected = List.of();
+    tryOut(plain);
+  }
+
+  private boolean rowsInfluenceEachOther(NetworkScorer plain) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor row = sample.narrow(0, 0, 1).to(plain.dtype()).contiguous(plain.memoryFormat());
+      List<Tensor> alone = new ArrayList<>();
+      run(plain, row, output -> alone.addAll(OutputAgreement.copiesOf(output)));
+      List<Tensor> together = new ArrayList<>();
+      for (Tensor tensor : expected) {
+        boolean hasRows = tensor.dim() > 0 && tensor.size(0) == sample.size(0);
+        together.add(hasRows ? tensor.narrow(0, 0, 1) : tensor);
+      }
+      return !OutputAgreement.of(together, alone, plain.precision());
+    } catch (InputException e) {
+      // Not a network for single rows; together they work.
+      return false;
+    }
+  }
+
+  /** Takes a scorer if it is the first or the fastest, and closes it or the one before. */
+  private void tryOut(NetworkScorer scorer) {
+    NetworkScorer loser = scorer;
+    try (NativeScope scope = NativeScope.open();
+        Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat())) {
+      for (int run = 0; run < UNCOUNTED_RUNS; run++) {
+        run(scorer, chunk, put -> {});
+      }
+      long taken = run(scorer, chunk, put -> {});
+      if (taken / HOPELESS > fastest) {
+        LOG.log(
+            System.Logger.Level.DEBUG,
+            "{0}: hopeless, {1} against {2} ns",
+            scorer.description(),
+            taken,
+            fastest);
+        return;
+      }
+      List<Tensor> output = new ArrayList<>();
+      taken =
+          Math.min(taken, run(scorer, chunk, put -> output.addAll(OutputAgreement.copiesOf(put))));
+      if (best == null) {
+        output.forEach(scope::keep);
+        expected = output;
+      }
+      boolean same = best == null || OutputAgreement.of(expected, output, scorer.precision());
+      LOG.log(
+          System.Logger.Level.DEBUG,
+          "{0}: {1} against {2} ns{3}",
+          scorer.description(),
+          taken,
+          fastest,
+          same ? "" : ", another output");
+      if (same && taken < (1 - GAIN) * fastest) {
+        loser = best;
+        best = scorer;
+        fastest = taken;
+      }
+    } catch (RuntimeException | Error e) {
+      if (best == null) {
+        loser = null; // The caller's, who has no other.
+      }
+      throw e;
+    } finally {
+      if (loser != null) {
+        loser.close();
+      }
+    }
+  }
+
+  /** The nanoseconds until the device is done; then the output is looked at. */
+  private long run(NetworkScorer scorer, Tensor chunk, Consumer<ModelOutput> looking) {
+    // A copy, since a network may work in place on its input.
+    try (Tensor copy = chunk.clone()) {
+      memory.finishWork();
+      long start = System.nanoTime();
+      try (ModelOutput output = scorer.score(copy)) {
+        memory.finishWork();
+        long taken = System.nanoTime() - start;
+        looking.accept(output);
+        return taken;
+      }
+    }
+  }
+}

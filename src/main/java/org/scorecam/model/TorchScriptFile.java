@@ -1,0 +1,119 @@
+package org.scorecam.model;
+
+import static java.util.stream.Collectors.joining;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.Symbol;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.ModelException;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.OperatorLibraries;
+
+/** Reads a network that {@code torch.jit.save} wrote, and says why another file is none. */
+final class TorchScriptFile {
+  /** A call of an operator outside LibTorch's own {@code torch} in a program's source. */
+  private static final Pattern OPERATOR = Pattern.compile("(?<![.\\w])ops\\.(\\w+)\\.(\\w+)\\(");
+
+  /** More of a program's file is not searched for the reason why it cannot be loaded. */
+  private static final int SOURCE_LIMIT = 16 << 20;
+
+  private TorchScriptFile() {}
+
+  /**
+   * Loads a network in evaluation mode, for float32 inputs on a device. Needs an open scope, to
+   * which the module belongs.
+   *
+   * @throws ModelException if it cannot be loaded or has no {@code forward}, with the reason
+   */
+  static JitModule load(Path path, Device device) {
+    if (!Files.isRegularFile(path)) {
+      throw new ModelException(
+          Files.exists(path)
+              ? path + " is not a file; a TorchScript file is needed"
+              : path + " does not exist");
+    }
+    JitModule module =
+        NativeErrors.translate(
+            () -> torch.load(path.toString(), new DeviceOptional(device.toTorch()), false),
+            (words, e) -> new ModelException(path + " " + whyNot(path, words), e));
+    if (!module.find_method("forward").has_value()) {
+      throw new ModelException(path + " cannot be run: its network has no method forward");
+    }
+    return NativeErrors.translate(
+        () -> {
+          module.eval();
+          Adaptation.of(module, device);
+          return module;
+        },
+        (words, e) ->
+            new ModelException(
+                "%s cannot be prepared for %s: %s".formatted(path, device, words), e));
+  }
+
+  private static String whyNot(Path path, String words) {
+    try (ZipFile zip = new ZipFile(path.toFile())) {
+      List<? extends ZipEntry> entries = Collections.list(zip.entries());
+      boolean pickled = entries.stream().anyMatch(entry -> entry.getName().endsWith("/data.pkl"));
+      List<ZipEntry> sources = new ArrayList<>();
+      entries.stream().filter(entry -> entry.getName().contains("/code/")).forEach(sources::add);
+      if (pickled && sources.isEmpty()) {
+        return "holds weights or a pickled object without code (torch.save), not a TorchScript"
+            + " network; save it with torch.jit.script(model).save(…) or torch.jit.trace";
+      }
+      Set<String> missing = missingOperators(zip, sources);
+      return missing.isEmpty()
+          ? "cannot be loaded as TorchScript: " + words
+          : "calls operators that LibTorch does not have: " + whose(missing);
+    } catch (IOException e) {
+      return "is not a TorchScript file, or is truncated: " + e.getMessage();
+    }
+  }
+
+  /** The operators that a program calls and that are not there, such as torchvision::nms. */
+  private static Set<String> missingOperators(ZipFile zip, List<ZipEntry> sources)
+      throws IOException {
+    Set<String> missing = new TreeSet<>();
+    for (ZipEntry source : sources) {
+      if (!source.getName().endsWith(".py")) {
+        continue;
+      }
+      try (InputStream in = zip.getInputStream(source)) {
+        String text = new String(in.readNBytes(SOURCE_LIMIT), StandardCharsets.UTF_8);
+        for (Matcher call = OPERATOR.matcher(text); call.find(); ) {
+          String name = call.group(1) + "::" + call.group(2);
+          if (torch.getAllOperatorsFor(Symbol.fromQualString(name)).empty()) {
+            missing.add(name);
+          }
+        }
+      }
+    }
+    return missing;
+  }
+
+  private static String whose(Set<String> missing) {
+    String libraries =
+        missing.stream()
+            .map(name -> name.replaceFirst("::.*", ""))
+            .distinct()
+            .collect(joining(", "));
+    return ("%s. They are part of %s; load its operator library, %s, with LibTorch.loadOperators(path)"
+            + " or --operators FILE")
+        .formatted(String.join(", ", missing), libraries, OperatorLibraries.requirement());
+  }
+}

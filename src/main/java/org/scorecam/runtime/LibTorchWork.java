@@ -1,0 +1,126 @@
+package org.scorecam.runtime;
+
+/**
+ * Work of ours with LibTorch: while it lasts, what LibTorch and its BLAS read at each call is as
+ * {@link LibTorchSettings} says; when it is over, it is what it was. Explaining, warming up,
+ * scoring and running a network are such works by themselves; a program opens one only for what it
+ * computes with LibTorch itself and wants computed as we do.
+ *
+ * <pre>{@code
+ * try (LibTorchWork work = LibTorchWork.begin()) { … }
+ * }</pre>
+ *
+ * <p>The number of threads belongs to the thread that works; all else to the process, where the
+ * first of several works that overlap sets it and the last gives it back. A value that somebody
+ * else sets meanwhile stays. Works nest; one belongs to the thread that began it. A nested one
+ * costs next to nothing, the outermost some microseconds.
+ */
+public final class LibTorchWork implements AutoCloseable {
+  private static final ThreadLocal<OfThread> OPEN = new ThreadLocal<>();
+
+  private final OfThread thread;
+  private final boolean tensorFloat32;
+  private boolean closed;
+
+  /** What a thread has open. */
+  private static final class OfThread {
+    private final Thread owner = Thread.currentThread();
+    private int works;
+
+    /** Null where the number of threads is left alone. */
+    private Borrowed<Integer> threads;
+  }
+
+  private LibTorchWork(OfThread thread, boolean tensorFloat32) {
+    this.thread = thread;
+    this.tensorFloat32 = tensorFloat32;
+    thread.works++;
+  }
+
+  /**
+   * Begins a work, loading LibTorch if nothing has yet.
+   *
+   * @return to be closed by this thread
+   */
+  public static LibTorchWork begin() {
+    return new LibTorchWork(ofThisThread(), false);
+  }
+
+  /**
+   * Begins a work in which CUDA devices may round the factors of float32 products to TF32's 10 bits
+   * of mantissa. LibTorch has one switch for the process, so that works of different precision that
+   * overlap get the one or the other.
+   *
+   * @return to be closed by this thread
+   */
+  public static LibTorchWork beginInTensorFloat32() {
+    LibTorchWork work = begin();
+    try {
+      LibTorch.values().allowTensorFloat32();
+      return new LibTorchWork(work.thread, true);
+    } finally {
+      work.close();
+    }
+  }
+
+  private static OfThread ofThisThread() {
+    OfThread thread = OPEN.get();
+    if (thread != null) {
+      return thread;
+    }
+    thread = new OfThread();
+    ProcessValues values = LibTorch.values();
+    values.enter();
+    try {
+      int wanted = LibTorch.wantedThreads();
+      if (wanted > 0) {
+        ThreadCounts counts = LibTorch.threadCounts();
+        Borrowed<Integer> threads = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);
+        threads.take(theirs -> wanted);
+        thread.threads = threads;
+      }
+      OPEN.set(thread);
+      return thread;
+    } catch (RuntimeException | Error e) {
+      values.leave();
+      throw e;
+    }
+  }
+
+  /**
+   * Ends it. Closing again does nothing.
+   *
+   * @throws IllegalStateException if another thread began it
+   */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    if (thread.owner != Thread.currentThread()) {
+      throw new IllegalStateException("a work is ended by the thread that began it");
+    }
+    closed = true;
+    thread.works--;
+    try {
+      if (tensorFloat32) {
+        LibTorch.values().forbidTensorFloat32();
+      }
+    } finally {
+      if (thread.works == 0) {
+        end();
+      }
+    }
+  }
+
+  private void end() {
+    OPEN.remove();
+    try {
+      if (thread.threads != null) {
+        thread.threads.giveBack();
+      }
+    } finally {
+      LibTorch.values().leave();
+    }
+  }
+}

@@ -1,0 +1,95 @@
+package org.scorecam.scoring;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.scorecam.model.Precision;
+
+/**
+ * How many masked inputs the network sees at once, and why.
+ *
+ * @param rows of a chunk
+ * @param precision of its values and of the network
+ * @param bytes that such a chunk takes with its activations, on the network's device: measured, or
+ *     estimated where no chunk was probed
+ * @param basis what the number was taken from
+ * @param probes the sizes that were tried, ascending; empty if none were
+ * @param notes what was decided otherwise than was asked for, and why, a sentence each
+ */
+public record ChunkPlan(
+    long rows,
+    Precision precision,
+    long bytes,
+    Basis basis,
+    List<Probe> probes,
+    List<String> notes) {
+  private static final double MEBIBYTE = 1 << 20;
+
+  /** What a plan rests on. */
+  public enum Basis {
+    /** The caller named it. */
+    GIVEN,
+    /** Chunks of growing size were timed. */
+    PROBED,
+    /** There are too few masked inputs for a probe to pay. */
+    FITTED,
+    /** A larger chunk did not fit the memory. */
+    REDUCED,
+    /** The network must be given one masked input at a time. */
+    ONE_BY_ONE
+  }
+
+  /**
+   * A size that was tried.
+   *
+   * @param rows of the chunk
+   * @param millisPerRow the network's time for it, divided by its rows
+   * @param bytes that it took at its peak with its activations; estimated where the system does not
+   *     say
+   */
+  public record Probe(long rows, double millisPerRow, long bytes) {}
+
+  /**
+   * Copies the lists.
+   *
+   * @param rows of a chunk
+   * @param precision of its values
+   * @param bytes that such a chunk takes
+   * @param basis what the number was taken from
+   * @param probes the sizes that were tried
+   * @param notes what was decided otherwise than was asked for
+   */
+  public ChunkPlan {
+    probes = List.copyOf(probes);
+    notes = List.copyOf(notes);
+  }
+
+  /** The same with fewer rows, for which there was more memory. */
+  ChunkPlan reducedTo(long fewer) {
+    return fewer == rows
+        ? this
+        : new ChunkPlan(fewer, precision, bytes * fewer / rows, Basis.REDUCED, probes, notes);
+  }
+
+  /** The same with one more note. */
+  ChunkPlan noting(String note) {
+    List<String> more = new ArrayList<>(notes);
+    more.add(note);
+    return new ChunkPlan(rows, precision, bytes, basis, probes, more);
+  }
+
+  /**
+   * The plan in words.
+   *
+   * @return for example {@code 8 rows of float32 (probed), 58 MiB}
+   */
+  @Override
+  public String toString() {
+    return "%d rows of %s (%s), %.0f MiB"
+        .formatted(
+            rows,
+            precision,
+            basis.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+            bytes / MEBIBYTE);
+  }
+}

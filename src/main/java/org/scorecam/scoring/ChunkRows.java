@@ -1,0 +1,324 @@
+package org.scorecam.scoring;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.WeakHashMap;
+import java.util.function.LongSupplier;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.model.InputShape;
+import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.scoring.ChunkPlan.Probe;
+
+/**
+ * How many rows the chunks of one scorer have for inputs of one size: how fast each number is, and
+ * what it takes in memory. Belongs to the scorer and is kept as long as that, for all who use it.
+ *
+ * <p>Chunks of 8, 16, 32, … rows are timed for as long as larger ones are faster: what each chunk
+ * costs beside its rows is shared by twice as many, so that each doubling gains half of what the
+ * one before gained. Nothing is measured twice, and only as much as pays: see {@link #PROBE_SHARE}.
+ *
+ * <p>What a chunk takes is estimated until one was measured, and then lies on a line through the
+ * smallest and the largest that were; rows of inputs of different shapes count by their pixels.
+ */
+final class ChunkRows {
+  /** The rows that are taken where there are too few passes to find out better ones. */
+  static final long USUAL_ROWS = 32;
+
+  private static final long FIRST_ROWS = 8;
+  private static final long LAST_ROWS = 512;
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  /** The first of these prepares what the network keeps for each shape; the fastest counts. */
+  private static final int RUNS = 2;
+
+  /**
+   * A probe may take this part of an explanation's passes, once for each network and input size.
+   */
+  private static final long PROBE_SHARE = 8;
+
+  /** What a larger chunk must gain to be worth its memory. */
+  private static final double GAIN = 0.02;
+
+  /**
+   * Where nothing was measured: the network's widest point is two times 64 channels at the input's
+   * full size, as in VGG, which is among the widest.
+   */
+  private static final long WIDEST_VALUES_PER_PIXEL = 2 * 64;
+
+  /**
+   * After so long, what did not fit is tried again: what took the memory may be gone. If it is not,
+   * that costs one failed chunk.
+   */
+  private static final long NANOS_UNTIL_FORGOTTEN = 60_000_000_000L;
+
+  private static final Map<Scorer, Map<SizeClass, ChunkRows>> KNOWN = new WeakHashMap<>();
+
+  private final LongSupplier clock;
+  private final List<Probe> probes = new ArrayList<>();
+
+  /** Rows that were run for the probes, but for what was run once more. */
+  private long probedRows;
+
+  /** Whether larger chunks have stopped to be faster. */
+  private boolean settled;
+
+  /** Null while nothing was measured. */
+  private Measured smallest;
+
+  private Measured largest;
+
+  /** Pixels of all rows of the smallest chunk that did not fit, and when that was. */
+  private long tooManyPixels = Long.MAX_VALUE;
+
+  private long tooManySince;
+
+  /** A chunk's pixels, those of all its rows, and what it took. */
+  private record Measured(long pixels, long bytes) {}
+
+  /**
+   * What chunks are planned for.
+   *
+   * @param budget bytes that a chunk may take with the network's activations
+   */
+  record Request(Scorer scorer, Device device, InputShape shape, long budget) {
+    private Tensor newChunk(long rows) {
+      return ChunkPool.allocate(shape.batchOf(rows), scorer, device);
+    }
+
+    private long bytesOf(long rows, long valuesPerPixel) {
+      return rows * shape.pixels() * valuesPerPixel * torch.elementSize(scorer.dtype());
+    }
+  }
+
+  /**
+   * Nothing known yet.
+   *
+   * @param clock nanoseconds
+   */
+  ChunkRows(LongSupplier clock) {
+    this.clock = clock;
+  }
+
+  /** What is known of the scorer for such inputs, for all who use it. */
+  static ChunkRows knownOf(Request request) {
+    synchronized (KNOWN) {
+      return KNOWN
+          .computeIfAbsent(request.scorer, scorer -> new HashMap<>())
+          .computeIfAbsent(SizeClass.of(request.shape), first -> new ChunkRows(System::nanoTime));
+    }
+  }
+
+  /**
+   * The best rows for so many passes. The first call, and one of more passes than before, may run
+   * the network; other threads wait for it.
+   */
+  synchronized ChunkPlan best(Request request, long passes) {
+    if (request.scorer.oneByOne().isPresent()) {
+      return planOf(request, 1, ChunkPlan.Basis.ONE_BY_ONE);
+    }
+    probeWhatPays(request, passes);
+    long fastest = fastest(request);
+    long wanted = settled && fastest > 0 ? fastest : Math.max(USUAL_ROWS, fastest);
+    long possible = possibleRows(request, LAST_ROWS);
+    // What is only estimated may be far from what it takes.
+    if (probes.isEmpty() && possible < Math.min(wanted, passes)) {
+      probe(request, Math.min(FIRST_ROWS, possible));
+      possible = possibleRows(request, LAST_ROWS);
+    }
+    ChunkPlan.Basis basis =
+        possible < Math.min(wanted, passes)
+            ? ChunkPlan.Basis.REDUCED
+            : probes.isEmpty() ? ChunkPlan.Basis.FITTED : ChunkPlan.Basis.PROBED;
+    return planOf(request, spread(passes, Math.min(wanted, possible)), basis);
+  }
+
+  /** A plan of exactly so many rows, but for those that were too many lately. */
+  synchronized ChunkPlan given(Request request, long rows) {
+    if (request.scorer.oneByOne().isPresent()) {
+      return planOf(request, 1, ChunkPlan.Basis.ONE_BY_ONE);
+    }
+    long fitting = Math.min(rows, fittingRows(request));
+    return planOf(
+        request, fitting, fitting < rows ? ChunkPlan.Basis.REDUCED : ChunkPlan.Basis.GIVEN);
+  }
+
+  private ChunkPlan planOf(Request request, long rows, ChunkPlan.Basis basis) {
+    List<String> notes =
+        request.scorer.oneByOne().stream()
+            .map(reason -> "masked inputs are scored one by one: " + reason)
+            .toList();
+    return new ChunkPlan(
+        rows, request.scorer.precision(), bytes(request, rows), basis, probes, notes);
+  }
+
+  /** Remembers for a while that so many rows did not fit. */
+  synchronized void tooMany(Request request, long rows) {
+    fittingRows(request); // Forgets what is too old.
+    tooManyPixels = Math.min(tooManyPixels, rows * request.shape.pixels());
+    tooManySince = clock.getAsLong();
+  }
+
+  /** At most the limit, spread so that the last chunk is nearly full. */
+  static long spread(long passes, long limit) {
+    long chunks = (passes + limit - 1) / limit;
+    return (passes + chunks - 1) / chunks;
+  }
+
+  private void probeWhatPays(Request request, long passes) {
+    while (!settled) {
+      long possible = possibleRows(request, LAST_ROWS);
+      long rows =
+          probes.isEmpty()
+              ? Math.min(FIRST_ROWS, possible)
+              : 2 * probes.get(probes.size() - 1).rows();
+      boolean pays = rows <= possible && probedRows + RUNS * rows <= passes / PROBE_SHARE;
+      if (!pays || !probe(request, rows)) {
+        return;
+      }
+    }
+  }
+
+  /** Measures chunks of so many rows; false if they do not fit. */
+  private boolean probe(Request request, long rows) {
+    DeviceMemory device = DeviceMemory.of(request.device);
+    try {
+      if (probes.isEmpty()) {
+        // Compiles and prepares the network itself.
+        perRow(request, rows, 1, device);
+      }
+      double[] millis = new double[1];
+      OptionalLong bytes = device.peakOf(() -> millis[0] = perRow(request, rows, RUNS, device));
+      double before = fastestMillis(Long.MAX_VALUE);
+      if (!probes.isEmpty() && gain(before, millis[0]) < GAIN) {
+        // Another process may have had the machine: once more before it counts.
+        millis[0] = Math.min(millis[0], perRow(request, rows, RUNS, device));
+      }
+      settled = !probes.isEmpty() && gain(before, millis[0]) / 2 < GAIN;
+      probes.add(new Probe(rows, millis[0], measured(request, rows, bytes)));
+      probedRows += RUNS * rows;
+      return true;
+    } catch (RuntimeException e) {
+      if (!NativeErrors.isOutOfMemory(e)) {
+        throw e;
+      }
+      tooMany(request, rows);
+      return false;
+    } finally {
+      // A larger chunk than the one that is taken must not stay in the process.
+      device.releaseKept();
+    }
+  }
+
+  private static double gain(double before, double after) {
+    return 1 - after / before;
+  }
+
+  /** Runs the network on a black chunk; the fastest run in milliseconds for each row. */
+  private static double perRow(Request request, long rows, int runs, DeviceMemory device) {
+    double fastest = Double.POSITIVE_INFINITY;
+    try (Tensor chunk = request.newChunk(rows)) {
+      chunk.zero_();
+      for (int run = 0; run < runs; run++) {
+        device.finishWork();
+        long start = System.nanoTime();
+        request.scorer.score(chunk).close();
+        device.finishWork();
+        fastest = Math.min(fastest, (System.nanoTime() - start) / NANOS_PER_MILLI);
+      }
+    }
+    return fastest / rows;
+  }
+
+  /** The smallest size that is nearly as fast as the fastest within the budget; 0 if none. */
+  private long fastest(Request request) {
+    long possible = possibleRows(request, LAST_ROWS);
+    double limit = (1 + GAIN) * fastestMillis(possible);
+    return probes.stream()
+        .filter(probe -> probe.rows() <= possible && probe.millisPerRow() <= limit)
+        .mapToLong(Probe::rows)
+        .min()
+        .orElse(0);
+  }
+
+  private double fastestMillis(long rows) {
+    return probes.stream()
+        .filter(probe -> probe.rows() <= rows)
+        .mapToDouble(Probe::millisPerRow)
+        .min()
+        .orElse(Double.POSITIVE_INFINITY);
+  }
+
+  /** Half of what did not fit lately; at least one row. */
+  long fittingRows(Request request) {
+    if (tooManyPixels == Long.MAX_VALUE) {
+      return Long.MAX_VALUE;
+    }
+    if (clock.getAsLong() - tooManySince > NANOS_UNTIL_FORGOTTEN) {
+      tooManyPixels = Long.MAX_VALUE;
+      return Long.MAX_VALUE;
+    }
+    return Math.max(1, tooManyPixels / request.shape.pixels() / 2);
+  }
+
+  /** The rows up to a limit that the budget and the memory allow; at least one. */
+  long possibleRows(Request request, long limit) {
+    long fitting = Math.min(fittingRows(request), limit);
+    long rows = 1;
+    // What a chunk takes rises with its rows.
+    for (long step = Long.highestOneBit(fitting); step > 0; step /= 2) {
+      long more = rows + step;
+      if (more <= fitting && bytes(request, more) <= request.budget) {
+        rows = more;
+      }
+    }
+    return rows;
+  }
+
+  /**
+   * Takes in what a chunk was measured to take; each is larger than those before.
+   *
+   * @param peak if the system told it
+   * @return the bytes that count: an estimate where they are not known
+   */
+  long measured(Request request, long rows, OptionalLong peak) {
+    // Less than the chunk itself is no measure.
+    long bytes =
+        peak.isPresent() && peak.getAsLong() >= ofInputs(request, rows)
+            ? peak.getAsLong()
+            : estimate(request, rows);
+    largest = new Measured(rows * request.shape.pixels(), bytes);
+    smallest = smallest == null ? largest : smallest;
+    return bytes;
+  }
+
+  /** What a chunk takes. */
+  long bytes(Request request, long rows) {
+    if (smallest == null) {
+      return estimate(request, rows);
+    }
+    double pixels = rows * request.shape.pixels();
+    double bytes =
+        largest.bytes > smallest.bytes
+            ? smallest.bytes
+                + (largest.bytes - smallest.bytes)
+                    * (pixels - smallest.pixels)
+                    / (largest.pixels - smallest.pixels)
+            : largest.bytes * pixels / largest.pixels;
+    return Math.max(ofInputs(request, rows), (long) bytes);
+  }
+
+  private static long estimate(Request request, long rows) {
+    return request.bytesOf(rows, request.shape.channels() + WIDEST_VALUES_PER_PIXEL);
+  }
+
+  private static long ofInputs(Request request, long rows) {
+    return request.bytesOf(rows, request.shape.channels());
+  }
+}

@@ -1,0 +1,196 @@
+package org.scorecam.scoring;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.error.ScoreCamException;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
+import org.scorecam.model.Precision;
+import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
+
+/**
+ * Tries, decides and remembers how one {@link PassScoring} scores inputs of a size: by which of the
+ * network's scorers, in which precision, and in chunks of how many rows. Safe for several threads.
+ *
+ * <p>A precision is tried with the first input of each size; rows, with those before it.
+ */
+final class ScoringChoice {
+  private static final System.Logger LOG = System.getLogger(ScoringChoice.class.getName());
+
+  /** Of the memory that is available, what one chunk may take unless something else is said. */
+  private static final int SHARE = 4;
+
+  private final HookedModel model;
+  private final Device device;
+  private final Optional<Precision> asked;
+
+  /** 0 for as many as are best. */
+  private final long givenRows;
+
+  private final long budget;
+  private final Map<SizeClass, Decision> decisions = new HashMap<>();
+
+  /** Why the precision that was asked for does not hold; null unless that is known. */
+  private volatile PrecisionException refusal;
+
+  /**
+   * In which precision inputs are scored.
+   *
+   * @param note why it is not the one that was asked for
+   * @param lasting whether it holds for all inputs of the size
+   */
+  record Decision(Precision precision, Optional<String> note, boolean lasting) {
+    private static Decision of(Precision precision) {
+      return new Decision(precision, Optional.empty(), true);
+    }
+  }
+
+  /**
+   * A choice still to be made.
+   *
+   * @param asked nothing for the fastest precision
+   * @param givenRows 0 for the best
+   * @param memory bytes that a chunk may take; if nothing is said, a quarter of what the device has
+   *     available now
+   */
+  ScoringChoice(HookedModel model, Optional<Precision> asked, long givenRows, OptionalLong memory) {
+    this.model = model;
+    this.device = model.device();
+    this.asked = asked;
+    this.givenRows = givenRows;
+    this.budget = givenRows > 0 ? Long.MAX_VALUE : memory.orElseGet(() -> shareOf(device));
+  }
+
+  private static long shareOf(Device device) {
+    // What the process keeps for chunks to come counts as taken: emptying that would slow down
+    // whoever runs beside us.
+    OptionalLong available = DeviceMemory.of(device).available();
+    return available.isPresent() ? available.getAsLong() / SHARE : Long.MAX_VALUE;
+  }
+
+  /** What is decided for a size; before that, what was asked for. */
+  synchronized Decision known(InputShape shape) {
+    Decision known = decisions.get(SizeClass.of(shape));
+    return known == null ? Decision.of(asked.orElse(Precision.FLOAT32)) : known;
+  }
+
+  /** The scorer for inputs of a shape. */
+  Scorer scorer(Decision decision, InputShape shape) {
+    return model.scorer(decision.precision, shape);
+  }
+
+  /** The chunks for so many passes. */
+  ChunkPlan plan(Decision decision, InputShape shape, long passes) {
+    ChunkRows.Request request = request(decision, shape);
+    ChunkRows rows = ChunkRows.knownOf(request);
+    ChunkPlan plan =
+        givenRows > 0
+            ? rows.given(request, Math.min(givenRows, passes))
+            : rows.best(request, passes);
+    return decision.note.map(plan::noting).orElse(plan);
+  }
+
+  /** Remembers for a while, for all who use the scorer, that so many rows did not fit. */
+  void tooMany(Decision decision, InputShape shape, long rows) {
+    ChunkRows.Request request = request(decision, shape);
+    ChunkRows.knownOf(request).tooMany(request, rows);
+  }
+
+  private ChunkRows.Request request(Decision decision, InputShape shape) {
+    return new ChunkRows.Request(scorer(decision, shape), device, shape, budget);
+  }
+
+  /**
+   * Does nothing unless the precision that was asked for is known not to hold.
+   *
+   * @throws PrecisionException with the words that were thrown when it was tried
+   */
+  void requireNotRefused() {
+    PrecisionException known = refusal;
+    if (known != null) {
+      throw new PrecisionException(known.getMessage(), known);
+    }
+  }
+
+  /**
+   * Decides on the precision for a size, if nothing is decided.
+   *
+   * @param sample at least one masked input of this size
+   * @throws PrecisionException if the precision that was asked for does not hold
+   */
+  synchronized Decision decide(MaskedInputs sample, InputShape shape) {
+    // Again, since another thread may have tried it meanwhile.
+    requireNotRefused();
+    if (asked.equals(Optional.of(Precision.FLOAT32))
+        || decisions.containsKey(SizeClass.of(shape))) {
+      return known(shape);
+    }
+    PrecisionTrial trial = new PrecisionTrial(sample, device, shape);
+    Decision decision;
+    try {
+      decision = asked.isPresent() ? confirmed(asked.get(), trial, shape) : fastest(trial, shape);
+    } catch (PrecisionException e) {
+      refusal = e;
+      throw e;
+    }
+    if (decision.lasting) {
+      decisions.put(SizeClass.of(shape), decision);
+    }
+    return decision;
+  }
+
+  private Decision confirmed(Precision precision, PrecisionTrial trial, InputShape shape) {
+    PrecisionTrial.Finding finding =
+        trial.compare(model.scorer(Precision.FLOAT32, shape), model.scorer(precision, shape));
+    Optional<String> disagreement = finding.disagreement();
+    if (disagreement.isPresent()) {
+      throw new PrecisionException("%s is refused: %s".formatted(precision, disagreement.get()));
+    }
+    Optional<String> note =
+        finding
+            .drawback()
+            .map(words -> "float32 was used instead of %s: %s".formatted(precision, words));
+    return new Decision(
+        note.isPresent() ? Precision.FLOAT32 : precision, note, finding.correlation().isPresent());
+  }
+
+  private Decision fastest(PrecisionTrial trial, InputShape shape) {
+    Scorer exact = model.scorer(Precision.FLOAT32, shape);
+    Precision best = Precision.FLOAT32;
+    double gain = 1;
+    boolean lasting = true;
+    for (Precision precision : reducedOnes()) {
+      try {
+        PrecisionTrial.Finding finding = trial.compare(exact, model.scorer(precision, shape));
+        Optional<String> flaw = finding.disagreement().or(finding::drawback);
+        LOG.log(
+            System.Logger.Level.DEBUG, "{0}: {1}", precision, flaw.orElse("as good as float32"));
+        lasting &= finding.correlation().isPresent();
+        double ratio = finding.reducedMillis() / finding.exactMillis();
+        if (flaw.isEmpty() && ratio < gain) {
+          best = precision;
+          gain = ratio;
+        }
+      } catch (ScoreCamException e) {
+        LOG.log(System.Logger.Level.DEBUG, "a precision that does not work here", e);
+      }
+    }
+    return new Decision(best, Optional.empty(), lasting);
+  }
+
+  private List<Precision> reducedOnes() {
+    List<Precision> reduced = new ArrayList<>(List.of(Precision.values()));
+    reduced.remove(Precision.FLOAT32);
+    if (device.type() == Device.Type.CPU) {
+      reduced.remove(Precision.TF32);
+    }
+    return reduced;
+  }
+}
