@@ -58,7 +58,7 @@ public final class Picture {
   Picture(int width, int height, byte[] rgb) {
     if (rgb.length != 3L * width * height) {
       throw new IllegalArgumentException(
-          "a picture of %d x %d pixels takes %d bytes, not %d"
+          "a picture of %d x %d pixels needs %d bytes, not %d"
               .formatted(width, height, 3L * width * height, rgb.length));
     }
     this.width = width;
@@ -75,6 +75,7 @@ public final class Picture {
    *     damaged, without pixels, or over the limit; the message names the file and what it is
    */
   public static Picture read(Path file) {
+    Objects.requireNonNull(file, "file");
     if (Files.isDirectory(file)) {
       throw new InputException("picture " + file + " is a folder");
     }
@@ -94,6 +95,7 @@ public final class Picture {
    * @throws InputException as {@link #read(Path)}
    */
   public static Picture read(InputStream in, String name) {
+    Objects.requireNonNull(in, "in");
     Objects.requireNonNull(name, "name");
     try {
       return PictureDecoder.decode(in, "picture " + name);
@@ -115,6 +117,7 @@ public final class Picture {
    * @throws InputException as {@link #read(Path)}
    */
   public static Picture decode(byte[] encoded, String name) {
+    Objects.requireNonNull(encoded, "encoded");
     return read(new ByteArrayInputStream(encoded), name);
   }
 
@@ -129,7 +132,8 @@ public final class Picture {
    * @throws IllegalArgumentException if there are not 3 · width · height bytes
    */
   public static Picture of(int width, int height, byte[] rgb) {
-    checkSize(width, height, "picture");
+    Objects.requireNonNull(rgb, "rgb");
+    checkSize(width, height, "the picture");
     return new Picture(width, height, rgb.clone());
   }
 
@@ -141,8 +145,9 @@ public final class Picture {
    * @throws InputException if it has more pixels than the limit
    */
   public static Picture of(BufferedImage image) {
-    checkSize(image.getWidth(), image.getHeight(), "picture");
-    return Pixels.of(image, "picture");
+    Objects.requireNonNull(image, "image");
+    checkSize(image.getWidth(), image.getHeight(), "the picture");
+    return Pixels.of(image, "the picture");
   }
 
   /**
@@ -227,6 +232,7 @@ public final class Picture {
    * @throws InputException if the new picture has no pixels or more than the limit
    */
   public Picture resize(int newWidth, int newHeight, Interpolation interpolation) {
+    Objects.requireNonNull(interpolation, "interpolation");
     checkResize(newWidth, newHeight);
     return new Picture(
         newWidth,
@@ -236,9 +242,9 @@ public final class Picture {
 
   /** Refuses sizes that cannot be resized to. */
   void checkResize(int newWidth, int newHeight) {
-    checkSize(newWidth, newHeight, "resized picture");
+    checkSize(newWidth, newHeight, "the resized picture");
     // What lies between the two passes, too.
-    checkSize(newWidth, height, "picture resized in width");
+    checkSize(newWidth, height, "the picture, once resized in width,");
   }
 
   /**
@@ -249,7 +255,7 @@ public final class Picture {
    *     written; nothing is left behind
    */
   public void write(Path file) {
-    PictureEncoder.write(this, file);
+    PictureEncoder.write(this, Objects.requireNonNull(file, "file"));
   }
 
   @Override

@@ -272,7 +272,7 @@ class PictureTest {
     jpeg[frame + 6] = 0;
     assertEquals("picture x is 64 x 0, which leaves no pixels", messageOf(jpeg));
     InputException none = assertThrows(InputException.class, () -> Picture.of(0, 4, new byte[0]));
-    assertEquals("picture is 0 x 4, which leaves no pixels", none.getMessage());
+    assertEquals("the picture is 0 x 4, which leaves no pixels", none.getMessage());
   }
 
   /** Where the frame header of a baseline JPEG begins; its height follows 5 bytes behind. */

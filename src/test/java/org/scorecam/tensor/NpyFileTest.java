@@ -2,6 +2,7 @@ package org.scorecam.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -10,6 +11,7 @@ import com.sun.management.OperatingSystemMXBean;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -363,6 +365,19 @@ class NpyFileTest {
       assertEquals(1.5f, tensor.narrow(0, 0, 1).item_float());
       assertEquals(0, tensor.narrow(0, count / 2, 1).item_float());
       assertEquals(9, tensor.narrow(0, count - 1, 1).item_float());
+    }
+  }
+
+  @Test
+  void everySeedOfTheFuzzTargetHoldsItsPromises() throws IOException, URISyntaxException {
+    List<Path> seeds;
+    try (Stream<Path> files =
+        Files.list(Path.of(NpyFileTest.class.getResource("/fuzz/Npy").toURI()))) {
+      seeds = files.toList();
+    }
+    assertFalse(seeds.isEmpty());
+    for (Path seed : seeds) {
+      NpyFuzz.fuzzerTestOneInput(Files.readAllBytes(seed));
     }
   }
 
