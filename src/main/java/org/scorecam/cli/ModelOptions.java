@@ -6,6 +6,9 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.weights.LoadReport;
+import org.scorecam.weights.WeightFile;
+import org.scorecam.zoo.LoadedNetwork;
 import org.scorecam.zoo.Zoo;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
@@ -41,8 +44,24 @@ final class ModelOptions {
   @Option(
       names = "--weights",
       paramLabel = "FILE",
-      description = "Weight file for --arch: .pth or .safetensors.")
+      description =
+          "Weight file for --arch: .pth, .safetensors, or the .index.json or folder of shards.")
   private Path weights;
+
+  @Option(
+      names = "--weights-key",
+      paramLabel = "KEY",
+      description =
+          "Which weights of --weights, where it has several: the key of a dict, such as model_ema,"
+              + " with dots to go further inside.")
+  private String weightsKey;
+
+  @Option(
+      names = "--classes",
+      paramLabel = "N",
+      converter = Positive.class,
+      description = "Classes of --arch; default: as many as --weights has.")
+  private Integer classes;
 
   @Option(
       names = "--device",
@@ -61,6 +80,11 @@ final class ModelOptions {
       converter = Positive.class,
       description = "Threads per operation; default: one per physical core.")
   private Integer threads;
+
+  /**
+   * Whether it was said how the weights were loaded; replicas of the network need not repeat it.
+   */
+  private boolean told;
 
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
@@ -88,12 +112,36 @@ final class ModelOptions {
           "--weights needs --arch, since a TorchScript file brings its own weights;"
               + " to write the channel weights, use --channel-weights FILE.npy");
     }
+    if (network.architecture == null && (weightsKey != null || classes != null)) {
+      throw new ParameterException(
+          command.commandLine(),
+          (weightsKey == null ? "--classes" : "--weights-key") + " needs --arch and --weights");
+    }
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
     return network.architecture == null
         ? TorchScriptModel.load(network.file, device)
-        : Zoo.load(network.architecture, weights, device);
+        : loadArchitecture(device);
+  }
+
+  private HookedModel loadArchitecture(Device device) {
+    try (WeightFile file = WeightFile.open(weights, weightsKey == null ? "" : weightsKey)) {
+      LoadedNetwork loaded =
+          classes == null
+              ? Zoo.load(network.architecture, file, device)
+              : Zoo.load(network.architecture, file, classes, device);
+      LoadReport report = loaded.report();
+      if (!told && !report.origin().isPlain()) {
+        told = true;
+        command
+            .commandLine()
+            .getErr()
+            .printf(
+                "scorecam: %s: %d tensors, %s%n", weights, report.loaded().size(), report.origin());
+      }
+      return loaded.model();
+    }
   }
 
   /** The TorchScript file, or null for a network that is built. */
