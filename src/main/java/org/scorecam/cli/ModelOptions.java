@@ -129,8 +129,8 @@ final class ModelOptions {
     try (WeightFile file = WeightFile.open(weights, weightsKey == null ? "" : weightsKey)) {
       LoadedNetwork loaded =
           classes == null
-              ? Zoo.load(network.architecture, file, device)
-              : Zoo.load(network.architecture, file, classes, device);
+              ? Zoo.loadFrom(network.architecture, file, device)
+              : Zoo.loadFrom(network.architecture, file, classes, device);
       LoadReport report = loaded.report();
       if (!told && !report.origin().isPlain()) {
         told = true;

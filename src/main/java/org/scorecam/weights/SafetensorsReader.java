@@ -72,8 +72,15 @@ final class SafetensorsReader {
       return reader.header(json);
     } catch (MalformedJsonException | IllegalStateException | EOFException e) {
       throw new MalformedFileException(
-          "its header is not a JSON object of tensors: " + e.getMessage(), e);
+          "its header is not a JSON object of tensors: " + whereIn(e), e);
     }
+  }
+
+  /** What Gson says of malformed JSON, without its advice to programmers. */
+  static String whereIn(Exception e) {
+    return String.valueOf(e.getMessage())
+        .replaceFirst("^Use JsonReader\\S* to accept malformed JSON", "malformed JSON")
+        .replaceFirst("(?s)\\s*See https?:.*", "");
   }
 
   private Map<String, StoredTensor> header(JsonReader json) throws IOException {

@@ -41,7 +41,8 @@ final class ShardIndex {
       Map<String, List<String>> shards = shards(json);
       return paths(shards, index.toAbsolutePath().getParent());
     } catch (MalformedJsonException | IllegalStateException | EOFException e) {
-      throw new MalformedFileException("it is not an index of shards: " + e.getMessage(), e);
+      throw new MalformedFileException(
+          "it is not an index of shards: " + SafetensorsReader.whereIn(e), e);
     }
   }
 

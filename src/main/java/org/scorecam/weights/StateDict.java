@@ -330,7 +330,9 @@ final class StateDict {
   private static String contents(Object root) {
     Map<?, ?> entries = PickledObject.entries(root);
     if (entries == null) {
-      return "holds " + PickleReader.describe(root);
+      return "holds "
+          + PickleReader.describe(root)
+          + (root instanceof PickledObject ? ", of which nothing was run" : "");
     }
     return entries.isEmpty()
         ? "is an empty dict"

@@ -156,7 +156,7 @@ public final class WeightLoader {
         destination.copy_(values);
         DType from = inFile.get(name).dtype();
         DType to = DType.of(destination);
-        if (from != to && from.isFloating()) {
+        if (from != to && from.isFloating() && to.isFloating()) {
           conversions.put(from, to);
         }
         if (!isFinite(destination)) {
@@ -167,7 +167,9 @@ public final class WeightLoader {
     LoadReport.Origin origin =
         new LoadReport.Origin(
             file.key(), prefix.prefix(), prefix.without(renamed.keySet()), conversions);
-    LOGGER.log(Level.INFO, "{0}: {1} tensors {2}", file.path(), plan.loaded().size(), origin);
+    if (!origin.isPlain()) {
+      LOGGER.log(Level.INFO, "{0}: {1} tensors, {2}", file.path(), plan.loaded().size(), origin);
+    }
     if (!notFinite.isEmpty()) {
       LOGGER.log(Level.WARNING, "{0} has NaN or infinite weights: {1}", file.path(), notFinite);
     }

@@ -212,7 +212,30 @@ public final class Zoo {
     Objects.requireNonNull(weights, "weights");
     Objects.requireNonNull(device, "device");
     try (WeightFile file = WeightFile.open(weights)) {
-      return load(name, file, device).model();
+      return loadFrom(name, file, device).model();
+    }
+  }
+
+  /**
+   * As {@link #load(String, Path, Device)}, with a given number of classes: weights for another
+   * number are refused.
+   *
+   * @param name one of {@link #names()}
+   * @param weights a file that {@link WeightFile#open(Path)} reads
+   * @param classes the length of the network's output, at least 1
+   * @param device where the network shall run
+   * @return the network in evaluation mode, owned by the caller
+   * @throws ModelException if there is no such network, or if the file cannot be read or does not
+   *     fit it
+   * @throws IllegalArgumentException if {@code classes} is less than 1
+   * @throws org.scorecam.error.DeviceException if there is no such device
+   */
+  public static ModuleModel load(String name, Path weights, long classes, Device device) {
+    architecture(name);
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
+    try (WeightFile file = WeightFile.open(weights)) {
+      return loadFrom(name, file, classes, device).model();
     }
   }
 
@@ -227,15 +250,15 @@ public final class Zoo {
    * @throws ModelException if there is no such network, or if the file does not fit it
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
-  public static LoadedNetwork load(String name, WeightFile weights, Device device) {
+  public static LoadedNetwork loadFrom(String name, WeightFile weights, Device device) {
     Architecture architecture = architecture(name);
     Objects.requireNonNull(weights, "weights");
     long classes = size(weights, architecture, architecture.head, 0, ZooOptions.IMAGENET.classes());
-    return load(name, weights, classes, device);
+    return loadFrom(name, weights, classes, device);
   }
 
   /**
-   * As {@link #load(String, WeightFile, Device)}, with a given number of classes: weights for
+   * As {@link #loadFrom(String, WeightFile, Device)}, with a given number of classes: weights for
    * another number are refused.
    *
    * @param name one of {@link #names()}
@@ -247,7 +270,8 @@ public final class Zoo {
    * @throws IllegalArgumentException if {@code classes} is less than 1
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
-  public static LoadedNetwork load(String name, WeightFile weights, long classes, Device device) {
+  public static LoadedNetwork loadFrom(
+      String name, WeightFile weights, long classes, Device device) {
     Architecture architecture = architecture(name);
     Objects.requireNonNull(weights, "weights");
     Objects.requireNonNull(device, "device");
