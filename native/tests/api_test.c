@@ -119,6 +119,7 @@ int main(void) {
 
   void *ours = NULL;
   EXPECT(scorecam_tensor_memory("libtorch_cpu.so", &ours, NULL), INVALID_ARGUMENT, "ours is null");
+  EXPECT(scorecam_try_tensor_memory("libtorch_cpu.so"), NOT_APPLICABLE, "no allocator was made");
   EXPECT(scorecam_use_huge_pages(), NOT_APPLICABLE, "");
   scorecam_release_tensor_memory();
 #if defined(__linux__)

@@ -69,6 +69,10 @@ scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, v
   });
 }
 
+scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu) {
+  return guarded([&] { try_tensor_memory(libtorch_cpu); });
+}
+
 scorecam_status scorecam_use_huge_pages(void) {
   return guarded([&] { use_huge_pages(); });
 }
