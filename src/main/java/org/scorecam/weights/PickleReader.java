@@ -330,6 +330,9 @@ final class PickleReader {
     if (value instanceof Number || value instanceof Boolean) {
       return "the number " + (value instanceof BigInteger ? "beyond 64 bits" : value);
     }
+    if (value instanceof PickledTensor) {
+      return "a tensor";
+    }
     return value instanceof PickledObject ? value.toString() : "an object";
   }
 }

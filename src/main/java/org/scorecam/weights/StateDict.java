@@ -97,12 +97,7 @@ final class StateDict {
     }
     if (chosen == null && !dict.hasNamesUnder(wanted)) {
       throw new MalformedFileException(
-          "it has nothing under the key '"
-              + wanted
-              + "'; "
-              + (candidates.isEmpty()
-                  ? "it " + contents(root)
-                  : "its weights are " + list(candidates)));
+          "it has nothing under the key '" + wanted + "'; " + dict.instead(root, candidates));
     }
     if (candidates.isEmpty()) {
       throw new MalformedFileException(
@@ -152,6 +147,17 @@ final class StateDict {
     return null;
   }
 
+  /** What in a list or tuple may hold weights, by its index. */
+  private static Map<String, Object> dicts(List<?> list) {
+    Map<String, Object> dicts = new LinkedHashMap<>();
+    for (int i = 0; i < list.size(); i++) {
+      if (list.get(i) instanceof Map || list.get(i) instanceof PickledObject) {
+        dicts.put(Integer.toString(i), list.get(i));
+      }
+    }
+    return dicts;
+  }
+
   /** What keys lead to: a dict's entries, a module's modules. */
   private static Map<?, ?> children(Object value) {
     boolean module = value instanceof PickledObject object && object.isModule();
@@ -174,18 +180,21 @@ final class StateDict {
       }
       return;
     }
-    Map<?, ?> entries = PickledObject.entries(value);
-    if (entries == null || !seen.add(entries) || (key != null && key.depth() == MAX_DEPTH)) {
+    Map<?, ?> entries = value instanceof List<?> list ? dicts(list) : PickledObject.entries(value);
+    Object identity = value instanceof List ? value : entries;
+    if (entries == null || !seen.add(identity) || (key != null && key.depth() == MAX_DEPTH)) {
       return;
     }
     int first = found.size();
     long tensors = 0;
     long largest = 0;
+    boolean weights = false;
     for (Map.Entry<?, ?> entry : entries.entrySet()) {
       // An optimizer's state has numbers for keys, or those of the weights it belongs to.
       if (entry.getKey() instanceof String name) {
-        if (entry.getValue() instanceof PickledTensor) {
+        if (entry.getValue() instanceof PickledTensor tensor) {
           tensors++;
+          weights |= !tensor.shape().isEmpty();
         } else if (!name.toLowerCase(Locale.ROOT).startsWith("optim")) {
           collect(new Key(key, name), entry.getValue(), found, seen);
         }
@@ -194,8 +203,8 @@ final class StateDict {
     for (Candidate inner : found.subList(first, found.size())) {
       largest = Math.max(largest, inner.tensors());
     }
-    // Single tensors beside weights: a loss, an epoch.
-    if (tensors > largest) {
+    // Single tensors beside weights, or numbers alone, are metrics.
+    if (weights && tensors > largest) {
       found.subList(first, found.size()).clear();
       found.add(new Candidate(key, value, tensors));
     }
@@ -217,6 +226,17 @@ final class StateDict {
       }
     }
     return count;
+  }
+
+  private String instead(Object root, List<Candidate> candidates) {
+    if (candidates.isEmpty()) {
+      return "it " + contents(root);
+    }
+    return candidates.size() == 1
+        ? "its names begin with "
+            + NameList.ofFirstParts(tensors.keySet())
+            + (key.isEmpty() ? "" : ", under the key '" + key + "'")
+        : "it has weights under " + list(candidates);
   }
 
   private boolean hasNamesUnder(String wanted) {
