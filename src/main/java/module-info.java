@@ -9,7 +9,8 @@ module org.scorecam {
   requires com.google.gson;
   requires com.twelvemonkeys.imageio.core;
   requires com.twelvemonkeys.imageio.jpeg;
-  requires com.twelvemonkeys.imageio.metadata;
+  requires com.twelvemonkeys.imageio.tiff;
+  requires com.twelvemonkeys.imageio.webp;
   requires static info.picocli;
   requires org.apache.commons.compress;
   requires static me.tongfei.progressbar;

@@ -150,7 +150,7 @@ class InputErrorsTest {
     try (Tensor grey = zeros(1, 1, 64, 64)) {
       String message = refusal(grey);
       assertContains("the network cannot run an input of shape [1, 1, 64, 64]: ", message);
-      assertContains("to have 3 channels, but got 1 channels", message);
+      assertContains("a convolution in it takes 3 channels and was given 1", message);
     }
   }
 

@@ -12,7 +12,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.ScoreCam;
-import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
@@ -21,8 +20,6 @@ import org.scorecam.image.Preprocessing;
 import org.scorecam.model.HookedModel;
 import org.scorecam.pipeline.Explained;
 import org.scorecam.pipeline.Pipeline;
-import org.scorecam.tensor.NpyFile;
-import org.scorecam.tensor.Tensors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -173,12 +170,7 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   private void explainTensor(ScoreCam cam) {
-    try (Tensor inputs = NpyFile.read(input.tensor())) {
-      if (inputs.dim() != 4) {
-        throw new InputException(
-            "%s has the shape %s, but inputs have the shape [N, C, H, W]"
-                .formatted(input.tensor(), Tensors.shapeOf(inputs)));
-      }
+    try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
       ResultFiles files = ResultFiles.ofTensor(output, count);
       requireNothingOverwritten(files, List.of(input.tensor()));

@@ -6,7 +6,6 @@ import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.model.HookedModel;
-import org.scorecam.tensor.NpyFile;
 import org.scorecam.tensor.Tensors;
 import picocli.CommandLine.Option;
 
@@ -32,7 +31,7 @@ final class SampleInput {
   /** The input, which the network has run if it is noise; owned by the caller. */
   Tensor tensorFor(HookedModel network) {
     if (tensor != null) {
-      return NpyFile.read(tensor);
+      return InputTensor.read(tensor);
     }
     InputException firstRefusal = null;
     for (int channels : PICTURE_CHANNELS) {

@@ -25,19 +25,25 @@ public final class Heatmap {
    *
    * @param map height × width values; copied
    * @return the heatmap, of the same size
-   * @throws IllegalArgumentException if the map is empty or its rows differ in length
+   * @throws IllegalArgumentException if the map is empty, too large, or its rows differ in length
    */
   public static Heatmap of(float[][] map) {
+    Objects.requireNonNull(map, "map");
     int height = map.length;
     int width = height == 0 ? 0 : map[0].length;
     if (width == 0) {
-      throw new IllegalArgumentException("an empty map, " + height + " x 0, has no heatmap");
+      throw new IllegalArgumentException(
+          "a map of 0 x " + height + " is empty, and has no heatmap");
     }
-    float[] values = new float[Math.multiplyExact(height, width)];
+    if ((long) height * width > Integer.MAX_VALUE - 8) {
+      throw new IllegalArgumentException(
+          "a map of %d x %d has more values than a Java array can hold".formatted(width, height));
+    }
+    float[] values = new float[height * width];
     for (int y = 0; y < height; y++) {
       if (map[y].length != width) {
         throw new IllegalArgumentException(
-            "row %d of the map has %d values, row 0 has %d".formatted(y, map[y].length, width));
+            "row %d of the map has %d values, but row 0 has %d".formatted(y, map[y].length, width));
       }
       System.arraycopy(map[y], 0, values, y * width, width);
     }
@@ -54,9 +60,10 @@ public final class Heatmap {
    * @throws IllegalArgumentException if the map does not have that many values, or none
    */
   public static Heatmap of(float[] map, int width, int height) {
+    Objects.requireNonNull(map, "map");
     if (width < 1 || height < 1 || map.length != (long) width * height) {
       throw new IllegalArgumentException(
-          "a map of %d x %d cannot have %d values".formatted(width, height, map.length));
+          "a map of %d x %d does not have %d values".formatted(width, height, map.length));
     }
     return new Heatmap(width, height, scaled(map.clone()));
   }
@@ -122,7 +129,8 @@ public final class Heatmap {
    *     Picture} may have
    */
   public Heatmap resize(int newWidth, int newHeight, Interpolation interpolation) {
-    Picture.checkSize(newWidth, newHeight, "resized heatmap");
+    Objects.requireNonNull(interpolation, "interpolation");
+    Picture.checkSize(newWidth, newHeight, "the resized heatmap");
     return resample(
         Taps.of(width, newWidth, interpolation), Taps.of(height, newHeight, interpolation));
   }
@@ -143,7 +151,8 @@ public final class Heatmap {
    * @return a picture of the same size
    */
   public Picture toPicture(Colormap colormap) {
-    Picture.checkSize(width, height, "heatmap");
+    Objects.requireNonNull(colormap, "colormap");
+    Picture.checkSize(width, height, "the heatmap");
     byte[] rgb = new byte[3 * values.length];
     for (int i = 0; i < values.length; i++) {
       int colour = colormap.rgbOf(values[i]);

@@ -17,6 +17,11 @@ record Orientation(int value) {
   private static final int ENTRY_LENGTH = 12;
   private static final int TYPE_SHORT = 3;
 
+  /** The orientation of that value; upright if there is none. */
+  static Orientation of(long value) {
+    return value >= 1 && value <= 8 ? new Orientation((int) value) : UPRIGHT;
+  }
+
   /** The orientation that an EXIF block names; upright if it names none, or none that exists. */
   static Orientation ofTiff(byte[] block) {
     if (block.length < 8 || block[0] != block[1] || (block[0] != 'I' && block[0] != 'M')) {
@@ -36,8 +41,7 @@ record Orientation(int value) {
         break;
       }
       if ((tiff.getShort(entry) & 0xffff) == TAG && tiff.getShort(entry + 2) == TYPE_SHORT) {
-        int value = tiff.getShort(entry + 8);
-        return value >= 1 && value <= 8 ? new Orientation(value) : UPRIGHT;
+        return of(tiff.getShort(entry + 8));
       }
     }
     return UPRIGHT;

@@ -58,6 +58,7 @@ public record Overlay(Colormap colormap, double opacity, Interpolation interpola
    * @return a new picture of the same size
    */
   public Picture draw(Heatmap heatmap, Picture picture) {
+    Objects.requireNonNull(picture, "picture");
     return draw(heatmap, picture, Region.whole(picture));
   }
 
@@ -71,6 +72,9 @@ public record Overlay(Colormap colormap, double opacity, Interpolation interpola
    * @return a new picture of the same size
    */
   public Picture draw(Heatmap heatmap, Picture picture, Region region) {
+    Objects.requireNonNull(heatmap, "heatmap");
+    Objects.requireNonNull(picture, "picture");
+    Objects.requireNonNull(region, "region");
     int left = firstCentreFrom(region.x(), picture.width());
     int right = firstCentreFrom(region.x() + region.width(), picture.width());
     int top = firstCentreFrom(region.y(), picture.height());

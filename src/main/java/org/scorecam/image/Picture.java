@@ -14,15 +14,23 @@ import org.scorecam.file.FileErrors;
 /**
  * A picture of 8-bit sRGB pixels without transparency.
  *
- * <p>Read from PNG and JPEG, told apart by their first bytes and not by the name:
+ * <p>Read from PNG, JPEG, GIF, BMP, TIFF and WebP, told apart by their first bytes and not by the
+ * name:
  *
  * <ul>
- *   <li><b>Kinds.</b> Grey, palette, colour, 1 to 16 bits (of 16 the high byte is kept), interlaced
- *       PNG; grey, colour, CMYK and YCCK, baseline and progressive JPEG.
+ *   <li><b>Kinds.</b> Grey, palette, colour, 1 to 16 bits (of more than 8 the high ones are kept),
+ *       interlaced PNG; grey, colour, CMYK and YCCK, baseline and progressive JPEG; BMP of 1 to 32
+ *       bits, run-length encoded or not; TIFF and BigTIFF of strips or tiles, grey, palette,
+ *       colour, CMYK and L*a*b*, 1 to 16 bits and unsigned 32, uncompressed, PackBits, LZW,
+ *       Deflate, fax or JPEG; lossy and lossless WebP.
+ *   <li><b>Several pictures.</b> The first page of a TIFF, and the first frame of an animated GIF
+ *       or WebP in its place on the screen.
  *   <li><b>Transparency</b> is laid over white, as a page would show it.
- *   <li><b>Colour profiles</b> of colour JPEGs are converted to sRGB; those of PNGs and of grey
- *       pictures are ignored.
- *   <li><b>EXIF orientation</b> is applied: the pixels come as the picture is meant to be seen.
+ *   <li><b>Colour profiles</b> of colour JPEG, TIFF and WebP are converted to sRGB; those of PNG,
+ *       GIF and BMP and of grey pictures are ignored, and so is a profile that is broken or does
+ *       not fit the picture. CMYK without one is converted as ideal inks would mix.
+ *   <li><b>Orientation</b> as EXIF or TIFF names it is applied: the pixels come as the picture is
+ *       meant to be seen.
  *   <li><b>Damage is an error.</b> A truncated file is never a half-grey picture: what the decoders
  *       only warn of is thrown, and the checksums of PNGs are verified.
  *   <li><b>Size.</b> Pictures of more pixels than {@value #DEFAULT_MAX_PIXELS}, or than {@code
@@ -50,7 +58,7 @@ public final class Picture {
   Picture(int width, int height, byte[] rgb) {
     if (rgb.length != 3L * width * height) {
       throw new IllegalArgumentException(
-          "a picture of %d x %d pixels takes %d bytes, not %d"
+          "a picture of %d x %d pixels needs %d bytes, not %d"
               .formatted(width, height, 3L * width * height, rgb.length));
     }
     this.width = width;
@@ -59,26 +67,27 @@ public final class Picture {
   }
 
   /**
-   * Reads a PNG or JPEG file.
+   * Reads a file of one of the formats above.
    *
    * @param file the file
    * @return the picture
-   * @throws InputException if the file is missing, a folder, empty, unreadable, neither PNG nor
-   *     JPEG, damaged, without pixels, or over the limit; the message names the file
+   * @throws InputException if the file is missing, a folder, empty, unreadable, of another kind,
+   *     damaged, without pixels, or over the limit; the message names the file and what it is
    */
   public static Picture read(Path file) {
+    Objects.requireNonNull(file, "file");
     if (Files.isDirectory(file)) {
-      throw new InputException("picture " + file + ": is a folder");
+      throw new InputException("picture " + file + " is a folder");
     }
     try (InputStream in = Files.newInputStream(file)) {
       return read(in, file.toString());
     } catch (IOException e) {
-      throw new InputException("picture " + file + ": " + FileErrors.reasonOf(e), e);
+      throw unreadable(file.toString(), e);
     }
   }
 
   /**
-   * Reads a PNG or JPEG picture from a stream, to the end of the stream.
+   * Reads a picture of one of the formats above from a stream, to the end of the stream.
    *
    * @param in the stream; the caller closes it
    * @param name what messages call the picture
@@ -86,16 +95,21 @@ public final class Picture {
    * @throws InputException as {@link #read(Path)}
    */
   public static Picture read(InputStream in, String name) {
+    Objects.requireNonNull(in, "in");
     Objects.requireNonNull(name, "name");
     try {
-      return PictureDecoder.decode(in, name);
+      return PictureDecoder.decode(in, "picture " + name);
     } catch (IOException e) {
-      throw new InputException("picture " + name + ": " + FileErrors.reasonOf(e), e);
+      throw unreadable(name, e);
     }
   }
 
+  private static InputException unreadable(String name, IOException e) {
+    return new InputException("cannot read picture " + name + ": " + FileErrors.reasonOf(e), e);
+  }
+
   /**
-   * Decodes a PNG or JPEG picture.
+   * Decodes a picture of one of the formats above.
    *
    * @param encoded the content of a file
    * @param name what messages call the picture
@@ -103,6 +117,7 @@ public final class Picture {
    * @throws InputException as {@link #read(Path)}
    */
   public static Picture decode(byte[] encoded, String name) {
+    Objects.requireNonNull(encoded, "encoded");
     return read(new ByteArrayInputStream(encoded), name);
   }
 
@@ -117,7 +132,8 @@ public final class Picture {
    * @throws IllegalArgumentException if there are not 3 · width · height bytes
    */
   public static Picture of(int width, int height, byte[] rgb) {
-    checkSize(width, height, "picture");
+    Objects.requireNonNull(rgb, "rgb");
+    checkSize(width, height, "the picture");
     return new Picture(width, height, rgb.clone());
   }
 
@@ -129,8 +145,9 @@ public final class Picture {
    * @throws InputException if it has more pixels than the limit
    */
   public static Picture of(BufferedImage image) {
-    checkSize(image.getWidth(), image.getHeight(), "picture");
-    return Pixels.of(image);
+    Objects.requireNonNull(image, "image");
+    checkSize(image.getWidth(), image.getHeight(), "the picture");
+    return Pixels.of(image, "the picture");
   }
 
   /**
@@ -140,14 +157,13 @@ public final class Picture {
    */
   static void checkSize(long width, long height, String what) {
     if (width < 1 || height < 1) {
-      throw new InputException(
-          what + ": is " + width + " x " + height + ", which leaves no pixels");
+      throw new InputException(what + " is " + width + " x " + height + ", which leaves no pixels");
     }
     long limit = Math.min(Long.getLong(MAX_PIXELS, DEFAULT_MAX_PIXELS), ARRAY_MAX_PIXELS);
     // Divided, since the product of two sizes read from a file may not fit.
     if (width > limit / height) {
       throw new InputException(
-          "%s: is %d x %d, more than the limit of %d pixels (-D%s=…)"
+          "%s is %d x %d, more than the limit of %d pixels (-D%s=…)"
               .formatted(what, width, height, limit, MAX_PIXELS));
     }
   }
@@ -216,6 +232,7 @@ public final class Picture {
    * @throws InputException if the new picture has no pixels or more than the limit
    */
   public Picture resize(int newWidth, int newHeight, Interpolation interpolation) {
+    Objects.requireNonNull(interpolation, "interpolation");
     checkResize(newWidth, newHeight);
     return new Picture(
         newWidth,
@@ -225,9 +242,9 @@ public final class Picture {
 
   /** Refuses sizes that cannot be resized to. */
   void checkResize(int newWidth, int newHeight) {
-    checkSize(newWidth, newHeight, "resized picture");
+    checkSize(newWidth, newHeight, "the resized picture");
     // What lies between the two passes, too.
-    checkSize(newWidth, height, "picture resized in width");
+    checkSize(newWidth, height, "the picture, once resized in width,");
   }
 
   /**
@@ -238,7 +255,7 @@ public final class Picture {
    *     written; nothing is left behind
    */
   public void write(Path file) {
-    PictureEncoder.write(this, file);
+    PictureEncoder.write(this, Objects.requireNonNull(file, "file"));
   }
 
   @Override

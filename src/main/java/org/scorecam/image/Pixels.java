@@ -8,6 +8,7 @@ import java.awt.image.DataBuffer;
 import java.awt.image.DataBufferByte;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
+import org.scorecam.error.InputException;
 
 /** Between AWT's images of all kinds and ours of one. */
 final class Pixels {
@@ -15,14 +16,54 @@ final class Pixels {
 
   private Pixels() {}
 
-  static Picture of(BufferedImage image) {
-    byte[] rgb = new byte[3 * image.getWidth() * image.getHeight()];
+  /** The pixels of an image that says itself what its colours are. */
+  static Picture of(BufferedImage image, String what) {
+    return of(image, ColourProfile.NONE, what);
+  }
+
+  /**
+   * Decoded pixels.
+   *
+   * @param profile what the numbers of red, green and blue, or of inks, mean; of no effect on grey
+   *     pixels and palettes
+   * @param what begins the messages
+   */
+  static Picture of(BufferedImage image, ColourProfile profile, String what) {
+    int width = image.getWidth();
+    int height = image.getHeight();
     if (image.getColorModel() instanceof IndexColorModel palette) {
+      byte[] rgb = new byte[3 * width * height];
       copyIndexed(image.getRaster(), palette, rgb);
-    } else {
-      copyDirect(isGreyOrSrgb(image) ? image : toSrgb(image), rgb);
+      return new Picture(width, height, rgb);
     }
-    return new Picture(image.getWidth(), image.getHeight(), rgb);
+    boolean inks = image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_CMYK;
+    BufferedImage plain = inks || isGreyOrSrgb(image) ? image : toSrgb(image);
+    requireUnsigned(plain.getRaster(), what);
+    int colours = plain.getColorModel().getNumColorComponents();
+    byte[] rgb = samples(plain, 0, colours, Math.max(3, colours));
+    if (inks) {
+      rgb = profile.cmykToSrgb(rgb);
+    } else if (colours == 3) {
+      profile.rgbToSrgb(rgb);
+    }
+    if (plain.getColorModel().hasAlpha()) {
+      layOverWhite(rgb, samples(plain, colours, 1, 1), plain.isAlphaPremultiplied());
+    }
+    return new Picture(width, height, rgb);
+  }
+
+  private static void requireUnsigned(Raster raster, String what) {
+    int type = raster.getTransferType();
+    if (type == DataBuffer.TYPE_FLOAT || type == DataBuffer.TYPE_DOUBLE) {
+      throw new InputException(
+          what
+              + " has floating-point samples, whose range is unknown; save it with 8 or 16 bits per"
+              + " sample, or its values as a NumPy array");
+    }
+    if (type == DataBuffer.TYPE_SHORT) {
+      throw new InputException(
+          what + " has signed samples; save it with unsigned ones of 8 or 16 bits");
+    }
   }
 
   private static void copyIndexed(Raster raster, IndexColorModel palette, byte[] rgb) {
@@ -43,40 +84,44 @@ final class Pixels {
   /**
    * Takes samples as they are. AWT's own way, {@code getRGB}, holds grey to be linear light and
    * brightens it, which nobody who stored a grey picture meant.
+   *
+   * @param first band
+   * @param bands how many from there on
+   * @param times how many bytes each pixel becomes: as many as bands, or 3 of one band
    */
-  private static void copyDirect(BufferedImage image, byte[] rgb) {
+  private static byte[] samples(BufferedImage image, int first, int bands, int times) {
     Raster raster = image.getRaster();
-    ColorModel model = image.getColorModel();
     int width = raster.getWidth();
-    int bands = raster.getNumBands();
-    boolean alpha = model.hasAlpha();
-    // Bands to step from red to green to blue: none if there is grey alone.
-    int step = bands - (alpha ? 1 : 0) == 1 ? 0 : 1;
-    int[] shifts = new int[bands];
-    for (int band = 0; band < bands; band++) {
-      shifts[band] = Math.max(0, model.getComponentSize(band) - 8);
-    }
-    byte[] bytes = null;
-    int[] row = new int[width * bands];
+    int stored = raster.getNumBands();
+    int shift = Math.max(0, image.getColorModel().getComponentSize(first) - 8);
+    boolean bytes = raster.getTransferType() == DataBuffer.TYPE_BYTE;
+    int step = bands == 1 ? 0 : 1;
+    byte[] out = new byte[times * width * raster.getHeight()];
+    byte[] byteRow = null;
+    int[] row = new int[width * stored];
     int at = 0;
     for (int y = 0; y < raster.getHeight(); y++) {
-      if (raster.getTransferType() == DataBuffer.TYPE_BYTE) {
-        bytes = (byte[]) raster.getDataElements(0, y, width, 1, bytes);
-        for (int i = 0; i < row.length; i++) {
-          row[i] = bytes[i] & 0xff;
-        }
+      if (bytes) {
+        byteRow = (byte[]) raster.getDataElements(0, y, width, 1, byteRow);
       } else {
         raster.getPixels(0, y, width, 1, row);
-        for (int i = 0; i < row.length; i++) {
-          row[i] >>= shifts[i % bands];
+      }
+      for (int i = first; i < row.length; i += stored) {
+        for (int band = 0; band < times; band++) {
+          int from = i + band * step;
+          out[at++] = bytes ? byteRow[from] : (byte) (row[from] >>> shift);
         }
       }
-      for (int i = 0; i < row.length; i += bands) {
-        int opacity = alpha ? row[i + bands - 1] : 255;
-        rgb[at++] = overWhite(row[i], opacity);
-        rgb[at++] = overWhite(row[i + step], opacity);
-        rgb[at++] = overWhite(row[i + 2 * step], opacity);
-      }
+    }
+    return out;
+  }
+
+  private static void layOverWhite(byte[] rgb, byte[] alphas, boolean premultiplied) {
+    for (int i = 0; i < rgb.length; i++) {
+      int alpha = alphas[i / 3] & 0xff;
+      int sample = rgb[i] & 0xff;
+      rgb[i] =
+          premultiplied ? (byte) Math.min(255, sample + WHITE - alpha) : overWhite(sample, alpha);
     }
   }
 
@@ -86,9 +131,8 @@ final class Pixels {
 
   private static boolean isGreyOrSrgb(BufferedImage image) {
     ColorSpace space = image.getColorModel().getColorSpace();
-    return !image.isAlphaPremultiplied()
-        && (space.getType() == ColorSpace.TYPE_GRAY
-            || (space.isCS_sRGB() && componentsFillBytes(image.getColorModel())));
+    return space.getType() == ColorSpace.TYPE_GRAY
+        || (space.isCS_sRGB() && componentsFillBytes(image.getColorModel()));
   }
 
   /** False for packed kinds such as 5-6-5. */

@@ -1,10 +1,12 @@
 package org.scorecam.image;
 
+import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.zip.CRC32;
+import javax.imageio.stream.ImageInputStream;
 
 /**
  * What ImageIO leaves undone about PNG files: checksums, a missing end, a size of nothing, and the
@@ -13,18 +15,17 @@ import java.util.zip.CRC32;
  * <p>A PNG file is a signature and a sequence of chunks, each a length, a type, data and a checksum
  * of type and data (W3C, "Portable Network Graphics (PNG) Specification", section 5).
  *
- * @param width columns, by the header
- * @param height rows, by the header
+ * @param input the file as it is: the decoder leaves profiles alone
  * @param orientation how the pixels are to be turned
  */
-record PngFile(long width, long height, Orientation orientation) {
+record PngFile(ImageInputStream input, Orientation orientation) implements PictureFile {
   private static final int SIGNATURE_LENGTH = 8;
 
   /** Length, type and checksum. */
   private static final int CHUNK_OVERHEAD = 12;
 
   /** Walks all chunks; those that a decoder may skip may be damaged. */
-  static PngFile check(byte[] data) throws IOException {
+  static PngFile open(byte[] data, String what) throws IOException {
     ByteBuffer buffer = ByteBuffer.wrap(data).position(SIGNATURE_LENGTH);
     long width = -1;
     long height = -1;
@@ -37,13 +38,13 @@ record PngFile(long width, long height, Orientation orientation) {
       int length = buffer.getInt();
       String type = new String(data, start + 4, 4, StandardCharsets.ISO_8859_1);
       if (length < 0 || length > data.length - start - CHUNK_OVERHEAD) {
-        throw new IOException("it ends inside a chunk " + printable(type));
+        throw new IOException("it ends inside a chunk of type " + printable(type));
       }
       boolean critical = Character.isUpperCase(type.charAt(0));
       CRC32 crc = new CRC32();
       crc.update(data, start + 4, 4 + length);
       if (critical && (int) crc.getValue() != buffer.getInt(start + 8 + length)) {
-        throw new IOException("the checksum of a chunk " + printable(type) + " is wrong");
+        throw new IOException("the checksum of a chunk of type " + printable(type) + " is wrong");
       }
       if (type.equals("IHDR") && length >= 8) {
         width = Integer.toUnsignedLong(buffer.getInt(start + 8));
@@ -56,7 +57,8 @@ record PngFile(long width, long height, Orientation orientation) {
         if (width < 0) {
           throw new IOException("it has no header");
         }
-        return new PngFile(width, height, orientation);
+        Picture.checkSize(width, height, what);
+        return new PngFile(new ByteArrayImageInputStream(data), orientation);
       }
       buffer.position(start + CHUNK_OVERHEAD + length);
     }

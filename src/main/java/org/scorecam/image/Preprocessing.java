@@ -94,7 +94,7 @@ public final class Preprocessing {
       int height = picture.height();
       // The longer side is rounded down, as torchvision does.
       long longer = (long) length * Math.max(width, height) / Math.min(width, height);
-      Picture.checkSize(length, longer, "resized picture");
+      Picture.checkSize(length, longer, "the resized picture");
       return width <= height ? new Size(length, (int) longer) : new Size((int) longer, length);
     }
   }
@@ -173,6 +173,8 @@ public final class Preprocessing {
    *     deviation is 0
    */
   public Preprocessing normalise(float[] mean, float[] std) {
+    Objects.requireNonNull(mean, "mean");
+    Objects.requireNonNull(std, "std");
     boolean channels = mean.length == std.length && (mean.length == 1 || mean.length == 3);
     boolean usable = channels;
     for (int i = 0; usable && i < mean.length; i++) {
@@ -180,7 +182,7 @@ public final class Preprocessing {
     }
     if (!usable) {
       throw new IllegalArgumentException(
-          "mean and std need 1 or 3 finite values each, std none of 0, not %s and %s"
+          "mean and std each need 1 or 3 finite values, and std no 0; they are %s and %s"
               .formatted(Arrays.toString(mean), Arrays.toString(std)));
     }
     return new Preprocessing(resize, crop, mean.clone(), std.clone());
@@ -223,6 +225,7 @@ public final class Preprocessing {
    * @throws InputException if the picture cannot be brought to size
    */
   public Region regionOf(Picture picture) {
+    Objects.requireNonNull(picture, "picture");
     Size resized = resize.of(picture);
     Size seen = seenOf(resized);
     double perColumn = (double) picture.width() / resized.width();
@@ -239,7 +242,7 @@ public final class Preprocessing {
       return resized;
     }
     if (crop.width() > resized.width() || crop.height() > resized.height()) {
-      throw new InputException("a crop of " + crop + " does not fit into a picture of " + resized);
+      throw new InputException("a crop of " + crop + " does not fit in a picture of " + resized);
     }
     return crop;
   }
@@ -259,7 +262,7 @@ public final class Preprocessing {
    * @throws org.scorecam.error.NativeMemoryException if there is no memory for the tensor
    */
   public Tensor apply(Picture picture) {
-    return apply(List.of(picture));
+    return apply(List.of(Objects.requireNonNull(picture, "picture")));
   }
 
   /**
@@ -273,15 +276,16 @@ public final class Preprocessing {
    * @throws org.scorecam.error.NativeMemoryException if there is no memory for the tensor
    */
   public Tensor apply(List<Picture> pictures) {
+    Objects.requireNonNull(pictures, "pictures");
     if (pictures.isEmpty()) {
-      throw new InputException("no pictures to make an input of");
+      throw new InputException("an input needs at least one picture, and there are none");
     }
     Size size = seenOf(resize.of(pictures.get(0)));
     for (int i = 1; i < pictures.size(); i++) {
       Size other = seenOf(resize.of(pictures.get(i)));
       if (!other.equals(size)) {
         throw new InputException(
-            "pictures of one input must come out equal in size: 0 is %s, %d is %s"
+            "pictures of one input must end up the same size, but picture 0 is %s and picture %d is %s"
                 .formatted(size, i, other));
       }
     }
@@ -298,7 +302,8 @@ public final class Preprocessing {
             return scope.keep(tensor);
           }
         },
-        (words, cause) -> new InputException("no tensor of the pictures: " + words, cause));
+        (words, cause) ->
+            new InputException("cannot make a tensor of the pictures: " + words, cause));
   }
 
   /** Writes one picture's channels from {@code at} on, by way of a single row. */

@@ -1,5 +1,7 @@
 package org.scorecam.image;
 
+import java.util.Objects;
+
 /**
  * A rectangle of a picture, in its pixel coordinates: the part that a network saw.
  *
@@ -21,7 +23,7 @@ public record Region(double x, double y, double width, double height) {
   public Region {
     if (!(width > 0 && height > 0 && Double.isFinite(x + y + width + height))) {
       throw new IllegalArgumentException(
-          "a region needs finite edges and sides above 0, not x %s, y %s, width %s, height %s"
+          "a region needs finite edges and sides greater than 0, not x %s, y %s, width %s, height %s"
               .formatted(x, y, width, height));
     }
   }
@@ -33,6 +35,7 @@ public record Region(double x, double y, double width, double height) {
    * @return the rectangle from (0, 0) to its far corner
    */
   public static Region whole(Picture picture) {
+    Objects.requireNonNull(picture, "picture");
     return new Region(0, 0, picture.width(), picture.height());
   }
 }

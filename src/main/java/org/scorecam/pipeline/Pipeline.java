@@ -167,7 +167,8 @@ public final class Pipeline {
   /**
    * Explains files and hands the results to a consumer, in the order of the files.
    *
-   * @param files PNG or JPEG; asked for one by one, by the reading threads
+   * @param files pictures of any format that {@link org.scorecam.image.Picture} reads; asked for
+   *     one by one, by the reading threads
    * @param consumer is called by this thread, while others score the next pictures; each result is
    *     closed when it returns
    * @throws RuntimeException what the consumer threw, or the files' iterator; with {@link

@@ -26,7 +26,7 @@ public record Source(String name, Supplier<Picture> reader) {
   }
 
   /**
-   * A PNG or JPEG file.
+   * A file of any format that {@link Picture} reads.
    *
    * @param file its path, which is its name
    * @return the source

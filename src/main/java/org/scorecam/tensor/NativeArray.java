@@ -1,6 +1,8 @@
 package org.scorecam.tensor;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.DeviceOptional;
@@ -42,18 +44,19 @@ public record NativeArray(
    *     differ in number, or if one of them is negative
    */
   public NativeArray {
-    shape = List.copyOf(shape);
-    strides = List.copyOf(strides);
+    shape = List.copyOf(Objects.requireNonNull(shape, "shape"));
+    strides = List.copyOf(Objects.requireNonNull(strides, "strides"));
+    Objects.requireNonNull(device, "device");
     // LibTorch's own come as new objects, which equal no constant.
-    dtype = dtype.intern();
+    dtype = Objects.requireNonNull(dtype, "dtype").intern();
     if (shape.size() != strides.size()
         || shape.stream().anyMatch(size -> size < 0)
         || strides.stream().anyMatch(stride -> stride < 0)) {
       throw new InputException(
-          "the shape %s and the strides %s do not describe an array".formatted(shape, strides));
+          "an array cannot have the shape %s with the strides %s".formatted(shape, strides));
     }
     if (address == 0 && !shape.contains(0L)) {
-      throw new InputException("the address of an array of shape %s is null".formatted(shape));
+      throw new InputException("an array of shape %s cannot be at address 0".formatted(shape));
     }
   }
 
@@ -69,13 +72,24 @@ public record NativeArray(
    */
   public static NativeArray contiguous(
       long address, ScalarType dtype, Device device, long... shape) {
+    Objects.requireNonNull(shape, "shape");
     long[] strides = new long[shape.length];
     long stride = 1;
     for (int i = shape.length - 1; i >= 0; i--) {
       strides[i] = stride;
-      stride = Math.multiplyExact(stride, Math.max(1, shape[i]));
+      stride = multiply(stride, Math.max(1, shape[i]), shape);
     }
     return new NativeArray(address, listOf(shape), listOf(strides), dtype, device);
+  }
+
+  private static long multiply(long stride, long size, long[] shape) {
+    try {
+      return Math.multiplyExact(stride, size);
+    } catch (ArithmeticException e) {
+      throw new InputException(
+          "the shape %s has more elements than 64 bits can count".formatted(Arrays.toString(shape)),
+          e);
+    }
   }
 
   /**
@@ -85,6 +99,7 @@ public record NativeArray(
    * @return a description of its memory, valid until the tensor is closed
    */
   public static NativeArray of(Tensor tensor) {
+    Objects.requireNonNull(tensor, "tensor");
     try (NativeScope scope = NativeScope.open()) {
       return new NativeArray(
           tensor.data_ptr().address(),

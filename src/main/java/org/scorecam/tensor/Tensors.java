@@ -1,6 +1,7 @@
 package org.scorecam.tensor;
 
 import java.util.Arrays;
+import java.util.Objects;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -11,6 +12,9 @@ import org.scorecam.runtime.NativeScope;
 
 /** Copies between Java arrays and float32 tensors. */
 public final class Tensors {
+  /** What JVMs allocate at most. */
+  private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
+
   private Tensors() {}
 
   /**
@@ -22,10 +26,9 @@ public final class Tensors {
    * @throws InputException if the shape does not hold that many values
    */
   public static Tensor of(float[] values, long... shape) {
-    if (countOf(shape) != values.length) {
-      throw new InputException(
-          "%d values do not fill the shape %s".formatted(values.length, Arrays.toString(shape)));
-    }
+    Objects.requireNonNull(values, "values");
+    Objects.requireNonNull(shape, "shape");
+    requireCount(values.length, shape);
     try (NativeScope scope = NativeScope.open()) {
       Tensor tensor = torch.empty(shape, new TensorOptions(ScalarType.Float), null);
       if (values.length > 0) {
@@ -43,9 +46,10 @@ public final class Tensors {
    * @throws InputException if it is empty or ragged
    */
   public static Tensor ofImage(float[][] rows) {
+    Objects.requireNonNull(rows, "rows");
     requireSize(rows.length, rows.length == 0 ? 0 : rows[0].length, 1);
     int width = rows[0].length;
-    float[] plane = new float[Math.multiplyExact(rows.length, width)];
+    float[] plane = new float[arrayLength(rows.length, width)];
     for (int y = 0; y < rows.length; y++) {
       requireLength("row " + y, rows[y].length, width);
       System.arraycopy(rows[y], 0, plane, y * width, width);
@@ -61,11 +65,12 @@ public final class Tensors {
    * @throws InputException if it is empty or ragged
    */
   public static Tensor ofImage(float[][][] rows) {
+    Objects.requireNonNull(rows, "rows");
     int height = rows.length;
     int width = height == 0 ? 0 : rows[0].length;
     int channels = width == 0 ? 0 : rows[0][0].length;
     requireSize(height, width, channels);
-    float[] planes = new float[Math.multiplyExact(Math.multiplyExact(height, width), channels)];
+    float[] planes = new float[arrayLength(channels, height, width)];
     for (int y = 0; y < height; y++) {
       requireLength("row " + y, rows[y].length, width);
       for (int x = 0; x < width; x++) {
@@ -86,9 +91,11 @@ public final class Tensors {
    * @throws InputException if it has more elements than a Java array
    */
   public static float[] toArray(Tensor tensor) {
-    if (tensor.numel() > Integer.MAX_VALUE - 8) {
+    Objects.requireNonNull(tensor, "tensor");
+    if (tensor.numel() > MAX_ARRAY) {
       throw new InputException(
-          "a tensor of shape %s does not fit a Java array".formatted(shapeOf(tensor)));
+          "a tensor of shape %s has more values than a Java array can hold"
+              .formatted(shapeOf(tensor)));
     }
     try (NativeScope scope = NativeScope.open()) {
       float[] values = new float[(int) tensor.numel()];
@@ -105,9 +112,15 @@ public final class Tensors {
    *
    * @param matrix a tensor [H, W]
    * @return H rows of W values
-   * @throws InputException if it has more elements than a Java array
+   * @throws InputException if it has another number of dimensions, or more elements than a Java
+   *     array
    */
   public static float[][] toRows(Tensor matrix) {
+    Objects.requireNonNull(matrix, "matrix");
+    if (matrix.dim() != 2) {
+      throw new InputException(
+          "a tensor of shape %s is not a matrix [H, W]".formatted(shapeOf(matrix)));
+    }
     float[] values = toArray(matrix);
     int height = (int) matrix.size(0);
     int width = (int) matrix.size(1);
@@ -125,7 +138,16 @@ public final class Tensors {
    * @return for example {@code [1, 3, 224, 224]}
    */
   public static String shapeOf(Tensor tensor) {
+    Objects.requireNonNull(tensor, "tensor");
     return Arrays.toString(tensor.shape());
+  }
+
+  /** Refuses a shape that does not hold so many values. */
+  static void requireCount(int count, long... shape) {
+    if (countOf(shape) != count) {
+      throw new InputException(
+          "%d values do not fill the shape %s".formatted(count, Arrays.toString(shape)));
+    }
   }
 
   /** The number of values that a shape holds; the largest number where that is too small for it. */
@@ -133,7 +155,8 @@ public final class Tensors {
     long count = 1;
     for (long size : shape) {
       if (size < 0) {
-        throw new InputException("a shape has no negative sizes: " + Arrays.toString(shape));
+        throw new InputException(
+            "the shape %s has a negative size".formatted(Arrays.toString(shape)));
       }
       boolean fits = size == 0 || count <= Long.MAX_VALUE / size;
       count = fits ? count * size : Long.MAX_VALUE;
@@ -141,17 +164,28 @@ public final class Tensors {
     return count;
   }
 
+  private static int arrayLength(long... shape) {
+    long count = countOf(shape);
+    if (count > MAX_ARRAY) {
+      throw new InputException(
+          "an image of shape %s has more values than a Java array can hold"
+              .formatted(Arrays.toString(shape)));
+    }
+    return (int) count;
+  }
+
   private static void requireSize(int height, int width, int channels) {
     if (height == 0 || width == 0 || channels == 0) {
       throw new InputException(
-          "an image of %d×%d pixels with %d channels is empty".formatted(height, width, channels));
+          "an image of %d × %d pixels with %d channels is empty"
+              .formatted(width, height, channels));
     }
   }
 
   private static void requireLength(String what, int length, int expected) {
     if (length != expected) {
       throw new InputException(
-          "%s of the image has %d values, the first has %d".formatted(what, length, expected));
+          "%s of the image has %d values, but the first has %d".formatted(what, length, expected));
     }
   }
 }

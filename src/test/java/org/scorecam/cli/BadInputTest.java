@@ -82,7 +82,9 @@ class BadInputTest {
   void missingFilesAreNamed() throws IOException {
     Path none = folder.resolve("none");
     assertBadInput(explain(none, "layer3", "--tensor", TENSOR), none + " does not exist");
-    assertBadInput(explain(MODEL, "layer3", "--tensor", none), "there is no file " + none);
+    assertBadInput(
+        explain(MODEL, "layer3", "--tensor", none),
+        "cannot read " + none + ": no such file or folder");
     assertBadInput(explain(MODEL, "layer3", "--image", none), none.toString(), "no such file");
     assertBadInput(explain("--labels", none), none.toString(), "no such file");
   }
@@ -157,11 +159,10 @@ class BadInputTest {
   @Test
   void emptyInputsAreRefused() throws IOException {
     Path nothing = Files.createFile(folder.resolve("nothing.png"));
-    assertBadInput(explain(MODEL, "layer3", "--image", nothing), nothing + ": is empty");
+    assertBadInput(explain(MODEL, "layer3", "--image", nothing), nothing + " is empty");
     assertBadInput(
         explain(MODEL, "layer3", "--tensor", Files.createFile(folder.resolve("nothing.npy"))),
-        "nothing.npy",
-        "truncated");
+        "nothing.npy is empty");
     Path none = tensorFile(new float[0], 0, 3, 64, 64);
     assertBadInput(explain(MODEL, "layer3", "--tensor", none), "[0, 3, 64, 64] is empty");
     Path flat = tensorFile(new float[0], 1, 3, 0, 64);
@@ -170,10 +171,12 @@ class BadInputTest {
 
   @Test
   void tensorsOfOtherDimensionsAreRefused() throws IOException {
-    Path three = tensorFile(new float[12], 3, 2, 2);
+    Path two = tensorFile(new float[12], 6, 2);
     assertBadInput(
-        explain(MODEL, "layer3", "--tensor", three),
-        "has the shape [3, 2, 2], but inputs have the shape [N, C, H, W]");
+        explain(MODEL, "layer3", "--tensor", two),
+        "has the shape [6, 2], but inputs have the shape [N, C, H, W], or [C, H, W] for one");
+    Path number = tensorFile(new float[1]);
+    assertBadInput(explain(MODEL, "layer3", "--tensor", number), "has the shape []");
   }
 
   @Test
@@ -182,7 +185,7 @@ class BadInputTest {
     Path cut = Files.write(folder.resolve("cut.npy"), Arrays.copyOf(whole, whole.length - 5));
     assertBadInput(explain(MODEL, "layer3", "--tensor", cut), cut + " is truncated");
     Path text = Files.writeString(folder.resolve("text.npy"), "no tensor");
-    assertBadInput(explain(MODEL, "layer3", "--tensor", text), text + " is no .npy file");
+    assertBadInput(explain(MODEL, "layer3", "--tensor", text), text + " is not a .npy file");
   }
 
   @Test
@@ -195,7 +198,9 @@ class BadInputTest {
     Path damaged = Files.write(folder.resolve("damaged.jpg"), torn);
     assertBadInput(explain(MODEL, "layer3", "--image", damaged), "picture " + damaged, "JPEG");
     Path text = Files.writeString(folder.resolve("text.png"), "no picture");
-    assertBadInput(explain(MODEL, "layer3", "--image", text), "is neither PNG nor JPEG");
+    assertBadInput(
+        explain(MODEL, "layer3", "--image", text),
+        "is a text file, and only PNG, JPEG, GIF, BMP, TIFF and WebP are read");
   }
 
   @Test

@@ -9,6 +9,8 @@ import static org.scorecam.Goldens.assertClose;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -275,7 +277,7 @@ class ExplainCommandTest {
     Path bad = file("pictures").resolve("b.png");
     List<String> errors = run.err().lines().toList();
     assertEquals(2, errors.size(), run.err());
-    assertTrue(errors.get(0).startsWith("scorecam: picture " + bad + ": "), run.err());
+    assertTrue(errors.get(0).startsWith("scorecam: picture " + bad + " is "), run.err());
     assertEquals("scorecam: 1 of 3 pictures could not be explained", errors.get(1));
     assertEquals(2, run.out().lines().filter(line -> line.contains("channels in")).count());
     float[] first = values(file("m-a.npy"), 64, 64);
@@ -348,6 +350,45 @@ class ExplainCommandTest {
     try (Tensor expected = Goldens.tensor("tinyresnet-layer3-c3-" + suffix + ".map.npy");
         Tensor actual = NpyFile.read(file("map.npy"))) {
       assertEquals(2, actual.dim());
+      assertClose(expected, actual, 1e-4);
+    }
+  }
+
+  @Test
+  void oneInputMayLackTheDimensionOfSeveral() throws IOException {
+    // Of other numbers in another order, too.
+    float[] values;
+    try (Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      values = Tensors.toArray(input);
+    }
+    String header = "{'descr': '>f8', 'fortran_order': True, 'shape': (3, 64, 64), }\n";
+    ByteBuffer npy = ByteBuffer.allocate(10 + header.length() + 8 * values.length);
+    npy.put((byte) 0x93).put("NUMPY\1\0".getBytes(StandardCharsets.US_ASCII));
+    npy.putShort(Short.reverseBytes((short) header.length()));
+    npy.put(header.getBytes(StandardCharsets.US_ASCII));
+    for (int x = 0; x < 64; x++) {
+      for (int y = 0; y < 64; y++) {
+        for (int c = 0; c < 3; c++) {
+          npy.putDouble(values[(c * 64 + y) * 64 + x]);
+        }
+      }
+    }
+    Path one = Files.write(file("one.npy"), npy.array());
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--tensor",
+            one,
+            "--class",
+            3,
+            "--map",
+            file("map.npy"))
+        .assertDone();
+    try (Tensor expected = Goldens.tensor("tinyresnet-layer3-c3-tiskw.map.npy");
+        Tensor actual = NpyFile.read(file("map.npy"))) {
       assertClose(expected, actual, 1e-4);
     }
   }

@@ -76,6 +76,6 @@ class HeatmapTest {
     assertThrows(IllegalArgumentException.class, () -> Heatmap.of(new float[5], 2, 3));
     IllegalArgumentException ragged =
         assertThrows(IllegalArgumentException.class, () -> Heatmap.of(new float[][] {{1, 2}, {3}}));
-    assertEquals("row 1 of the map has 1 values, row 0 has 2", ragged.getMessage());
+    assertEquals("row 1 of the map has 1 values, but row 0 has 2", ragged.getMessage());
   }
 }

@@ -215,7 +215,7 @@ class PictureTest {
     for (int length = 8; length < whole.length; length++) {
       String message = messageOf(Arrays.copyOf(whole, length));
       assertTrue(
-          message.startsWith("picture x: is a damaged or unsupported "), length + ": " + message);
+          message.startsWith("picture x is a damaged or unsupported "), length + ": " + message);
     }
   }
 
@@ -227,7 +227,7 @@ class PictureTest {
       changed[i] ^= 0x04;
       String message = messageOf(changed);
       assertTrue(
-          message.startsWith("picture x: is a damaged or unsupported PNG: "), i + ": " + message);
+          message.startsWith("picture x is a damaged or unsupported PNG: "), i + ": " + message);
     }
   }
 
@@ -237,7 +237,7 @@ class PictureTest {
         TestPictures.png(
             TestPictures.header(2, 2, 8, 0), TestPictures.data(0, 1, 2), TestPictures.end());
     assertTrue(
-        messageOf(png).startsWith("picture x: is a damaged or unsupported PNG: "), messageOf(png));
+        messageOf(png).startsWith("picture x is a damaged or unsupported PNG: "), messageOf(png));
   }
 
   @Test
@@ -245,7 +245,7 @@ class PictureTest {
     byte[] jpeg = TestPictures.bytes("baseline.jpg");
     Arrays.fill(jpeg, jpeg.length - 500, jpeg.length - 200, (byte) 0xfe);
     assertTrue(
-        messageOf(jpeg).startsWith("picture x: is a damaged or unsupported JPEG: "),
+        messageOf(jpeg).startsWith("picture x is a damaged or unsupported JPEG: "),
         messageOf(jpeg));
   }
 
@@ -262,17 +262,17 @@ class PictureTest {
   void picturesWithoutPixelsAreRefused() {
     byte[] png =
         TestPictures.png(TestPictures.header(0, 5, 8, 2), TestPictures.data(), TestPictures.end());
-    assertEquals("picture x: is 0 x 5, which leaves no pixels", messageOf(png));
+    assertEquals("picture x is 0 x 5, which leaves no pixels", messageOf(png));
     byte[] headless = TestPictures.png(TestPictures.end());
     assertEquals(
-        "picture x: is a damaged or unsupported PNG: it has no header", messageOf(headless));
+        "picture x is a damaged or unsupported PNG: it has no header", messageOf(headless));
     byte[] jpeg = TestPictures.bytes("baseline.jpg");
     int frame = indexOfFrame(jpeg);
     jpeg[frame + 5] = 0;
     jpeg[frame + 6] = 0;
-    assertEquals("picture x: is 64 x 0, which leaves no pixels", messageOf(jpeg));
+    assertEquals("picture x is 64 x 0, which leaves no pixels", messageOf(jpeg));
     InputException none = assertThrows(InputException.class, () -> Picture.of(0, 4, new byte[0]));
-    assertEquals("picture: is 0 x 4, which leaves no pixels", none.getMessage());
+    assertEquals("the picture is 0 x 4, which leaves no pixels", none.getMessage());
   }
 
   /** Where the frame header of a baseline JPEG begins; its height follows 5 bytes behind. */
@@ -292,7 +292,7 @@ class PictureTest {
             TestPictures.data(0, 0),
             TestPictures.end());
     assertEquals(
-        "picture x: is 2000000000 x 2000000000, more than the limit of 100000000 pixels"
+        "picture x is 2000000000 x 2000000000, more than the limit of 100000000 pixels"
             + " (-Dscorecam.image.maxPixels=…)",
         messageOf(png));
     byte[] jpeg = TestPictures.bytes("baseline.jpg");
@@ -315,20 +315,28 @@ class PictureTest {
   @Test
   void whatIsNoPictureIsNamedWithTheReason(@TempDir Path folder) throws IOException {
     Path missing = folder.resolve("missing.png");
-    assertRefused(missing, "picture " + missing + ": no such file or folder");
-    assertRefused(folder, "picture " + folder + ": is a folder");
+    assertRefused(missing, "cannot read picture " + missing + ": no such file or folder");
+    assertRefused(folder, "picture " + folder + " is a folder");
     Path empty = Files.createFile(folder.resolve("empty.jpg"));
-    assertRefused(empty, "picture " + empty + ": is empty");
+    assertRefused(empty, "picture " + empty + " is empty");
     Path text = Files.writeString(folder.resolve("text.png"), "not a picture at all");
-    assertRefused(text, "picture " + text + ": is neither PNG nor JPEG");
+    assertRefused(
+        text,
+        "picture "
+            + text
+            + " is a text file, and only PNG, JPEG, GIF, BMP, TIFF and WebP are read");
     Path stub = Files.write(folder.resolve("stub.png"), new byte[] {(byte) 0x89, 'P'});
-    assertRefused(stub, "picture " + stub + ": is neither PNG nor JPEG");
+    assertRefused(
+        stub,
+        "picture "
+            + stub
+            + " is of an unknown kind, and only PNG, JPEG, GIF, BMP, TIFF and WebP are read");
     Path cut =
         Files.write(
             folder.resolve("cut.jpg"), Arrays.copyOf(TestPictures.bytes("baseline.jpg"), 900));
     String message = assertThrows(InputException.class, () -> Picture.read(cut)).getMessage();
     assertTrue(
-        message.startsWith("picture " + cut + ": is a damaged or unsupported JPEG: "), message);
+        message.startsWith("picture " + cut + " is a damaged or unsupported JPEG: "), message);
   }
 
   private static void assertRefused(Path file, String message) {
@@ -351,7 +359,7 @@ class PictureTest {
           }
         };
     InputException e = assertThrows(InputException.class, () -> Picture.read(failing, "camera"));
-    assertEquals("picture camera: wire cut", e.getMessage());
+    assertEquals("cannot read picture camera: wire cut", e.getMessage());
   }
 
   @Test

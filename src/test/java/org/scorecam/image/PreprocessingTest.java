@@ -150,7 +150,7 @@ class PreprocessingTest {
         assertThrows(
             InputException.class, () -> Preprocessing.none().apply(List.of(noise, smooth)));
     assertEquals(
-        "pictures of one input must come out equal in size: 0 is 37 x 23, 1 is 64 x 48",
+        "pictures of one input must end up the same size, but picture 0 is 37 x 23 and picture 1 is 64 x 48",
         e.getMessage());
     assertThrows(InputException.class, () -> Preprocessing.none().apply(List.of()));
   }
@@ -161,7 +161,7 @@ class PreprocessingTest {
     InputException crop =
         assertThrows(
             InputException.class, () -> Preprocessing.none().centreCrop(20, 20).apply(small));
-    assertEquals("a crop of 20 x 20 does not fit into a picture of 10 x 300", crop.getMessage());
+    assertEquals("a crop of 20 x 20 does not fit in a picture of 10 x 300", crop.getMessage());
     Picture needle = Picture.of(1, 200_000, new byte[600_000]);
     for (Preprocessing preprocessing :
         List.of(

@@ -7,11 +7,15 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.zip.CRC32;
 import java.util.zip.DeflaterOutputStream;
 
 /** The pictures of the tests' resources, and files made byte by byte. */
 final class TestPictures {
+  /** Of a profile in one segment, whose length is 16 bits. */
+  private static final int PROFILE_PART = 65_000;
+
   private TestPictures() {}
 
   static byte[] bytes(String name) {
@@ -44,8 +48,18 @@ final class TestPictures {
     return withSegment(jpeg, 0xe1, "Exif\0\0", tiff(orientation, littleEndian));
   }
 
+  /** A JPEG with a profile in as many segments as it takes. */
   static byte[] withColourProfile(byte[] jpeg, byte[] profile) {
-    return withSegment(jpeg, 0xe2, "ICC_PROFILE\0\1\1", profile);
+    int parts = Math.max(1, (profile.length + PROFILE_PART - 1) / PROFILE_PART);
+    byte[] file = jpeg;
+    for (int part = parts; part >= 1; part--) {
+      int end = Math.min(profile.length, part * PROFILE_PART);
+      String name = "ICC_PROFILE\0" + (char) part + (char) parts;
+      file =
+          withSegment(
+              file, 0xe2, name, Arrays.copyOfRange(profile, (part - 1) * PROFILE_PART, end));
+    }
+    return file;
   }
 
   /** A JPEG with a segment put behind its start marker. */

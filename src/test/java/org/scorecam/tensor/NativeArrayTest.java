@@ -83,13 +83,13 @@ class NativeArrayTest {
     InputException noAddress =
         assertThrows(
             InputException.class, () -> NativeArray.contiguous(0, ScalarType.Float, CPU, 2, 3));
-    assertEquals("the address of an array of shape [2, 3] is null", noAddress.getMessage());
+    assertEquals("an array of shape [2, 3] cannot be at address 0", noAddress.getMessage());
     InputException fewStrides =
         assertThrows(
             InputException.class,
             () -> new NativeArray(64, List.of(2L, 3L), List.of(3L), ScalarType.Float, CPU));
     assertEquals(
-        "the shape [2, 3] and the strides [3] do not describe an array", fewStrides.getMessage());
+        "an array cannot have the shape [2, 3] with the strides [3]", fewStrides.getMessage());
     assertThrows(
         InputException.class,
         () -> new NativeArray(64, List.of(2L), List.of(-1L), ScalarType.Float, CPU));

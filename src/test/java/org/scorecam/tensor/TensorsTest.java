@@ -70,7 +70,7 @@ class TensorsTest {
   @Test
   void shapesThatDoNotHoldTheValuesAreRefused() {
     assertRefused("6 values do not fill the shape [2, 2]", () -> Tensors.of(SIX, 2, 2));
-    assertRefused("no negative sizes: [-2, -3]", () -> Tensors.of(SIX, -2, -3));
+    assertRefused("the shape [-2, -3] has a negative size", () -> Tensors.of(SIX, -2, -3));
     assertRefused(
         "do not fill the shape [4611686018427387904, 4]",
         () -> Tensors.of(new float[0], 1L << 62, 4));
@@ -78,17 +78,17 @@ class TensorsTest {
 
   @Test
   void emptyAndRaggedPicturesAreRefused() {
-    assertRefused("0×0 pixels", () -> Tensors.ofImage(new float[0][]));
-    assertRefused("2×0 pixels", () -> Tensors.ofImage(new float[2][0]));
-    assertRefused("2×2 pixels with 0 channels", () -> Tensors.ofImage(new float[2][2][0]));
+    assertRefused("0 × 0 pixels", () -> Tensors.ofImage(new float[0][]));
+    assertRefused("0 × 2 pixels", () -> Tensors.ofImage(new float[2][0]));
+    assertRefused("2 × 2 pixels with 0 channels", () -> Tensors.ofImage(new float[2][2][0]));
     assertRefused(
-        "row 1 of the image has 2 values, the first has 3",
+        "row 1 of the image has 2 values, but the first has 3",
         () -> Tensors.ofImage(new float[][] {{1, 2, 3}, {4, 5}}));
     assertRefused(
-        "row 1 of the image has 1 values, the first has 2",
+        "row 1 of the image has 1 values, but the first has 2",
         () -> Tensors.ofImage(new float[][][] {{{1}, {2}}, {{3}}}));
     assertRefused(
-        "pixel (0, 1) of the image has 2 values, the first has 1",
+        "pixel (0, 1) of the image has 2 values, but the first has 1",
         () -> Tensors.ofImage(new float[][][] {{{1}, {2, 3}}}));
   }
 
