@@ -27,6 +27,9 @@ int main() {
     return 77;
   }
   expect(SCORECAM_STATUS_OK, "", status);
+  void *other = nullptr;
+  expect(refused, "libtorch_cpu.so is not loaded",
+         scorecam_tensor_memory("libtorch_cpu.so", fake_torch_allocator(), &other));
   auto *ours = static_cast<scorecam::abi::Allocator *>(made);
 
   // Made, but LibTorch was not told.

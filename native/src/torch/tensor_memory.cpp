@@ -92,7 +92,6 @@ void try_tensor(const Torch &torch, std::int64_t floats, bool large) {
 }  // namespace
 
 void *tensor_memory(const char *library, void *theirs) {
-  if (theirs == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "theirs is null");
   const TorchVersion version = version_of_torch(library);
   if (version.major != abi::kMajor || version.minor != abi::kMinor)
     fail(SCORECAM_STATUS_NOT_APPLICABLE, "this is LibTorch %d.%d, not %d.%d", version.major, version.minor, abi::kMajor,
