@@ -104,7 +104,8 @@ final class ShardIndex {
         return folder.resolve(name);
       }
     } catch (InvalidPathException e) {
-      throw new MalformedFileException("it names the shard '" + name + "', which is not a file name", e);
+      throw new MalformedFileException(
+          "it names the shard '" + name + "', which is not a file name", e);
     }
     throw new MalformedFileException(
         "it names the shard '" + name + "'; shards must lie in the index's own folder");
