@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** Java machines of their own, for what is decided once per process. */
+/** JVMs of their own, for what is decided once per process. */
 public final class JavaProcess {
   /** That of the tests. */
   public static final String CLASS_PATH = System.getProperty("java.class.path");
