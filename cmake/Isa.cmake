@@ -14,6 +14,14 @@ else()
   set(SCORECAM_FLAGS_baseline "")
 endif()
 
+if(MINGW AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # On Windows GCC keeps vectors on a stack that is aligned to 16 bytes alone (its bug 54412), so none may be moved as if
+  # it were aligned to 32 or 64.
+  foreach(isa avx2 avx512 avx512bf16)
+    list(APPEND SCORECAM_FLAGS_${isa} -Wa,-muse-unaligned-vector-move)
+  endforeach()
+endif()
+
 # Adds the kernels of every instruction set to a target.
 function(scorecam_add_kernels target directory)
   foreach(isa IN LISTS SCORECAM_ISA_NAMES)

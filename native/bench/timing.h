@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "../src/common/portable.h"
 #include "scorecam.h"
 
 namespace timing {
@@ -21,13 +22,13 @@ inline void check(scorecam_status status) {
   std::exit(1);
 }
 
-using Floats = std::unique_ptr<float, decltype(&std::free)>;
+using Floats = std::unique_ptr<float, decltype(&scorecam::free_aligned)>;
 
 // On cache lines, as LibTorch allocates.
 inline Floats allocate(int64_t floats) {
-  void *data = nullptr;
-  if (::posix_memalign(&data, 64, static_cast<std::size_t>(floats) * sizeof(float)) != 0) std::exit(1);
-  return Floats(static_cast<float *>(data), &std::free);
+  void *data = scorecam::allocate_aligned(64, static_cast<std::size_t>(floats) * sizeof(float));
+  if (data == nullptr) std::exit(1);
+  return Floats(static_cast<float *>(data), &scorecam::free_aligned);
 }
 
 }  // namespace timing

@@ -192,7 +192,7 @@ SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convol
 
 /*
  * Registers the convolution with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
- * does nothing. Channels-last float32 tensors go in and come out:
+ * does nothing. Float32 tensors go in, and come out channels-last; what is not dense and channels-last is copied first:
  *
  *     scorecam::winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
  *     scorecam::winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
@@ -222,7 +222,16 @@ SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cp
  */
 SCORECAM_API scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, void **ours);
 
-/* Huge pages for that memory. NOT_APPLICABLE where the system has none, or before there is such memory. */
+/*
+ * Makes and frees a large and a small tensor through LibTorch, once its allocator is that of scorecam_tensor_memory, to
+ * see whether they are served as they should be.
+ *
+ * NOT_APPLICABLE if anything deviates: put the allocator back that was in use before; what came from ours until then may
+ * still be freed.
+ */
+SCORECAM_API scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu);
+
+/* Huge pages for that memory, once it was tried. NOT_APPLICABLE where the system has none, or before there is such memory. */
 SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
 
 /* Gives back to the system what that memory keeps and no tensor uses; without it does nothing. */

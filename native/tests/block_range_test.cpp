@@ -58,7 +58,9 @@ void what_is_given_back_joins() {
     for (int i = 0; i < 8; ++i) range.give_back(blocks[static_cast<std::size_t>(i * 8 + step)]);
   void *all = range.take(kRange);
   CHECK(all == blocks[0], "the gaps have not become one");
+  CHECK(range.length_of(all) == kRange && range.length_of(static_cast<char *>(all) + 4096) == 0, "another length");
   range.give_back(all);
+  CHECK(range.length_of(all) == 0 && range.length_of(nullptr) == 0, "a length of what is no block");
   range.give_back(all);
   CHECK(range.take(kRange) == all, "giving back twice does harm");
   CHECK(range.take(SIZE_MAX) == nullptr, "more than there is");

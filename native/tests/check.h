@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "../src/common/portable.h"
+
 namespace check {
 
 struct Count {
@@ -21,7 +23,7 @@ inline bool pass() {
   return true;
 }
 
-__attribute__((format(printf, 3, 4))) inline bool fail(const char *file, int line, const char *format, ...) {
+SCORECAM_PRINTF(3, 4) inline bool fail(const char *file, int line, const char *format, ...) {
   ++count().made;
   if (++count().failed <= 20) {
     std::fprintf(stderr, "%s:%d: ", file, line);

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "common/portable.h"
 #include "scorecam.h"
 
 namespace scorecam {
@@ -24,7 +25,7 @@ class Failure : public std::exception {
   std::string message_;
 };
 
-[[noreturn]] __attribute__((format(printf, 2, 3))) inline void fail(scorecam_status status, const char *format, ...) {
+[[noreturn]] SCORECAM_PRINTF(2, 3) inline void fail(scorecam_status status, const char *format, ...) {
   char text[512];
   va_list arguments;
   va_start(arguments, format);

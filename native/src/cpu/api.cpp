@@ -65,8 +65,13 @@ scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
 scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, void **ours) {
   return guarded([&] {
     if (ours == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "ours is null");
+    if (theirs == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "theirs is null");
     *ours = tensor_memory(libtorch_cpu, theirs);
   });
+}
+
+scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu) {
+  return guarded([&] { try_tensor_memory(libtorch_cpu); });
 }
 
 scorecam_status scorecam_use_huge_pages(void) {

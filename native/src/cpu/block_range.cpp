@@ -137,6 +137,13 @@ bool BlockRange::holds(const void *address) const noexcept {
   return place >= base && place - base < bytes_;
 }
 
+std::size_t BlockRange::length_of(const void *block) const noexcept {
+  if (!holds(block)) return 0;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = blocks_.find(static_cast<std::size_t>(static_cast<const char *>(block) - base_));
+  return found == blocks_.end() ? 0 : found->second;
+}
+
 void BlockRange::give_back(void *block) noexcept {
   const std::size_t offset = static_cast<std::size_t>(static_cast<char *>(block) - base_);
   const std::lock_guard<std::mutex> lock(mutex_);

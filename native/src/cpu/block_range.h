@@ -38,6 +38,9 @@ class BlockRange {
 
   bool holds(const void *address) const noexcept;
 
+  // Of the block that begins there; 0 if none does.
+  std::size_t length_of(const void *block) const noexcept;
+
   // Takes back what take() gave.
   void give_back(void *block) noexcept;
 
@@ -57,7 +60,7 @@ class BlockRange {
   char *base_;
   std::size_t bytes_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   // From offsets to lengths.
   std::map<std::size_t, std::size_t> gaps_, blocks_;
   // Where the highest block ended: ever, and since takes_ was 0.

@@ -74,7 +74,7 @@ constexpr int kGroup = 4;
 int64_t band_rows(const MaskedBatchRequest &request) {
   constexpr int64_t kBandFloats = 40 * 1024;
   const int64_t fitting = std::max<int64_t>(1, kBandFloats / (request.width * request.channels));
-  const int64_t tiles_wanted = 4 * static_cast<int64_t>(omp_get_max_threads());
+  const int64_t tiles_wanted = 4 * static_cast<int64_t>(most_threads());
   const int64_t groups = (request.rows + kGroup - 1) / kGroup;
   const int64_t bands_wanted = (tiles_wanted + groups - 1) / groups;
   const int64_t sharing = std::max<int64_t>(1, request.height / bands_wanted);

@@ -1,19 +1,30 @@
-// Threads. OpenMP's runtime is the one that LibTorch uses, and so are its number of threads and its pool.
+// Threads. OpenMP's runtime is the one that LibTorch uses, and so are its number of threads and its pool. Without OpenMP
+// there is one.
 #pragma once
 
+#if defined(_OPENMP)
 #include <omp.h>
+#endif
 
 #include <algorithm>
 #include <cstdint>
 
 namespace scorecam {
 
+inline int most_threads() {
+#if defined(_OPENMP)
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
 // A thread is worth waking for about this many bytes written.
 constexpr int64_t kBytesPerThread = 64 * 1024;
 
 inline int thread_count(int64_t items, int64_t bytes) {
   const int64_t useful = std::min(items, bytes / kBytesPerThread + 1);
-  return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(useful, omp_get_max_threads())));
+  return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(useful, most_threads())));
 }
 
 // body(begin, end, thread) over consecutive shares of [0, items); it must not throw.
@@ -23,6 +34,7 @@ void parallel(int threads, int64_t items, Body &&body) {
     body(int64_t{0}, items, 0);
     return;
   }
+#if defined(_OPENMP)
 #pragma omp parallel num_threads(threads)
   {
     // The runtime may grant fewer threads than asked for.
@@ -31,6 +43,7 @@ void parallel(int threads, int64_t items, Body &&body) {
     const int64_t begin = self * share + std::min(self, rest);
     body(begin, begin + share + (self < rest ? 1 : 0), static_cast<int>(self));
   }
+#endif
 }
 
 }  // namespace scorecam

@@ -265,8 +265,9 @@ void range_row_of(const float *const *rows, const float *weights, int64_t size, 
 }
 
 template <int Taps>
-void expand_row_of(const float *__restrict source, int64_t source_size, const int32_t *__restrict index,
-                   const float *__restrict weights, int64_t size, float *__restrict out) {
+void expand_row_of(const float *__restrict source, [[maybe_unused]] int64_t source_size,
+                   const int32_t *__restrict index, const float *__restrict weights, int64_t size,
+                   float *__restrict out) {
 #if !defined(__clang__)
   // A source row that fits into a register is looked up there.
   if (source_size <= kLanes) {

@@ -3,41 +3,51 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <new>
 
-#include "cpu/block_range.h"
+#include "common/portable.h"
 #include "cpu/row_kernels.h"
+#if defined(__linux__)
+#include "cpu/block_range.h"
+#endif
 
 namespace scorecam {
 
 class Scratch {
  public:
   // Pieces start on cache lines of their own.
-  Scratch(int pieces, int64_t floats_each) : stride_(padded(floats_each)) {
-    const std::size_t bytes = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(pieces) * sizeof(float);
-    // Kept from call to call where such memory is; the C library gives large blocks back.
-    if (bytes >= BlockRange::kLarge && BlockRange::of_the_process() != nullptr)
-      floats_ = static_cast<float *>(BlockRange::of_the_process()->take(bytes));
-    if (floats_ == nullptr && ::posix_memalign(reinterpret_cast<void **>(&floats_), kRowPad * sizeof(float),
-                                               bytes ? bytes : 1) != 0)
-      throw std::bad_alloc();
+  Scratch(int pieces, int64_t floats_each)
+      : stride_(padded(floats_each)),
+        floats_(take(static_cast<std::size_t>(stride_) * static_cast<std::size_t>(pieces) * sizeof(float))) {
+    if (floats_ == nullptr) throw std::bad_alloc();
   }
-  ~Scratch() {
-    BlockRange *const range = BlockRange::of_the_process();
-    if (range != nullptr && range->holds(floats_))
-      range->give_back(floats_);
-    else
-      std::free(floats_);
-  }
+  ~Scratch() { give_back(floats_); }
   Scratch(const Scratch &) = delete;
   Scratch &operator=(const Scratch &) = delete;
 
   float *piece(int index) const { return floats_ + index * stride_; }
 
  private:
+  // Large blocks are kept from call to call where such memory is; the C library gives them back.
+  static float *take(std::size_t bytes) {
+    void *block = nullptr;
+#if defined(__linux__)
+    BlockRange *const range = BlockRange::of_the_process();
+    if (range != nullptr && bytes >= BlockRange::kLarge) block = range->take(bytes);
+#endif
+    return static_cast<float *>(block != nullptr ? block : allocate_aligned(kRowPad * sizeof(float), bytes));
+  }
+
+  static void give_back(float *block) {
+#if defined(__linux__)
+    BlockRange *const range = BlockRange::of_the_process();
+    if (range != nullptr && range->holds(block)) return range->give_back(block);
+#endif
+    free_aligned(block);
+  }
+
   int64_t stride_;
-  float *floats_ = nullptr;
+  float *floats_;
 };
 
 }  // namespace scorecam

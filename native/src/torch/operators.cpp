@@ -2,6 +2,7 @@
 #include "torch/operators.h"
 
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "common/failure.h"
@@ -29,15 +30,18 @@ void succeeded(int32_t status, const char *function) {
 // A handle that is deleted with the object.
 class Handle {
  public:
+  Handle() = default;
   explicit Handle(TorchTensor *tensor) : tensor_(tensor) {}
   explicit Handle(StableValue value) : tensor_(reinterpret_cast<TorchTensor *>(value)) {}
-  ~Handle() {
-    if (tensor_ != nullptr) torch.aoti_torch_delete_tensor_object(tensor_);
-  }
+  ~Handle() { reset(nullptr); }
   Handle(const Handle &) = delete;
   Handle &operator=(const Handle &) = delete;
 
   TorchTensor *get() const { return tensor_; }
+  void reset(TorchTensor *tensor) {
+    if (tensor_ != nullptr) torch.aoti_torch_delete_tensor_object(tensor_);
+    tensor_ = tensor;
+  }
   StableValue release() {
     TorchTensor *tensor = tensor_;
     tensor_ = nullptr;
@@ -51,7 +55,7 @@ class Handle {
   }
 
  private:
-  TorchTensor *tensor_;
+  TorchTensor *tensor_ = nullptr;
 };
 
 struct Shape {
@@ -84,21 +88,46 @@ int64_t rank_of(const Handle &tensor, const char *name, int64_t **sizes, int64_t
   return rank;
 }
 
-// The shape of a dense channels-last float32 tensor; fails if it is something else.
-Shape shape_of(const Handle &tensor, const char *name) {
-  int64_t *sizes = nullptr, *strides = nullptr;
-  const int64_t rank = rank_of(tensor, name, &sizes, &strides);
-  require(rank == kRank, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 4");
-  Shape shape;
-  int64_t dense[kRank];
-  for (int i = 0; i < kRank; ++i) shape.sizes[i] = sizes[i];
-  shape.strides(dense);
-  for (int i = 0; i < kRank; ++i)
-    require(sizes[i] == 1 || strides[i] == dense[i],
-            std::string(name) + " of shape " + list(sizes, kRank) + " and strides " + list(strides, kRank) +
-                " is not dense and channels-last");
-  return shape;
+// A new tensor in dense channels-last memory.
+TorchTensor *allocate(const Shape &shape, const char *name) {
+  int64_t strides[kRank];
+  shape.strides(strides);
+  TorchTensor *made = nullptr;
+  // Its reason stays with LibTorch, but a shape that was checked fails for want of memory alone.
+  if (torch.aoti_torch_empty_strided(kRank, shape.sizes, strides, torch.aoti_torch_dtype_float32(),
+                                     torch.aoti_torch_device_type_cpu(), 0, &made) != 0)
+    fail(SCORECAM_STATUS_OUT_OF_MEMORY, "out of memory: %s of shape %s", name, list(shape.sizes, kRank).c_str());
+  return made;
 }
+
+// A float32 tensor [N, C, H, W] as the kernels read it: itself where it is dense and channels-last, else a copy.
+// Whether a slice is dense depends on its size, so networks may hand over what is not at any time.
+class Image {
+ public:
+  Image(const Handle &tensor, const char *name) {
+    int64_t *sizes = nullptr, *strides = nullptr;
+    const int64_t rank = rank_of(tensor, name, &sizes, &strides);
+    require(rank == kRank, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 4");
+    for (int i = 0; i < kRank; ++i) shape_.sizes[i] = sizes[i];
+    int64_t dense[kRank];
+    shape_.strides(dense);
+    bool is_dense = true;
+    for (int i = 0; i < kRank; ++i) is_dense = is_dense && (sizes[i] == 1 || strides[i] == dense[i]);
+    if (!is_dense) {
+      copy_.reset(allocate(shape_, (std::string("a copy of ") + name).c_str()));
+      CALL(aoti_torch_copy_, copy_.get(), tensor.get(), 0);
+    }
+    floats_ = (is_dense ? tensor : copy_).floats();
+  }
+
+  const Shape &shape() const { return shape_; }
+  const float *floats() const { return floats_; }
+
+ private:
+  Shape shape_;
+  Handle copy_;
+  const float *floats_;
+};
 
 // The length of a dense float32 vector; fails if it is something else.
 int64_t length_of(const Handle &tensor, const char *name) {
@@ -120,26 +149,21 @@ void require_weight(const Handle &weight, int64_t inputs, int64_t outputs) {
 
 StableValue convolve(const Handle &input, const Handle *residual, const Handle &weight, const Handle &bias,
                      int64_t padding, bool relu) {
-  const Shape in = shape_of(input, "the input");
+  const Image image(input, "the input");
+  const Shape &in = image.shape();
   require(padding >= 0 && padding <= 2, "padding is " + std::to_string(padding) + ", not within 0 and 2");
   const Shape out = {
       {in.sizes[0], length_of(bias, "the bias"), in.sizes[2] + 2 * padding - 2, in.sizes[3] + 2 * padding - 2}};
   require(out.sizes[2] > 0 && out.sizes[3] > 0, "an input of shape " + list(in.sizes, kRank) + " is too small");
   require_weight(weight, in.sizes[1], out.sizes[1]);
+  std::optional<Image> added;
   if (residual != nullptr) {
-    const Shape added = shape_of(*residual, "the residual");
+    added.emplace(*residual, "the residual");
     for (int i = 0; i < kRank; ++i)
-      require(added.sizes[i] == out.sizes[i], "the residual of shape " + list(added.sizes, kRank) +
-                                                  " does not fit the output's " + list(out.sizes, kRank));
+      require(added->shape().sizes[i] == out.sizes[i], "the residual of shape " + list(added->shape().sizes, kRank) +
+                                                           " does not fit the output's " + list(out.sizes, kRank));
   }
-  int64_t strides[kRank];
-  out.strides(strides);
-  TorchTensor *made = nullptr;
-  // Its reason stays with LibTorch, but a shape that was checked fails for want of memory alone.
-  if (torch.aoti_torch_empty_strided(kRank, out.sizes, strides, torch.aoti_torch_dtype_float32(),
-                                     torch.aoti_torch_device_type_cpu(), 0, &made) != 0)
-    fail(SCORECAM_STATUS_OUT_OF_MEMORY, "out of memory: an output of shape %s", list(out.sizes, kRank).c_str());
-  Handle output(made);
+  Handle output(allocate(out, "an output"));
   scorecam_convolution convolution = {};
   convolution.images = in.sizes[0];
   convolution.height = in.sizes[2];
@@ -148,10 +172,10 @@ StableValue convolve(const Handle &input, const Handle *residual, const Handle &
   convolution.outputs = out.sizes[1];
   convolution.padding = static_cast<int32_t>(padding);
   convolution.relu = relu;
-  convolution.input = input.floats();
+  convolution.input = image.floats();
   convolution.weight = weight.floats();
   convolution.bias = bias.floats();
-  convolution.residual = residual == nullptr ? nullptr : residual->floats();
+  convolution.residual = added ? added->floats() : nullptr;
   convolution.output = output.floats();
   const scorecam_status status = scorecam_winograd_convolution(&convolution);
   if (status != SCORECAM_STATUS_OK) fail(status, "%s", scorecam_last_message());

@@ -30,6 +30,7 @@ using StableKernel = void (*)(StableValue *stack, uint64_t inputs, uint64_t outp
   FUNCTION(int32_t, aoti_torch_empty_strided, (int64_t rank, const int64_t *sizes, const int64_t *strides,          \
                                                int32_t dtype, int32_t device_type, int32_t device_index,            \
                                                TorchTensor **tensor))                                               \
+  FUNCTION(int32_t, aoti_torch_copy_, (TorchTensor * to, TorchTensor * from, int32_t non_blocking))                 \
   FUNCTION(int32_t, aoti_torch_delete_tensor_object, (TorchTensor * tensor))                                        \
   FUNCTION(int32_t, aoti_torch_dtype_float32, ())                                                                   \
   FUNCTION(int32_t, aoti_torch_device_type_cpu, ())                                                                 \

@@ -3,7 +3,9 @@
 
 #include "common/failure.h"
 
-#if defined(__linux__)
+// The standard library is part of the layout that is mirrored.
+#include <cstddef>
+#if defined(__linux__) && defined(__GLIBCXX__)
 
 #include <atomic>
 #include <cstring>
@@ -53,10 +55,43 @@ void TensorMemory::give_back(void *data) {
     memory.theirs_->raw_deleter()(data);
 }
 
+// Whether LibTorch's tensors come from it, as far as they were tried.
+std::atomic<bool> in_use{false};
+
+constexpr std::int64_t kTriedFloats = BlockRange::kLarge + 54321;
+
+void expect(bool condition, std::int64_t floats, const char *deviation) {
+  if (!condition)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "a tensor of %lld floats that was tried %s", static_cast<long long>(floats),
+         deviation);
+}
+
+// Makes and frees a tensor in the way that LibTorch's own operators do.
+void try_tensor(const Torch &torch, std::int64_t floats, bool large) {
+  const BlockRange &range = *BlockRange::of_the_process();
+  const std::size_t bytes = static_cast<std::size_t>(floats) * sizeof(float);
+  const std::int64_t stride = 1;
+  TorchTensor *tensor = nullptr;
+  expect(torch.aoti_torch_empty_strided(1, &floats, &stride, torch.aoti_torch_dtype_float32(),
+                                        torch.aoti_torch_device_type_cpu(), 0, &tensor) == 0,
+         floats, "could not be made");
+  void *data = nullptr;
+  const bool has_data = torch.aoti_torch_get_data_ptr(tensor, &data) == 0 && data != nullptr;
+  const bool is_ours = has_data && range.holds(data);
+  const std::size_t length = is_ours ? range.length_of(data) : 0;
+  if (has_data) std::memset(data, 0, bytes);
+  const bool freed = torch.aoti_torch_delete_tensor_object(tensor) == 0;
+  expect(has_data, floats, "has no data");
+  expect(freed, floats, "could not be freed");
+  expect(is_ours == large, floats, large ? "has its memory elsewhere" : "has memory for large ones");
+  if (!large) return;
+  expect(length >= bytes, floats, "has less memory than it needs");
+  expect(range.length_of(data) != length, floats, "was not given back");
+}
+
 }  // namespace
 
 void *tensor_memory(const char *library, void *theirs) {
-  if (theirs == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "theirs is null");
   const TorchVersion version = version_of_torch(library);
   if (version.major != abi::kMajor || version.minor != abi::kMinor)
     fail(SCORECAM_STATUS_NOT_APPLICABLE, "this is LibTorch %d.%d, not %d.%d", version.major, version.minor, abi::kMajor,
@@ -72,8 +107,18 @@ void *tensor_memory(const char *library, void *theirs) {
   return static_cast<abi::Allocator *>(the_one);
 }
 
+void try_tensor_memory(const char *library) {
+  if (the_one == nullptr) fail(SCORECAM_STATUS_NOT_APPLICABLE, "no allocator was made");
+  in_use = false;
+  const Torch torch = find_torch(library);
+  // The large one of a length that no other thread is likely to take meanwhile, where it lay.
+  try_tensor(torch, kTriedFloats, true);
+  try_tensor(torch, 3, false);
+  in_use = true;
+}
+
 void use_huge_pages() {
-  if (BlockRange::of_the_process() == nullptr)
+  if (!in_use)
     fail(SCORECAM_STATUS_NOT_APPLICABLE, "the memory of large tensors is not ours");
   BlockRange::of_the_process()->use_huge_pages();
 }
@@ -97,8 +142,11 @@ void forget_tensor_memory_peak() noexcept {
 
 namespace scorecam {
 
-void *tensor_memory(const char *, void *) { fail(SCORECAM_STATUS_NOT_APPLICABLE, "tensor memory is Linux's alone"); }
-void use_huge_pages() { fail(SCORECAM_STATUS_NOT_APPLICABLE, "huge pages are Linux's alone"); }
+void *tensor_memory(const char *, void *) {
+  fail(SCORECAM_STATUS_NOT_APPLICABLE, "tensor memory needs Linux and libstdc++");
+}
+void try_tensor_memory(const char *) { fail(SCORECAM_STATUS_NOT_APPLICABLE, "no allocator was made"); }
+void use_huge_pages() { fail(SCORECAM_STATUS_NOT_APPLICABLE, "the memory of large tensors is not ours"); }
 void release_tensor_memory() noexcept {}
 std::int64_t tensor_memory_peak() noexcept { return 0; }
 void forget_tensor_memory_peak() noexcept {}

@@ -3,8 +3,13 @@
 Written with PyTorch 1.13. Element j of the i-th tensor is ((7 j + 13 i) mod 101 - 50) / 64, which
 float16 and bfloat16 hold exactly; the tests compute the same.
 """
+import argparse
+import collections
+import datetime
+import pathlib
 from collections import OrderedDict
 
+import numpy
 import torch
 
 
@@ -63,3 +68,27 @@ torch.save({
     "int64": torch.tensor([-(2 ** 40)]),
     "uint8": torch.tensor([255], dtype=torch.uint8),
 }, "strided.pth")
+
+# What trainers save beside the weights: objects of classes that no reader may look for.
+moved = OrderedDict((k, v + 1) for k, v in state.items())
+optimizer.step()
+network.load_state_dict(OrderedDict((k, v - 1) for k, v in moved.items()))
+beside = {
+    "args": argparse.Namespace(lr=0.1, device=torch.device("cpu"), dtype=torch.float16),
+    "best": numpy.float64(0.5),
+    "curve": numpy.arange(3.0),
+    "when": datetime.datetime(2024, 2, 29),
+    "path": pathlib.PurePosixPath("runs"),
+    "colours": {frozenset({1}), frozenset({2})},
+    "sizes": {(1, 2): collections.Counter("ab")},
+    "optimizer": optimizer.state_dict(),
+    "metrics": {"loss": torch.tensor(0.25)},
+}
+prefixed = OrderedDict(("module._orig_mod." + k, v) for k, v in network.state_dict().items())
+torch.save({"net": prefixed, **beside}, "trained.pth")
+torch.save({"net": prefixed, **beside}, "trained_legacy.pth", _use_new_zipfile_serialization=False)
+torch.save({"model": network.state_dict(), "ema": {"module": moved}, "epoch": 3}, "averaged.pth")
+
+network.register_buffer("unsaved", torch.ones(2), persistent=False)
+network.zero_grad(set_to_none=True)
+torch.save(network, "module.pth")

@@ -107,7 +107,7 @@ final class FirstPass implements AutoCloseable {
     Tensor maps = capture.activations().get(layer);
     if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.numel() == 0) {
       throw new LayerException(
-          "layer '%s' puts out a tensor of shape %s; activation maps have the shape [%d, K, h, w]"
+          "layer '%s' puts out a tensor of shape %s; activation maps must have the shape [%d, K, h, w]"
               .formatted(configuration.layers().get(layer), Tensors.shapeOf(maps), images.size(0)));
     }
     return maps;

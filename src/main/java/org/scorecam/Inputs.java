@@ -1,5 +1,7 @@
 package org.scorecam;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
@@ -11,10 +13,11 @@ final class Inputs {
 
   /** One input with a batch dimension; needs an open scope. */
   static Tensor asBatch(Tensor input) {
+    requireNonNull(input, "input");
     Tensor batch = input.dim() == 3 ? input.unsqueeze(0) : input;
     if (batch.dim() == 4 && batch.size(0) != 1) {
       throw new InputException(
-          "one input has the shape [1, C, H, W], not %s; explainBatch takes several"
+          "one input must have the shape [1, C, H, W] or [C, H, W], not %s; explainBatch takes several"
               .formatted(Tensors.shapeOf(input)));
     }
     return batch;
@@ -22,19 +25,24 @@ final class Inputs {
 
   /** Throws if these are not floating-point [N, C, H, W] with N targets. */
   static void requireUsable(Tensor inputs, List<Target> targets) {
+    requireNonNull(inputs, "inputs");
+    requireNonNull(targets, "targets");
+    targets.forEach(target -> requireNonNull(target, "a target"));
     String shape = Tensors.shapeOf(inputs);
     if (inputs.dim() != 4) {
-      throw new InputException("inputs have the shape [N, C, H, W], not " + shape);
+      throw new InputException("inputs must have the shape [N, C, H, W], not " + shape);
     }
     if (inputs.numel() == 0) {
       throw new InputException("an input of shape %s is empty".formatted(shape));
     }
     if (inputs.size(0) != targets.size()) {
       throw new InputException(
-          "%d inputs need as many targets, not %d".formatted(inputs.size(0), targets.size()));
+          "%d inputs need a target each, but there are %d"
+              .formatted(inputs.size(0), targets.size()));
     }
     if (!inputs.is_floating_point()) {
-      throw new InputException("inputs are floating-point, not " + inputs.scalar_type().toString());
+      throw new InputException(
+          "inputs must be floating-point numbers, not " + inputs.scalar_type().toString());
     }
   }
 
@@ -42,7 +50,7 @@ final class Inputs {
   static void requireFinite(Tensor inputs) {
     if (!inputs.isfinite().all().item().toBool()) {
       throw new InputException(
-          "the input of shape %s holds NaN, infinities, or values too large for float32"
+          "the input of shape %s contains NaN, infinities, or values too large for float32"
               .formatted(Tensors.shapeOf(inputs)));
     }
   }

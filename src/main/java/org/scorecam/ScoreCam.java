@@ -1,7 +1,8 @@
 package org.scorecam;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -94,7 +95,7 @@ public final class ScoreCam implements AutoCloseable {
     private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
-      this.model = model;
+      this.model = requireNonNull(model, "model");
     }
 
     /**
@@ -104,7 +105,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder layer(String path) {
-      layers.add(path);
+      layers.add(requireNonNull(path, "path"));
       return this;
     }
 
@@ -115,7 +116,9 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder layers(String... paths) {
-      Collections.addAll(layers, paths);
+      for (String path : paths) {
+        layer(path);
+      }
       return this;
     }
 
@@ -126,7 +129,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder recipe(Recipe chosen) {
-      this.recipe = chosen;
+      this.recipe = requireNonNull(chosen, "recipe");
       return this;
     }
 
@@ -137,7 +140,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder channels(ChannelSelection chosen) {
-      this.channels = chosen;
+      this.channels = requireNonNull(chosen, "channels");
       return this;
     }
 
@@ -152,7 +155,7 @@ public final class ScoreCam implements AutoCloseable {
      */
     public Builder batch(int rows) {
       if (rows < 1) {
-        throw new IllegalArgumentException("a batch has at least 1 masked input, not " + rows);
+        throw new IllegalArgumentException("batch must be at least 1 masked input, not " + rows);
       }
       this.batch = rows;
       return this;
@@ -169,7 +172,7 @@ public final class ScoreCam implements AutoCloseable {
      */
     public Builder memory(long bytes) {
       if (bytes < 1) {
-        throw new IllegalArgumentException("memory is at least 1 byte, not " + bytes);
+        throw new IllegalArgumentException("memory must be at least 1 byte, not " + bytes);
       }
       this.memory = OptionalLong.of(bytes);
       return this;
@@ -182,7 +185,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder masker(Masker chosen) {
-      this.masker = chosen;
+      this.masker = requireNonNull(chosen, "masker");
       return this;
     }
 
@@ -197,7 +200,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder precision(Precision chosen) {
-      this.precision = Optional.of(chosen);
+      this.precision = Optional.of(requireNonNull(chosen, "precision"));
       return this;
     }
 
@@ -231,7 +234,7 @@ public final class ScoreCam implements AutoCloseable {
      * @return this builder
      */
     public Builder progress(ProgressListener listener) {
-      this.progress = listener;
+      this.progress = requireNonNull(listener, "listener");
       return this;
     }
 
@@ -251,10 +254,10 @@ public final class ScoreCam implements AutoCloseable {
       }
       if (layers.isEmpty()) {
         throw new IllegalArgumentException(
-            "name at least one target layer: the network has no customary one");
+            "no target layer is named, and the network has no customary one: name one with layer(…)");
       }
       if (layers.stream().distinct().count() < layers.size()) {
-        throw new IllegalArgumentException("a target layer is named twice: " + layers);
+        throw new IllegalArgumentException("each target layer may be named only once: " + layers);
       }
       layers.forEach(model::requireCapturable);
       HookedModel bound = fixedInputs.isEmpty() ? null : model.withFixedInputs(fixedInputs);
@@ -283,7 +286,7 @@ public final class ScoreCam implements AutoCloseable {
    */
   public Saliency explain(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatch(Inputs.asBatch(input), List.of(target)).get(0);
+      return explainBatch(Inputs.asBatch(input), List.of(requireNonNull(target, "target"))).get(0);
     }
   }
 
@@ -322,7 +325,8 @@ public final class ScoreCam implements AutoCloseable {
    */
   public List<Saliency> explainLayers(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatchLayers(Inputs.asBatch(input), List.of(target)).get(0);
+      return explainBatchLayers(Inputs.asBatch(input), List.of(requireNonNull(target, "target")))
+          .get(0);
     }
   }
 

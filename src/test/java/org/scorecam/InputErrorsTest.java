@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.pytorch.Scalar;
@@ -13,6 +14,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.error.InputException;
@@ -77,7 +79,7 @@ class InputErrorsTest {
     float[] values = new float[3 * 64 * 64];
     values[values.length - 1] = value;
     try (Tensor input = Tensors.of(values, 1, 3, 64, 64)) {
-      assertContains("the input of shape [1, 3, 64, 64] holds NaN, infinities", refusal(input));
+      assertContains("the input of shape [1, 3, 64, 64] contains NaN, infinities", refusal(input));
     }
   }
 
@@ -116,7 +118,7 @@ class InputErrorsTest {
         Tensor plane = zeros(64, 64);
         Tensor video = zeros(1, 3, 2, 64, 64);
         Tensor scalar = zeros()) {
-      assertContains("inputs have the shape [N, C, H, W], not [64]", refusal(line));
+      assertContains("inputs must have the shape [N, C, H, W], not [64]", refusal(line));
       assertContains("not [64, 64]", refusal(plane));
       assertContains("not [1, 3, 2, 64, 64]", refusal(video));
       assertContains("not []", refusal(scalar));
@@ -137,7 +139,7 @@ class InputErrorsTest {
     try (ScoreCam cam = ScoreCam.on(model).layer("layer3").build();
         Tensor two = zeros(2, 3, 64, 64)) {
       assertContains(
-          "2 inputs need as many targets, not 1",
+          "2 inputs need a target each, but there are 1",
           assertThrows(InputException.class, () -> cam.explainBatch(two, List.of(TARGET)))
               .getMessage());
     }
@@ -148,7 +150,7 @@ class InputErrorsTest {
     try (Tensor grey = zeros(1, 1, 64, 64)) {
       String message = refusal(grey);
       assertContains("the network cannot run an input of shape [1, 1, 64, 64]: ", message);
-      assertContains("to have 3 channels, but got 1 channels", message);
+      assertContains("a convolution in it takes 3 channels and was given 1", message);
     }
   }
 
@@ -168,7 +170,7 @@ class InputErrorsTest {
   void wholeNumbersAreRefused() {
     try (Tensor zeros = zeros(1, 3, 64, 64);
         Tensor whole = zeros.to(ScalarType.Long)) {
-      assertContains("inputs are floating-point, not Long", refusal(whole));
+      assertContains("inputs must be floating-point numbers, not Long", refusal(whole));
     }
   }
 
@@ -176,7 +178,7 @@ class InputErrorsTest {
   void layersThatPutOutNoMapsAreRefusedByTheirShape() {
     try (Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
       assertContains(
-          "layer 'fc' puts out a tensor of shape [1, 10]; activation maps have the shape",
+          "layer 'fc' puts out a tensor of shape [1, 10]; activation maps must have the shape",
           refusal(LayerException.class, "fc", input));
     }
   }
@@ -212,5 +214,29 @@ class InputErrorsTest {
       NativeObjects.assertNoneLeftBy(
           () -> assertThrows(IllegalStateException.class, () -> cam.explain(input, TARGET)));
     }
+  }
+
+  @Test
+  void nullIsNamed() {
+    try (ScoreCam cam = ScoreCam.on(model).layer("layer3").build();
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      Target target = TARGET;
+      assertNamed("model", () -> ScoreCam.on(null));
+      assertNamed("path", () -> ScoreCam.on(model).layer(null));
+      assertNamed("recipe", () -> ScoreCam.on(model).recipe(null));
+      assertNamed("channels", () -> ScoreCam.on(model).channels(null));
+      assertNamed("masker", () -> ScoreCam.on(model).masker(null));
+      assertNamed("precision", () -> ScoreCam.on(model).precision(null));
+      assertNamed("listener", () -> ScoreCam.on(model).progress(null));
+      assertNamed("input", () -> cam.explain((Tensor) null, target));
+      assertNamed("target", () -> cam.explain(input, null));
+      assertNamed("inputs", () -> cam.explainBatch(null, List.of(target)));
+      assertNamed("targets", () -> cam.explainBatch(input, null));
+      assertNamed("a target", () -> cam.explainBatch(input, Collections.singletonList(null)));
+    }
+  }
+
+  private static void assertNamed(String argument, Executable call) {
+    assertEquals(argument, assertThrows(NullPointerException.class, call).getMessage());
   }
 }

@@ -39,8 +39,9 @@ public final class JavaProcess {
   }
 
   /** The tests' class path with a copy of our classes that lacks native libraries. */
-  public static String classPathWithoutNatives(Path folder) throws IOException {
-    Path classes = Path.of("target", "classes").toAbsolutePath();
+  public static String classPathWithoutNatives(Path folder) throws Exception {
+    Path classes =
+        Path.of(ScoreCam.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     try (Stream<Path> files = Files.walk(classes)) {
       for (Path file : (Iterable<Path>) files::iterator) {
         boolean library = file.getFileName().toString().matches(".*\\.(so|dylib|dll)");

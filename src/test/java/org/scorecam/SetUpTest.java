@@ -114,6 +114,8 @@ class SetUpTest {
     assertTrue(facts.get("convolutions").contains("Winograd"), facts.toString());
     Assumptions.assumeTrue(
         Files.isReadable(Path.of("/proc/self/smaps")), "the rest is Linux's alone");
+    Assumptions.assumeFalse(
+        facts.get("allocator").contains("this is LibTorch"), facts.get("allocator"));
     assertEquals("keeps the memory of large tensors", facts.get("allocator"));
     Assumptions.assumeFalse(
         facts.get("huge pages").contains("has no huge pages"), facts.get("huge pages"));

@@ -55,7 +55,12 @@ public final class Main implements Runnable {
   static final class Version implements CommandLine.IVersionProvider {
     @Override
     public String[] getVersion() {
-      String version = Main.class.getPackage().getImplementationVersion();
+      // The manifest's is not read on the module path.
+      Module module = Main.class.getModule();
+      String version =
+          module.isNamed()
+              ? module.getDescriptor().rawVersion().orElse(null)
+              : Main.class.getPackage().getImplementationVersion();
       return new String[] {"scorecam " + (version == null ? "(development)" : version)};
     }
   }

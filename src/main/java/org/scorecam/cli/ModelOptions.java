@@ -8,6 +8,9 @@ import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.NpyFile;
+import org.scorecam.weights.LoadReport;
+import org.scorecam.weights.WeightFile;
+import org.scorecam.zoo.LoadedNetwork;
 import org.scorecam.zoo.Zoo;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
@@ -43,8 +46,24 @@ final class ModelOptions {
   @Option(
       names = "--weights",
       paramLabel = "FILE",
-      description = "Weight file for --arch: .pth or .safetensors.")
+      description =
+          "Weight file for --arch: .pth, .safetensors, or the .index.json or folder of shards.")
   private Path weights;
+
+  @Option(
+      names = "--weights-key",
+      paramLabel = "KEY",
+      description =
+          "Which weights of --weights, where it has several: the key of a dict, such as model_ema,"
+              + " with dots to go further inside.")
+  private String weightsKey;
+
+  @Option(
+      names = "--classes",
+      paramLabel = "N",
+      converter = Positive.class,
+      description = "Classes of --arch; default: as many as --weights has.")
+  private Integer classes;
 
   @Option(
       names = "--device",
@@ -80,6 +99,11 @@ final class ModelOptions {
               + " one may be given.")
   private List<Path> operators = List.of();
 
+  /**
+   * Whether it was said how the weights were loaded; replicas of the network need not repeat it.
+   */
+  private boolean told;
+
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
     if (devices.size() > 1) {
@@ -106,6 +130,11 @@ final class ModelOptions {
           "--weights needs --arch, since a TorchScript file brings its own weights;"
               + " to write the channel weights, use --channel-weights FILE.npy");
     }
+    if (network.architecture == null && (weightsKey != null || classes != null)) {
+      throw new ParameterException(
+          command.commandLine(),
+          (weightsKey == null ? "--classes" : "--weights-key") + " needs --arch and --weights");
+    }
     if (threads != null) {
       LibTorch.setThreads(threads);
     }
@@ -113,7 +142,7 @@ final class ModelOptions {
     HookedModel loaded =
         network.architecture == null
             ? TorchScriptModel.load(network.file, device)
-            : Zoo.load(network.architecture, weights, device);
+            : loadArchitecture(device);
     return extras.isEmpty() ? loaded : withExtras(loaded);
   }
 
@@ -121,6 +150,25 @@ final class ModelOptions {
     try (loaded;
         NativeScope scope = NativeScope.open()) {
       return loaded.withFixedInputs(extras.stream().map(NpyFile::read).toList());
+    }
+  }
+
+  private HookedModel loadArchitecture(Device device) {
+    try (WeightFile file = WeightFile.open(weights, weightsKey == null ? "" : weightsKey)) {
+      LoadedNetwork loaded =
+          classes == null
+              ? Zoo.loadFrom(network.architecture, file, device)
+              : Zoo.loadFrom(network.architecture, file, classes, device);
+      LoadReport report = loaded.report();
+      if (!told && !report.origin().isPlain()) {
+        told = true;
+        command
+            .commandLine()
+            .getErr()
+            .printf(
+                "scorecam: %s: %d tensors, %s%n", weights, report.loaded().size(), report.origin());
+      }
+      return loaded.model();
     }
   }
 

@@ -1,5 +1,8 @@
 package org.scorecam.kernel;
 
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -22,6 +25,8 @@ final class CudaKernels extends Kernels {
                   "scorecam_cuda",
                   CpuBinding.SCORECAM_ABI_VERSION,
                   CudaBinding.scorecam_cuda_abi_version()));
+
+  private static volatile MethodHandle streamMethod;
 
   private CudaKernels() {}
 
@@ -62,19 +67,39 @@ final class CudaKernels extends Kernels {
 
   /**
    * The current stream of a tensor's device; null is the default one, for LibTorch and the library.
-   *
-   * <p>By reflection, since the method's return type is of a module that is there with the GPU
-   * natives only, and that the presets' own module does not name.
    */
   private static Pointer streamOf(Tensor tensor) {
     CUDAStream stream = torch_cuda.getCurrentCUDAStream(tensor.device().index());
     try {
-      return (Pointer) CUDAStream.class.getMethod("stream").invoke(stream);
-    } catch (ReflectiveOperationException | LinkageError e) {
-      throw new NativeLibraryException(
-          "the current CUDA stream cannot be had; is the jar of org.bytedeco:cuda there? (%s)"
-              .formatted(e),
-          e);
+      return (Pointer) streamMethod().invokeExact(stream);
+    } catch (VirtualMachineError e) {
+      throw e;
+    } catch (Throwable e) {
+      throw noStream(e);
     }
+  }
+
+  /**
+   * {@code CUDAStream.stream()}, looked up once. Its return type is of a module that is there with
+   * the GPU natives only, and that the presets' own module does not name, so that a plain call does
+   * not compile.
+   */
+  private static MethodHandle streamMethod() throws ReflectiveOperationException {
+    MethodHandle found = streamMethod;
+    if (found == null) {
+      found =
+          MethodHandles.publicLookup()
+              .unreflect(CUDAStream.class.getMethod("stream"))
+              .asType(MethodType.methodType(Pointer.class, CUDAStream.class));
+      streamMethod = found;
+    }
+    return found;
+  }
+
+  private static NativeLibraryException noStream(Throwable cause) {
+    return new NativeLibraryException(
+        "the current CUDA stream cannot be had; is the jar of org.bytedeco:cuda there? (%s)"
+            .formatted(cause),
+        cause);
   }
 }

@@ -38,11 +38,16 @@ public final class TensorMemory implements SetUpStep {
   private NativeSetting.Outcome replaceAllocator() {
     try (Allocator theirs = torch.GetAllocator(DeviceType.CPU);
         Pointer ours = new Pointer()) {
-      int status = CpuBinding.scorecam_tensor_memory(LibTorchFile.path(), theirs, ours);
+      String library = LibTorchFile.path();
+      int status = CpuBinding.scorecam_tensor_memory(library, theirs, ours);
       if (status == CpuBinding.SCORECAM_STATUS_OK) {
         try (Allocator chosen = new Allocator(ours)) {
           torch.SetAllocator(DeviceType.CPU, chosen);
-          inUse = true;
+        }
+        status = CpuBinding.scorecam_try_tensor_memory(library);
+        inUse = status == CpuBinding.SCORECAM_STATUS_OK;
+        if (!inUse) {
+          torch.SetAllocator(DeviceType.CPU, theirs);
         }
       }
       return new NativeSetting.Outcome(status, "keeps the memory of large tensors");

@@ -1,5 +1,7 @@
 package org.scorecam.model;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -163,6 +165,7 @@ abstract class CapturingModel implements HookedModel {
 
   @Override
   public final HookHandle registerForwardHook(String layer, ForwardHook hook) {
+    requireNonNull(hook, "hook");
     requireCapturable(layer);
     long registration = registrations.incrementAndGet();
     hooks.put(registration, new Hook(layer, hook));
@@ -198,6 +201,11 @@ abstract class CapturingModel implements HookedModel {
   }
 
   private Capture captureBy(BiFunction<Tensor, Watch, Capture> pass, Tensor input, Watch watch) {
+    requireNonNull(input, "input");
+    requireNonNull(watch, "watch");
+    if (input.isNull()) {
+      throw new InputException("the input is a tensor that has been closed");
+    }
     return whileOpen(
         () -> {
           watch.layers().forEach(this::requireLayer);
@@ -240,6 +248,7 @@ abstract class CapturingModel implements HookedModel {
   }
 
   private void requireLayer(String layer) {
+    requireNonNull(layer, "layer");
     if (!types.containsKey(layer)) {
       throw LayerException.unknown(layer, types.keySet());
     }

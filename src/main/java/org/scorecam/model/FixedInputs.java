@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
 
 import java.util.ArrayList;
@@ -72,6 +73,7 @@ final class FixedInputs implements AutoCloseable {
    * @throws InputException if there are more inputs than parameters, or one is of the wrong type
    */
   static FixedInputs of(JitModule module, List<Tensor> given, Device device) {
+    requireNonNull(given, "further").forEach(each -> requireNonNull(each, "a fixed input"));
     try (NativeScope scope = NativeScope.open()) {
       List<Parameter> parameters = parametersOf(module);
       String signature =
@@ -122,7 +124,7 @@ final class FixedInputs implements AutoCloseable {
       parameters.add(
           new Parameter(
               argument.name().getString(),
-              argument.type().get().annotation_str().getString(),
+              TorchScriptModules.nameOf(argument.type().get()),
               optional ? new IValue(argument.default_value().get()) : null));
     }
     return parameters;

@@ -33,7 +33,9 @@ final class FrozenScorer extends NetworkScorer {
       JitModule frozen =
           NativeErrors.translate(
               () -> prepared(module, kind),
-              (words, e) -> new ModelException("the network cannot be frozen: " + words, e));
+              (words, e) ->
+                  new ModelException(
+                      "the network cannot be prepared for scoring.\nLibTorch says: " + words, e));
       return new FrozenScorer(scope.keep(frozen), kind, inputs);
     }
   }

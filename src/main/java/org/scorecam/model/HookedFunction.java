@@ -40,7 +40,7 @@ final class HookedFunction implements AutoCloseable {
       CompilationUnit unit = new CompilationUnit();
       Graph graph = HookedGraph.of(module, watch);
       GraphNodes.removeWarnings(graph.block());
-      Function function = unit.create_function(new QualifiedName("scorecam.hooked_forward"), graph);
+      Function function = unit.create_function(new QualifiedName("scorecam.forward"), graph);
       return new HookedFunction(module, scope.keep(unit), function, OutputType.of(graph), inputs);
     }
   }

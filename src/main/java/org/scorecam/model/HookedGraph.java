@@ -174,7 +174,7 @@ final class HookedGraph {
       refusals.put(
           call.path(),
           "layer '%s' returns %s; only a layer that returns one tensor can be captured"
-              .formatted(call.path(), output.type().get().annotation_str().getString()));
+              .formatted(call.path(), TorchScriptModules.nameOf(output.type().get())));
       return;
     }
     JitNode last = call.node();

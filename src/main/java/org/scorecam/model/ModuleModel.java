@@ -1,5 +1,7 @@
 package org.scorecam.model;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,6 +42,8 @@ public final class ModuleModel extends CapturingModel {
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public static ModuleModel of(Network network, Device device) {
+    requireNonNull(network, "network");
+    requireNonNull(device, "device");
     device.require();
     try (NativeScope scope = NativeScope.open()) {
       network.to(device.toTorch(), false);

@@ -63,7 +63,8 @@ final class TorchScriptFile {
         },
         (words, e) ->
             new ModelException(
-                "%s cannot be prepared for %s: %s".formatted(path, device, words), e));
+                "%s cannot be prepared for %s.\nLibTorch says: %s".formatted(path, device, words),
+                e));
   }
 
   private static String whyNot(Path path, String words) {
@@ -78,7 +79,7 @@ final class TorchScriptFile {
       }
       Set<String> missing = missingOperators(zip, sources);
       return missing.isEmpty()
-          ? "cannot be loaded as TorchScript: " + words
+          ? "cannot be loaded as TorchScript.\nLibTorch says: " + words
           : "calls operators that LibTorch does not have: " + whose(missing);
     } catch (IOException e) {
       return "is not a TorchScript file, or is truncated: " + e.getMessage();

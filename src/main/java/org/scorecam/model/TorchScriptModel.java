@@ -1,5 +1,7 @@
 package org.scorecam.model;
 
+import static java.util.Objects.requireNonNull;
+
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -45,6 +47,8 @@ public final class TorchScriptModel extends CapturingModel {
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public static TorchScriptModel load(Path path, Device device) {
+    requireNonNull(path, "path");
+    requireNonNull(device, "device");
     device.require();
     try (NativeScope scope = NativeScope.open()) {
       JitModule module = TorchScriptFile.load(path, device);

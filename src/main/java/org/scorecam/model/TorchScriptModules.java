@@ -6,6 +6,7 @@ import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.NamedJitModule;
+import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.named_module_iterator;
 import org.bytedeco.pytorch.named_module_list;
 import org.scorecam.runtime.NativeScope;
@@ -35,6 +36,11 @@ final class TorchScriptModules {
   /** The module's class without its package and TorchScript's mangling. */
   private static String typeOf(JitModule module) {
     return module.type().name().get().name().getString();
+  }
+
+  /** A type as Python writes it, without the packages and mangling of TorchScript's classes. */
+  static String nameOf(Type type) {
+    return type.annotation_str().getString().replaceAll("\\b__torch__\\.(\\w+\\.)*", "");
   }
 
   /** The submodule at a path that exists; lives as long as the scope that is open. */

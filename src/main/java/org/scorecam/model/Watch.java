@@ -1,5 +1,7 @@
 package org.scorecam.model;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.List;
 
 /**
@@ -18,6 +20,8 @@ public record Watch(List<String> layers, RepeatedCall counted, CaptureMoment mom
    * @param moment which state
    */
   public Watch {
-    layers = List.copyOf(layers);
+    layers = List.copyOf(requireNonNull(layers, "layers"));
+    requireNonNull(counted, "counted");
+    requireNonNull(moment, "moment");
   }
 }

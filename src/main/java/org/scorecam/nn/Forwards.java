@@ -108,7 +108,8 @@ final class Forwards {
     BiFunction<Module, Tensor, Tensor> forward = BY_TYPE.get(module.getClass());
     if (forward == null) {
       throw new ModelException(
-          "child '%s' is a %s, whose forward is not known; register it as child(name, module, x -> …)"
+          ("child '%s' is a %s, and how to call one is not known here; register it as child(name, module,"
+                  + " x -> …)")
               .formatted(name, module.getClass().getSimpleName()));
     }
     return input -> forward.apply(module, input);

@@ -1,5 +1,7 @@
 package org.scorecam.nn;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -89,6 +91,7 @@ public abstract class Network extends Module {
    * @throws LayerException if there is none, with the nearest paths
    */
   public final Submodule submodule(String path) {
+    requireNonNull(path, "path");
     Map<String, Submodule> all = submodules();
     Submodule found = all.get(path);
     if (found == null) {
@@ -107,6 +110,8 @@ public abstract class Network extends Module {
    * @throws ModelException if it is another kind of module, or there is a child of that name
    */
   protected final Submodule child(String name, Module module) {
+    requireNonNull(name, "name");
+    requireNonNull(module, "module");
     if (module instanceof Network network) {
       return add(name, module, network.self);
     }
@@ -129,6 +134,9 @@ public abstract class Network extends Module {
    * @return what the child is to be called through
    */
   protected final Submodule child(String name, Module module, UnaryOperator<Tensor> forward) {
+    requireNonNull(name, "name");
+    requireNonNull(module, "module");
+    requireNonNull(forward, "forward");
     return add(name, module, new Submodule(module, forward, Map.of()));
   }
 
@@ -158,9 +166,18 @@ public abstract class Network extends Module {
   }
 
   private Submodule add(String name, Module module, Submodule child) {
+    if (name.isEmpty() || name.contains(".")) {
+      throw new ModelException(
+          "a child's name must be neither empty nor contain a dot: '%s'".formatted(name));
+    }
+    if (children.containsKey(name)) {
+      throw new ModelException("the network already has a child '%s'".formatted(name));
+    }
     NativeErrors.translate(
         () -> register_module(name, module),
-        (words, e) -> new ModelException("child '%s': %s".formatted(name, words), e));
+        (words, e) ->
+            new ModelException(
+                "child '%s' cannot be registered.\nLibTorch says: %s".formatted(name, words), e));
     child.retain();
     children.put(name, child);
     return child;

@@ -59,12 +59,12 @@ public final class SequentialNetwork extends Network {
    */
   public static SequentialNetwork at(Pointer address) {
     if (address == null || address.isNull()) {
-      throw new ModelException("the address of the network is null");
+      throw new ModelException("the pointer to the network is null");
     }
     SequentialImpl sequential = new Module(address).asSequential();
     if (sequential == null || sequential.isNull()) {
       throw new ModelException(
-          "the module at 0x%x is no torch::nn::Sequential".formatted(address.address()));
+          "the module at 0x%x is not a torch::nn::Sequential".formatted(address.address()));
     }
     return new SequentialNetwork(sequential);
   }

@@ -1,5 +1,7 @@
 package org.scorecam.nn;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -111,6 +113,7 @@ public final class Submodule {
    * @return removes the hook
    */
   public HookHandle registerForwardHook(ModuleHook hook) {
+    requireNonNull(hook, "hook");
     Registered<ModuleHook> registered = new Registered<>(new Object(), hook);
     change(present -> new Hooks(present.before, plus(present.after, registered)));
     return () -> change(present -> new Hooks(present.before, minus(present.after, registered)));
@@ -123,6 +126,7 @@ public final class Submodule {
    * @return removes the hook
    */
   public HookHandle registerForwardPreHook(ModulePreHook hook) {
+    requireNonNull(hook, "hook");
     Registered<ModulePreHook> registered = new Registered<>(new Object(), hook);
     change(present -> new Hooks(plus(present.before, registered), present.after));
     return () -> change(present -> new Hooks(minus(present.before, registered), present.after));

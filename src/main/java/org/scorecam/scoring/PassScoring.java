@@ -11,6 +11,7 @@ import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
+import org.scorecam.error.ScoreCamException;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
@@ -219,7 +220,10 @@ public final class PassScoring implements AutoCloseable {
           DeviceMemory.of(device).releaseKept();
           choice.tooMany(decision, shape, rows);
           if (rows == 1) {
-            throw tooLarge(e);
+            // What may also have another reason keeps its own words.
+            boolean otherReason =
+                e instanceof ScoreCamException && !(e instanceof NativeMemoryException);
+            throw otherReason ? e : tooLarge(e);
           }
           rows /= 2;
         }
@@ -288,7 +292,7 @@ public final class PassScoring implements AutoCloseable {
     private NativeMemoryException tooLarge(RuntimeException cause) {
       OptionalLong available = DeviceMemory.of(device).available();
       return new NativeMemoryException(
-          "not even a chunk of one masked input, of shape %s, fits the memory of %s (%s): %s"
+          "not even a chunk of one masked input, of shape %s, fits into the memory of %s (%s): %s"
               .formatted(
                   Arrays.toString(shape.batchOf(1)),
                   device,

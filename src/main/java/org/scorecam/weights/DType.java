@@ -76,14 +76,14 @@ public enum DType {
   }
 
   /**
-   * Whether every value of this type is one of the other type too: float16 and bfloat16 in float32
-   * and float64, float32 in float64, and each in itself. Integers are not converted.
+   * Whether a network's weights of another type can be filled with weights of this one: those of
+   * all floating-point types with each other's, as PyTorch does; integers only with their own.
    *
    * @param other what to convert to
-   * @return true if converting loses nothing
+   * @return true if so
    */
-  public boolean widensTo(DType other) {
-    return this == other || (floating && other.floating && bytes < other.bytes);
+  public boolean convertsTo(DType other) {
+    return this == other || (floating && other.floating);
   }
 
   /**

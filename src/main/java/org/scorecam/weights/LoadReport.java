@@ -5,20 +5,23 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
  * What became of each tensor when weights were loaded into a network.
  *
+ * @param origin where in the file the weights were, and what was done to names and values
  * @param loaded names of parameters and buffers that now have the file's values
  * @param missing those of the network that the file lacks, and what they are; they keep their
  *     values
  * @param unexpected those of the file that the network lacks, and what they are
- * @param unfit those of both whose shapes differ, or whose dtype in the file the network's cannot
- *     hold without loss; they keep their values
+ * @param unfit those of both whose shapes differ, or of which one is an integer and the other not;
+ *     they keep their values
  * @param notFinite names of loaded ones that have a NaN or an infinity
  */
 public record LoadReport(
+    Origin origin,
     List<String> loaded,
     Map<String, TensorInfo> missing,
     Map<String, TensorInfo> unexpected,
@@ -26,6 +29,65 @@ public record LoadReport(
     List<String> notFinite) {
   private static final int MAX_NAMES = 50;
   private static final int MAX_NAME = 200;
+
+  /**
+   * Where in a file the weights were, and what was done to them on the way.
+   *
+   * @param key the key of the file's dict that they were under; empty if they are the whole file
+   * @param prefix what all names began with in the file, and not in the network, such as {@code
+   *     module.}; it was dropped
+   * @param leftOut names of tensors without that prefix; they are not the network's
+   * @param conversions the dtypes in the file and in the network, where they differ
+   */
+  public record Origin(
+      String key, String prefix, List<String> leftOut, Map<DType, DType> conversions) {
+    /** The whole file, as it is. */
+    static final Origin PLAIN = new Origin("", "", List.of(), Map.of());
+
+    /**
+     * Copies list and map.
+     *
+     * @param key see the record
+     * @param prefix see the record
+     * @param leftOut see the record
+     * @param conversions see the record
+     */
+    public Origin {
+      leftOut = List.copyOf(leftOut);
+      conversions = Collections.unmodifiableMap(new LinkedHashMap<>(conversions));
+    }
+
+    /**
+     * Whether the weights are the whole file, and neither names nor values were changed.
+     *
+     * @return true if there is nothing to tell
+     */
+    public boolean isPlain() {
+      return equals(PLAIN);
+    }
+
+    /**
+     * What was done.
+     *
+     * @return such as {@code found under 'net'; prefix 'module.' dropped; float16 converted to
+     *     float32}; {@code taken as they are} if nothing was
+     */
+    @Override
+    public String toString() {
+      List<String> parts = new ArrayList<>();
+      if (!key.isEmpty()) {
+        parts.add("found under '" + Printable.of(key, MAX_NAME) + "'");
+      }
+      if (!prefix.isEmpty()) {
+        parts.add("prefix '" + Printable.of(prefix, MAX_NAME) + "' dropped");
+      }
+      if (!leftOut.isEmpty()) {
+        parts.add(leftOut.size() + " without the prefix left out: " + NameList.of(leftOut));
+      }
+      conversions.forEach((from, to) -> parts.add(from + " converted to " + to));
+      return parts.isEmpty() ? "taken as they are" : String.join("; ", parts);
+    }
+  }
 
   /**
    * A tensor that is one thing in the file and another in the network.
@@ -48,6 +110,7 @@ public record LoadReport(
   /**
    * Copies lists and maps, keeping their order.
    *
+   * @param origin see the record
    * @param loaded see the record
    * @param missing see the record
    * @param unexpected see the record
@@ -55,6 +118,7 @@ public record LoadReport(
    * @param notFinite see the record
    */
   public LoadReport {
+    Objects.requireNonNull(origin, "origin");
     loaded = List.copyOf(loaded);
     missing = Collections.unmodifiableMap(new LinkedHashMap<>(missing));
     unexpected = Collections.unmodifiableMap(new LinkedHashMap<>(unexpected));

@@ -11,11 +11,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The part of Python's pickle machine that state dicts use: a stack, a memo, and thirty-odd
- * opcodes, as documented in CPython's {@code Lib/pickletools.py}.
+ * Python's pickle machine as data: a stack, a memo, and the opcodes of the binary protocols, as
+ * documented in CPython's {@code Lib/pickletools.py}.
  *
  * <p>Nothing is constructed here but numbers, strings, lists and maps. Names of classes and
- * functions, and what is done with them, go to {@link Globals}, which refuses by default.
+ * functions, and what is done with them, go to {@link Globals}; all but the dozen that weights need
+ * become {@link PickledObject}s, which do nothing.
  *
  * <p>Why not {@code net.razorvine:pickle}: its table of constructors is one for the whole process,
  * so that this reader could not be told less than another user of it; {@code BUILD} calls {@code
@@ -24,14 +25,15 @@ import java.util.Map;
  * is compared with the bytes left, and everything else grows by at most one small object per byte.
  *
  * <p>Python's values become: {@code None} null, {@code bool} Boolean, {@code int} Long or {@link
- * BigInteger}, {@code float} Double, {@code str} String, {@code list} and {@code tuple} List,
- * {@code dict} Map.
+ * BigInteger}, {@code float} Double, {@code str} String, {@code list}, {@code tuple} and {@code
+ * set} List, {@code dict} Map. Bytes, and strings too long for a name, become objects that do
+ * nothing, and are passed over unread.
  */
 final class PickleReader {
   /** What a pickle may name, and what its calls mean. */
   interface Globals {
-    /** What a class or function stands for; an error for all but the few that are expected. */
-    Object find(String module, String name) throws MalformedFileException;
+    /** What a class or function stands for. */
+    Object find(String module, String name);
 
     /** The result of calling what {@link #find} gave. */
     Object call(Object callee, List<?> arguments) throws MalformedFileException;
@@ -47,11 +49,15 @@ final class PickleReader {
   private static final long MAX_LENGTH = 16L << 20;
 
   private static final int MAX_NAME = 1024;
+
+  /** Longer ones are an array's bytes, as protocol 2 writes them. */
+  private static final int MAX_STRING = 1 << 16;
+
   private static final int MAX_SHOWN = 80;
 
   private final FileBytes bytes;
   private final Globals globals;
-  private final long limit;
+  private long limit;
   private final Map<Long, Object> memo = new HashMap<>();
   private final List<List<Object>> outer = new ArrayList<>();
   private List<Object> stack = new ArrayList<>();
@@ -92,23 +98,29 @@ final class PickleReader {
       case 'J' -> push((long) bytes.int32());
       case 'K' -> push((long) bytes.uint8());
       case 'M' -> push((long) bytes.uint16());
-      case 0x8a -> push(bigInteger(bytes.bytes(bytes.uint8())));
+      case 0x8a -> push(bigInteger(bytes.uint8()));
+      case 0x8b -> push(bigInteger(bytes.uint32()));
       case 'G' -> push(Double.longBitsToDouble(Long.reverseBytes(bytes.int64())));
       case 'X' -> push(string(bytes.uint32()));
       case 0x8c -> push(string(bytes.uint8()));
+      case 0x8d -> push(string(bytes.int64()));
       case 'T' -> push(string(bytes.uint32())); // Python 2's str; also the next.
       case 'U' -> push(string(bytes.uint8()));
-      case ']' -> push(new ArrayList<>());
+      case 'B' -> push(skipped("bytes", bytes.uint32()));
+      case 'C' -> push(skipped("bytes", bytes.uint8()));
+      case 0x8e -> push(skipped("bytes", bytes.int64()));
+      case 0x96 -> push(skipped("bytearray", bytes.int64()));
+      case ']', 0x8f -> push(new ArrayList<>());
       case 'a' -> {
-        Object value = pop();
-        list(peek()).add(value);
+        List<Object> value = popTuple(1);
+        addAll(peek(), value);
       }
-      case 'e' -> {
+      case 'e', 0x90 -> {
         List<Object> values = popToMark();
-        list(peek()).addAll(values);
+        addAll(peek(), values);
       }
       case ')' -> push(new ArrayList<>());
-      case 't' -> push(popToMark());
+      case 't', 0x91 -> push(popToMark());
       case 0x85 -> push(popTuple(1));
       case 0x86 -> push(popTuple(2));
       case 0x87 -> push(popTuple(3));
@@ -135,6 +147,21 @@ final class PickleReader {
         List<?> arguments = list(pop());
         push(globals.call(pop(), arguments));
       }
+      case 0x92 -> {
+        pop(); // Arguments by name.
+        List<?> arguments = list(pop());
+        push(globals.call(pop(), arguments));
+      }
+      case 'o' -> {
+        List<Object> values = popToMark();
+        if (values.isEmpty()) {
+          throw new MalformedFileException("its pickle makes an object without a class");
+        }
+        push(globals.call(values.remove(0), values));
+      }
+      case '0' -> pop();
+      case '1' -> popToMark();
+      case '2' -> push(peek());
       case 'b' -> {
         Object state = pop();
         globals.build(peek(), state);
@@ -143,14 +170,15 @@ final class PickleReader {
       default ->
           throw new MalformedFileException(
               String.format(
-                  "its pickle has the opcode 0x%02x at byte %d, which no state dict needs",
+                  "its pickle has the opcode 0x%02x at byte %d, which torch.save does not write",
                   opcode, bytes.position() - 1));
     }
   }
 
   private static void requireProtocol(int protocol) throws MalformedFileException {
     if (protocol < 2 || protocol > 5) {
-      throw new MalformedFileException("its pickle is of protocol " + protocol + ", not 2 to 5");
+      throw new MalformedFileException(
+          "its pickle has protocol " + protocol + "; torch.save writes 2 to 5");
     }
   }
 
@@ -207,23 +235,33 @@ final class PickleReader {
     throw new MalformedFileException("its pickle has " + describe(value) + " where a list belongs");
   }
 
+  private static void addAll(Object target, List<Object> values) throws MalformedFileException {
+    if (!(target instanceof PickledObject)) {
+      list(target).addAll(values);
+    }
+  }
+
   @SuppressWarnings("unchecked")
   private static void putAll(Object target, List<Object> pairs) throws MalformedFileException {
-    if (!(target instanceof Map<?, ?> map) || pairs.size() % 2 != 0) {
+    Object container = target instanceof PickledObject object ? object.makeItems() : target;
+    if (!(container instanceof Map<?, ?> map) || pairs.size() % 2 != 0) {
       throw new MalformedFileException(
           "its pickle puts " + pairs.size() + " keys and values into " + describe(target));
     }
     for (int i = 0; i < pairs.size(); i += 2) {
       Object key = pairs.get(i);
-      // Containers as keys could hold themselves, and then have no hash.
-      if (key instanceof List || key instanceof Map) {
-        throw new MalformedFileException("its pickle has " + describe(key) + " as a key");
+      // Containers as keys could hold themselves, and then have no hash; no weight has such a key.
+      if (!(key instanceof List) && !(key instanceof Map)) {
+        ((Map<Object, Object>) map).put(key, pairs.get(i + 1));
       }
-      ((Map<Object, Object>) map).put(key, pairs.get(i + 1));
     }
   }
 
-  private static Object bigInteger(byte[] littleEndian) {
+  private Object bigInteger(long length) throws IOException {
+    if (length > MAX_NAME) {
+      return skipped("int", length);
+    }
+    byte[] littleEndian = bytes.bytes(length);
     if (littleEndian.length == 0) {
       return 0L;
     }
@@ -236,13 +274,23 @@ final class PickleReader {
   }
 
   private void requireLength(long count) throws MalformedFileException {
-    // What the file itself has not is for FileBytes to refuse.
+    // What the file itself lacks is for FileBytes to refuse.
     if (count <= bytes.left() && count > limit - bytes.position()) {
       throw new MalformedFileException("its pickle is longer than " + MAX_LENGTH + " bytes");
     }
   }
 
-  private String string(long length) throws IOException {
+  /** Passes over what no weight needs, whatever its length; it costs no memory. */
+  private PickledObject skipped(String type, long length) throws IOException {
+    bytes.skip(length);
+    limit += length;
+    return new PickledObject("builtins", type);
+  }
+
+  private Object string(long length) throws IOException {
+    if (length < 0 || length > MAX_STRING) {
+      return skipped("str", length);
+    }
     requireLength(length);
     return new String(bytes.bytes(length), StandardCharsets.UTF_8);
   }
@@ -282,6 +330,9 @@ final class PickleReader {
     if (value instanceof Number || value instanceof Boolean) {
       return "the number " + (value instanceof BigInteger ? "beyond 64 bits" : value);
     }
-    return "an object";
+    if (value instanceof PickledTensor) {
+      return "a tensor";
+    }
+    return value instanceof PickledObject ? value.toString() : "an object";
   }
 }

@@ -8,7 +8,6 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -43,20 +42,12 @@ final class SafetensorsReader {
 
   /** Whether these first bytes of a file can be those of this format. */
   static boolean recognises(ByteBuffer head) {
-    return head.remaining() > Long.BYTES && head.get(Long.BYTES) == '{';
+    return head.remaining() > Long.BYTES && head.get(Long.BYTES) == '{' && isLength(head);
   }
 
-  /** Why these first bytes of a file cannot be those of this format. */
-  static String complaint(ByteBuffer head) {
-    if (head.remaining() < Long.BYTES) {
-      return "it is only " + head.remaining() + " bytes long";
-    }
-    long length = head.order(ByteOrder.LITTLE_ENDIAN).getLong(0);
-    return "its header would be "
-        + Long.toUnsignedString(length)
-        + " bytes long and begin with "
-        + (head.remaining() == Long.BYTES ? "nothing" : String.format("0x%02x", head.get(8)))
-        + ", not '{'";
+  /** Whether the first eight bytes are less than 2^40, or nonsense, but not text. */
+  private static boolean isLength(ByteBuffer head) {
+    return head.get(5) <= 0 || head.get(6) <= 0 || head.get(7) <= 0;
   }
 
   static Map<String, StoredTensor> read(FileChannel channel) throws IOException {
@@ -66,7 +57,8 @@ final class SafetensorsReader {
     if (length < 0 || length > bytes.left()) {
       throw new MalformedFileException(
           String.format(
-              "its header would be %s bytes long, the file has %d",
+              "its header would be %s bytes long, the file has %d; download it again if it was cut"
+                  + " short",
               Long.toUnsignedString(length), size));
     }
     if (length > MAX_HEADER) {
@@ -79,8 +71,16 @@ final class SafetensorsReader {
       json.setStrictness(Strictness.STRICT);
       return reader.header(json);
     } catch (MalformedJsonException | IllegalStateException | EOFException e) {
-      throw new MalformedFileException("its header is no JSON of tensors: " + e.getMessage(), e);
+      throw new MalformedFileException(
+          "its header is not a JSON object of tensors: " + whereIn(e), e);
     }
+  }
+
+  /** What Gson says of malformed JSON, without its advice to programmers. */
+  static String whereIn(Exception e) {
+    return String.valueOf(e.getMessage())
+        .replaceFirst("^Use JsonReader\\S* to accept malformed JSON", "malformed JSON")
+        .replaceFirst("(?s)\\s*See https?:.*", "");
   }
 
   private Map<String, StoredTensor> header(JsonReader json) throws IOException {
@@ -103,7 +103,7 @@ final class SafetensorsReader {
     }
     json.endObject();
     if (json.peek() != JsonToken.END_DOCUMENT) {
-      throw new MalformedFileException("its header goes on behind the JSON object");
+      throw new MalformedFileException("its header goes on after the JSON object");
     }
     requireSeamless(tensors);
     return tensors;
@@ -161,7 +161,8 @@ final class SafetensorsReader {
     if (from > to || to > size - begin) {
       throw new MalformedFileException(
           String.format(
-              "tensor '%s' has the data_offsets [%d, %d]; the file has %d bytes of data",
+              "tensor '%s' has the data_offsets [%d, %d]; the file has %d bytes of data, as after"
+                  + " an interrupted download",
               name, from, to, size - begin));
     }
     StoredTensor tensor = StoredTensor.dense(name, info, begin + from, begin + to);

@@ -1,25 +1,27 @@
 package org.scorecam.weights;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Deque;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.scorecam.weights.TorchGlobals.ScriptObject;
 
 /**
- * The names of the tensors in what a pickle holds.
+ * The weights in what a pickle holds, and their names.
  *
- * <p>A state dict is a dict of tensors, or one under {@code state_dict}, {@code model_state_dict}
- * or {@code model} in a checkpoint's dict. A TorchScript module's names are those of its
- * attributes, joined by dots: its parameters, its buffers, and plain tensor attributes, which only
- * its code could tell apart.
+ * <p>They are the only dict of tensors, or the only pickled module, at whatever key of a
+ * checkpoint's dict; a key chooses among several. A module's names are those of its attributes,
+ * joined by dots: for Python's modules the parameters and buffers that a state dict has, for
+ * TorchScript's also plain tensor attributes, which only its code could tell apart.
  */
 final class StateDict {
-  private static final List<String> WRAPPERS = List.of("state_dict", "model_state_dict", "model");
-
   /** Nested modules; a dict in a dict in a checkpoint. */
   private static final int MAX_DEPTH = 64;
 
@@ -28,63 +30,230 @@ final class StateDict {
 
   private static final long CHARACTERS_PER_BYTE = 64;
 
+  /** A dict with this many times fewer tensors than the largest is not taken for weights. */
+  private static final long MUCH_SMALLER = 10;
+
+  private static final int MAX_KEY = 200;
+  private static final int MAX_LISTED = 20;
+
   private final long maxCharacters;
   private final Map<String, PickledTensor> tensors = new LinkedHashMap<>();
-  private final Set<ScriptObject> path = Collections.newSetFromMap(new IdentityHashMap<>());
+  private final Map<String, String> others = new LinkedHashMap<>();
+  private final Set<PickledObject> path = Collections.newSetFromMap(new IdentityHashMap<>());
+  private String key = "";
   private long characters;
 
   private StateDict(long maxCharacters) {
     this.maxCharacters = maxCharacters;
   }
 
-  /** The tensors by name, in order, in what was read from so many bytes of pickle. */
-  static Map<String, PickledTensor> of(Object root, long pickleLength)
-      throws MalformedFileException {
+  /** A key of a dict, and the keys that lead to the dict; joined only when somebody reads it. */
+  private record Key(Key outer, String name) {
+    @Override
+    public String toString() {
+      String shown = Printable.of(name, MAX_KEY);
+      return outer == null ? shown : outer + "." + shown;
+    }
+
+    int depth() {
+      int depth = 0;
+      for (Key key = this; key != null; key = key.outer) {
+        depth++;
+      }
+      return depth;
+    }
+  }
+
+  /** A dict of tensors or a module, and where it is. */
+  private record Candidate(Key key, Object value, long tensors) {
+    @Override
+    public String toString() {
+      return "'%s' (%s)"
+          .formatted(
+              key == null ? "" : key,
+              value instanceof PickledObject object && object.isModule()
+                  ? "a module"
+                  : tensors == 1 ? "1 tensor" : tensors + " tensors");
+    }
+  }
+
+  /**
+   * The weights in what was read from so many bytes of pickle.
+   *
+   * @param wanted which; empty for the only ones there are. Where nothing has this key, it may
+   *     still be what the names begin with
+   */
+  static StateDict of(Object root, long pickleLength, String wanted) throws MalformedFileException {
     StateDict dict = new StateDict(CHARACTERS + CHARACTERS_PER_BYTE * pickleLength);
-    if (root instanceof ScriptObject module) {
-      dict.addModule("", module);
-    } else {
-      dict.addTensors(unwrap(root));
+    if (root instanceof PickledObject module && module.isScript()) {
+      dict.addScript("", module);
+      return dict;
     }
-    return dict.tensors;
-  }
-
-  private static Map<?, ?> unwrap(Object root) throws MalformedFileException {
-    Object value = root;
-    for (int depth = 0; depth < MAX_DEPTH && value instanceof Map<?, ?> map; depth++) {
-      Object inner =
-          WRAPPERS.stream().map(map::get).filter(Map.class::isInstance).findFirst().orElse(null);
-      if (inner == null) {
-        if (map.values().stream().noneMatch(PickledTensor.class::isInstance)) {
-          throw new MalformedFileException(
-              "it holds no state dict; its keys are " + firstKeys(map));
-        }
-        return map;
-      }
-      value = inner;
+    Object chosen = wanted.isEmpty() ? root : find(root, wanted);
+    Key key = chosen == null || wanted.isEmpty() ? null : new Key(null, wanted);
+    List<Candidate> candidates = candidates(key, chosen == null ? root : chosen);
+    if (candidates.size() == 1) {
+      dict.add(candidates.get(0));
     }
-    throw new MalformedFileException(
-        "it holds " + PickleReader.describe(value) + ", no state dict");
-  }
-
-  private void addTensors(Map<?, ?> dict) throws MalformedFileException {
-    for (Map.Entry<?, ?> entry : dict.entrySet()) {
-      if (!(entry.getKey() instanceof String name)
-          || !(entry.getValue() instanceof PickledTensor tensor)) {
-        throw new MalformedFileException(
-            String.format(
-                "its state dict has %s under %s, where a tensor with a name belongs",
-                PickleReader.describe(entry.getValue()), PickleReader.describe(entry.getKey())));
-      }
-      add(name, tensor);
-    }
-  }
-
-  private void addModule(String prefix, ScriptObject module) throws MalformedFileException {
-    if (path.size() == MAX_DEPTH || !path.add(module)) {
+    if (chosen == null && !dict.hasNamesUnder(wanted)) {
       throw new MalformedFileException(
-          "its modules contain each other, or are nested over " + MAX_DEPTH + " deep");
+          "it has nothing under the key '" + wanted + "'; " + dict.instead(root, candidates));
     }
+    if (candidates.isEmpty()) {
+      throw new MalformedFileException(
+          "it has no tensors"
+              + (key == null ? "" : " under the key '" + key + "'")
+              + "; it "
+              + contents(chosen));
+    }
+    if (candidates.size() > 1) {
+      throw new MalformedFileException(
+          "it has weights under several keys: "
+              + list(candidates)
+              + "; choose one with --weights-key, or in Java with WeightFile.open(path, key)");
+    }
+    return dict;
+  }
+
+  /** Where the weights were found. */
+  String key() {
+    return key;
+  }
+
+  /** The tensors by name, in the file's order. */
+  Map<String, PickledTensor> tensors() {
+    return tensors;
+  }
+
+  /** What has a name among the tensors without being one. */
+  Map<String, String> others() {
+    return others;
+  }
+
+  /**
+   * The value under a key, whose dots may separate keys or belong to one; null if there is none.
+   */
+  private static Object find(Object value, String key) {
+    Map<?, ?> entries = children(value);
+    if (entries == null || entries.get(key) != null) {
+      return entries == null ? null : entries.get(key);
+    }
+    for (int dot = key.indexOf('.'); dot >= 0; dot = key.indexOf('.', dot + 1)) {
+      Object found = find(entries.get(key.substring(0, dot)), key.substring(dot + 1));
+      if (found != null) {
+        return found;
+      }
+    }
+    return null;
+  }
+
+  /** What in a list or tuple may hold weights, by its index. */
+  private static Map<String, Object> dicts(List<?> list) {
+    Map<String, Object> dicts = new LinkedHashMap<>();
+    for (int i = 0; i < list.size(); i++) {
+      if (list.get(i) instanceof Map || list.get(i) instanceof PickledObject) {
+        dicts.put(Integer.toString(i), list.get(i));
+      }
+    }
+    return dicts;
+  }
+
+  /** What keys lead to: a dict's entries, a module's modules. */
+  private static Map<?, ?> children(Object value) {
+    boolean module = value instanceof PickledObject object && object.isModule();
+    return module ? ((PickledObject) value).attribute("_modules") : PickledObject.entries(value);
+  }
+
+  private static List<Candidate> candidates(Key key, Object value) {
+    List<Candidate> found = new ArrayList<>();
+    collect(key, value, found, Collections.newSetFromMap(new IdentityHashMap<>()));
+    long most = found.stream().mapToLong(Candidate::tensors).max().orElse(0);
+    found.removeIf(candidate -> candidate.tensors() < most / MUCH_SMALLER);
+    return found;
+  }
+
+  /** Adds what holds weights in a value, each dict once, however many keys lead to it. */
+  private static void collect(Key key, Object value, List<Candidate> found, Set<Object> seen) {
+    if (value instanceof PickledObject object && object.isModule()) {
+      if (!seen.contains(value)) {
+        found.add(new Candidate(key, value, countParameters(object, seen)));
+      }
+      return;
+    }
+    Map<?, ?> entries = value instanceof List<?> list ? dicts(list) : PickledObject.entries(value);
+    Object identity = value instanceof List ? value : entries;
+    if (entries == null || !seen.add(identity) || (key != null && key.depth() == MAX_DEPTH)) {
+      return;
+    }
+    int first = found.size();
+    long tensors = 0;
+    long largest = 0;
+    boolean weights = false;
+    for (Map.Entry<?, ?> entry : entries.entrySet()) {
+      // An optimizer's state has numbers for keys, or those of the weights it belongs to.
+      if (entry.getKey() instanceof String name) {
+        if (entry.getValue() instanceof PickledTensor tensor) {
+          tensors++;
+          weights |= !tensor.shape().isEmpty();
+        } else if (!name.toLowerCase(Locale.ROOT).startsWith("optim")) {
+          collect(new Key(key, name), entry.getValue(), found, seen);
+        }
+      }
+    }
+    for (Candidate inner : found.subList(first, found.size())) {
+      largest = Math.max(largest, inner.tensors());
+    }
+    // Single tensors beside weights, or numbers alone, are metrics.
+    if (weights && tensors > largest) {
+      found.subList(first, found.size()).clear();
+      found.add(new Candidate(key, value, tensors));
+    }
+  }
+
+  /** Of a module and those in it that were not seen before; to compare it with others. */
+  private static long countParameters(PickledObject root, Set<Object> seen) {
+    Deque<PickledObject> modules = new ArrayDeque<>(List.of(root));
+    long count = 0;
+    while (!modules.isEmpty()) {
+      PickledObject module = modules.pop();
+      if (module.isModule() && seen.add(module)) {
+        count += module.attribute("_parameters").size();
+        for (Object child : module.attribute("_modules").values()) {
+          if (child instanceof PickledObject object) {
+            modules.push(object);
+          }
+        }
+      }
+    }
+    return count;
+  }
+
+  private String instead(Object root, List<Candidate> candidates) {
+    if (candidates.isEmpty()) {
+      return "it " + contents(root);
+    }
+    return candidates.size() == 1
+        ? "its names begin with "
+            + NameList.ofFirstParts(tensors.keySet())
+            + (key.isEmpty() ? "" : ", under the key '" + key + "'")
+        : "it has weights under " + list(candidates);
+  }
+
+  private boolean hasNamesUnder(String wanted) {
+    return tensors.keySet().stream().anyMatch(name -> name.startsWith(wanted + "."));
+  }
+
+  private void add(Candidate candidate) throws MalformedFileException {
+    key = candidate.key() == null ? "" : candidate.key().toString();
+    if (candidate.value() instanceof PickledObject object && object.isModule()) {
+      addModule("", object);
+    } else {
+      addEntries("", PickledObject.entries(candidate.value()), Set.of());
+    }
+  }
+
+  private void addScript(String prefix, PickledObject module) throws MalformedFileException {
+    enter(module);
     for (Map.Entry<?, ?> entry : module.attributes().entrySet()) {
       if (!(entry.getKey() instanceof String attribute)) {
         throw new MalformedFileException(
@@ -93,11 +262,66 @@ final class StateDict {
       count(prefix.length() + attribute.length() + 1);
       if (entry.getValue() instanceof PickledTensor tensor) {
         add(prefix + attribute, tensor);
-      } else if (entry.getValue() instanceof ScriptObject child) {
-        addModule(prefix + attribute + ".", child);
+      } else if (entry.getValue() instanceof PickledObject child && child.isScript()) {
+        addScript(prefix + attribute + ".", child);
       }
     }
     path.remove(module);
+  }
+
+  private void addModule(String prefix, PickledObject module) throws MalformedFileException {
+    enter(module);
+    addEntries(prefix, module.attribute("_parameters"), Set.of());
+    Map<?, ?> buffers = module.attribute("_buffers");
+    if (buffers != null) {
+      addEntries(prefix, buffers, strings(module.attributes().get("_non_persistent_buffers_set")));
+    }
+    for (Map.Entry<?, ?> entry : module.attribute("_modules").entrySet()) {
+      if (entry.getKey() instanceof String name
+          && entry.getValue() instanceof PickledObject child) {
+        count(prefix.length() + name.length() + 1);
+        if (child.isModule()) {
+          addModule(prefix + name + ".", child);
+        } else {
+          others.put(prefix + name, child.toString());
+        }
+      }
+    }
+    path.remove(module);
+  }
+
+  /** The strings in a set; what else it may have could have no hash. */
+  private static Set<String> strings(Object set) {
+    Set<String> strings = new HashSet<>();
+    if (set instanceof List<?> list) {
+      for (Object element : list) {
+        if (element instanceof String string) {
+          strings.add(string);
+        }
+      }
+    }
+    return strings;
+  }
+
+  private void enter(PickledObject module) throws MalformedFileException {
+    if (path.size() == MAX_DEPTH || !path.add(module)) {
+      throw new MalformedFileException(
+          "its modules contain each other, or are nested over " + MAX_DEPTH + " deep");
+    }
+  }
+
+  private void addEntries(String prefix, Map<?, ?> entries, Set<String> without)
+      throws MalformedFileException {
+    for (Map.Entry<?, ?> entry : entries.entrySet()) {
+      if (entry.getKey() instanceof String name && !without.contains(name)) {
+        count(prefix.isEmpty() ? 0 : prefix.length() + name.length());
+        if (entry.getValue() instanceof PickledTensor tensor) {
+          add(prefix + name, tensor);
+        } else {
+          others.put(prefix + name, PickleReader.describe(entry.getValue()));
+        }
+      }
+    }
   }
 
   private void count(int length) throws MalformedFileException {
@@ -114,10 +338,29 @@ final class StateDict {
     }
   }
 
-  private static String firstKeys(Map<?, ?> map) {
-    return map.keySet().stream()
-        .limit(8)
-        .map(PickleReader::describe)
-        .collect(Collectors.joining(", "));
+  private static String list(List<Candidate> candidates) {
+    String first =
+        candidates.stream()
+            .limit(MAX_LISTED)
+            .map(Candidate::toString)
+            .collect(Collectors.joining(", "));
+    return candidates.size() > MAX_LISTED ? first + " and more" : first;
+  }
+
+  private static String contents(Object root) {
+    Map<?, ?> entries = PickledObject.entries(root);
+    if (entries == null) {
+      return "holds "
+          + PickleReader.describe(root)
+          + (root instanceof PickledObject ? ", of which nothing was run" : "");
+    }
+    return entries.isEmpty()
+        ? "is an empty dict"
+        : "has the keys "
+            + NameList.of(
+                entries.keySet().stream()
+                    .limit(MAX_LISTED)
+                    .map(key -> key instanceof String name ? name : PickleReader.describe(key))
+                    .toList());
   }
 }

@@ -7,24 +7,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The few names that state dicts and TorchScript files may use, and what each stands for here.
- * Every other name is refused before anything is made of it.
+ * The few names that weights need, and what each stands for here. Every other name becomes a {@link
+ * PickledObject}, which does nothing.
  *
  * <p>Sources: {@code torch/_utils.py} and {@code torch/serialization.py} for state dicts, {@code
  * torch/csrc/jit/serialization/pickler.cpp} and {@code torch/jit/_pickle.py} for TorchScript and
- * LibTorch's archives. Nothing of a TorchScript class but its attributes is read: its code and its
- * {@code __setstate__} are not.
+ * LibTorch's archives. Nothing of a class but its attributes is read: its code and its {@code
+ * __setstate__} are not.
  */
 final class TorchGlobals implements PickleReader.Globals {
-  /** An instance of a TorchScript class: a module, mostly. */
-  static final class ScriptObject {
-    private Map<?, ?> attributes = Map.of();
-
-    Map<?, ?> attributes() {
-      return attributes;
-    }
-  }
-
   /** Makes a value of a call's arguments. */
   @FunctionalInterface
   private interface Function {
@@ -34,25 +25,43 @@ final class TorchGlobals implements PickleReader.Globals {
   /** The class of a storage's elements. */
   private record StorageClass(DType dtype) {}
 
-  /** Where TorchScript puts all classes. */
-  private static final String SCRIPT_CLASSES = "__torch__";
-
   private static final Function FIRST_ARGUMENT = arguments -> argument(arguments, 0);
+  private static final Function SET =
+      arguments -> arguments.isEmpty() ? new ArrayList<>() : argument(arguments, 0);
+  private static final Function TENSOR = TorchGlobals::tensor;
 
-  private static final Map<String, Function> FUNCTIONS =
-      Map.ofEntries(
-          Map.entry("collections.OrderedDict", TorchGlobals::orderedDict),
-          Map.entry("torch._utils._rebuild_tensor", TorchGlobals::tensor),
-          Map.entry("torch._utils._rebuild_tensor_v2", TorchGlobals::tensor),
-          Map.entry("torch._utils._rebuild_parameter", FIRST_ARGUMENT),
-          Map.entry("torch.nn.parameter.Parameter", FIRST_ARGUMENT),
-          Map.entry("torch.Size", FIRST_ARGUMENT),
-          Map.entry("torch.device", FIRST_ARGUMENT),
-          Map.entry("torch.jit._pickle.build_intlist", FIRST_ARGUMENT),
-          Map.entry("torch.jit._pickle.build_doublelist", FIRST_ARGUMENT),
-          Map.entry("torch.jit._pickle.build_boollist", FIRST_ARGUMENT),
-          Map.entry("torch.jit._pickle.build_tensorlist", FIRST_ARGUMENT),
-          Map.entry("torch.jit._pickle.restore_type_tag", FIRST_ARGUMENT));
+  /** By module and name. */
+  private static final Map<String, Map<String, Function>> FUNCTIONS =
+      Map.of(
+          "collections",
+          Map.of(
+              "OrderedDict",
+              TorchGlobals::orderedDict,
+              "defaultdict",
+              arguments -> new LinkedHashMap<>()),
+          "builtins",
+          Map.of("set", SET, "frozenset", SET),
+          "__builtin__",
+          Map.of("set", SET, "frozenset", SET),
+          "torch",
+          Map.of("Size", FIRST_ARGUMENT, "device", FIRST_ARGUMENT),
+          "torch._utils",
+          Map.of(
+              "_rebuild_tensor", TENSOR,
+              "_rebuild_tensor_v2", TENSOR,
+              "_rebuild_parameter", FIRST_ARGUMENT,
+              "_rebuild_parameter_with_state", FIRST_ARGUMENT),
+          "torch._tensor",
+          Map.of("_rebuild_from_type_v2", TorchGlobals::subclass),
+          "torch.nn.parameter",
+          Map.of("Parameter", FIRST_ARGUMENT, "Buffer", FIRST_ARGUMENT),
+          "torch.jit._pickle",
+          Map.of(
+              "build_intlist", FIRST_ARGUMENT,
+              "build_doublelist", FIRST_ARGUMENT,
+              "build_boollist", FIRST_ARGUMENT,
+              "build_tensorlist", FIRST_ARGUMENT,
+              "restore_type_tag", FIRST_ARGUMENT));
 
   private final Map<String, Storage> storages = new HashMap<>();
 
@@ -62,27 +71,16 @@ final class TorchGlobals implements PickleReader.Globals {
   }
 
   @Override
-  public Object find(String module, String name) throws MalformedFileException {
-    if (module.equals(SCRIPT_CLASSES) || module.startsWith(SCRIPT_CLASSES + ".")) {
-      return (Function) arguments -> new ScriptObject();
-    }
-    // Weights that were saved on a GPU, before the zip format.
+  public Object find(String module, String name) {
+    // Weights that were saved on a GPU, before the zip format, have torch.cuda.
     if (module.equals("torch") || module.equals("torch.cuda")) {
       DType dtype = DType.ofStorage(name);
       if (dtype != null) {
         return new StorageClass(dtype);
       }
     }
-    Function function = FUNCTIONS.get(module + "." + name);
-    if (function == null) {
-      throw new MalformedFileException(
-          "its pickle asks for "
-              + module
-              + "."
-              + name
-              + ", which no state dict needs; nothing of it was run");
-    }
-    return function;
+    Function function = FUNCTIONS.getOrDefault(module, Map.of()).get(name);
+    return function == null ? new PickledObject(module, name) : function;
   }
 
   @Override
@@ -90,16 +88,16 @@ final class TorchGlobals implements PickleReader.Globals {
     if (callee instanceof Function function) {
       return function.apply(arguments);
     }
+    if (callee instanceof PickledObject unknown) {
+      return unknown.call();
+    }
     throw new MalformedFileException("its pickle calls " + PickleReader.describe(callee));
   }
 
   @Override
   public void build(Object object, Object state) throws MalformedFileException {
-    if (object instanceof ScriptObject script) {
-      // A class with its own __setstate__ may have any state: it has no attributes to read.
-      if (state instanceof Map<?, ?> attributes) {
-        script.attributes = attributes;
-      }
+    if (object instanceof PickledObject unknown) {
+      unknown.setState(state);
     } else if (!(object instanceof Map) && !(object instanceof PickledTensor)) {
       throw new MalformedFileException(
           "its pickle gives a state to " + PickleReader.describe(object));
@@ -109,10 +107,24 @@ final class TorchGlobals implements PickleReader.Globals {
 
   @Override
   public Object persistent(Object id) throws MalformedFileException {
-    if (id instanceof List<?> parts
-        && (parts.size() == 5 || (parts.size() == 6 && parts.get(5) == null))
-        && "storage".equals(parts.get(0))
-        && parts.get(1) instanceof StorageClass type
+    if (id instanceof List<?> parts && !parts.isEmpty()) {
+      if ("storage".equals(parts.get(0)) && (parts.size() == 5 || parts.size() == 6)) {
+        return storage(parts);
+      }
+      // A class, with its source code, before the zip format.
+      if ("module".equals(parts.get(0)) && parts.size() == 4) {
+        return parts.get(1);
+      }
+    }
+    throw new MalformedFileException("its pickle refers to something other than a storage");
+  }
+
+  /** {@code ('storage', type, key, location, elements[, view])}. */
+  private Object storage(List<?> parts) throws MalformedFileException {
+    if (parts.get(1) instanceof PickledObject unsupported) {
+      return unsupported.call();
+    }
+    if (parts.get(1) instanceof StorageClass type
         && parts.get(2) instanceof String key
         && parts.get(4) instanceof Long elements) {
       Storage storage = new Storage(key, type.dtype(), elements);
@@ -121,9 +133,11 @@ final class TorchGlobals implements PickleReader.Globals {
         throw new MalformedFileException(
             "its pickle describes one storage as " + before + " and as " + storage);
       }
-      return storage;
+      // A storage that views another one, which PyTorch has not had since 0.4.
+      boolean view = parts.size() == 6 && parts.get(5) != null;
+      return view ? new PickledObject("torch", "Storage") : storage;
     }
-    throw new MalformedFileException("its pickle refers to something that is no storage");
+    throw new MalformedFileException("its pickle has a storage without type, key or size");
   }
 
   /** Empty in Python 3's pickles, made of a list of pairs in Python 2's. */
@@ -132,10 +146,13 @@ final class TorchGlobals implements PickleReader.Globals {
     if (!arguments.isEmpty()) {
       List<?> pairs = asList(argument(arguments, 0));
       for (Object pair : pairs) {
-        if (!(asList(pair).size() == 2 && asList(pair).get(0) instanceof String name)) {
-          throw new MalformedFileException("its pickle has a dict whose entries are no pairs");
+        List<?> entry = asList(pair);
+        if (entry.size() != 2) {
+          throw new MalformedFileException("its pickle has a dict whose entries are not pairs");
         }
-        result.put(name, asList(pair).get(1));
+        if (!(entry.get(0) instanceof List) && !(entry.get(0) instanceof Map)) {
+          result.put(entry.get(0), entry.get(1));
+        }
       }
       // Moved, not copied: a list that is used again costs two bytes, and must cost no memory.
       pairs.clear();
@@ -145,16 +162,25 @@ final class TorchGlobals implements PickleReader.Globals {
 
   /** {@code (storage, offset, size, stride, requires_grad, hooks[, metadata])}. */
   private static Object tensor(List<?> arguments) throws MalformedFileException {
+    if (argument(arguments, 0) instanceof PickledObject unsupported) {
+      return unsupported;
+    }
     if (!(argument(arguments, 0) instanceof Storage storage)
         || !(argument(arguments, 1) instanceof Long offset)) {
       throw new MalformedFileException("its pickle has a tensor without storage or offset");
     }
     // Marks of lazily conjugated or negated values.
     if (arguments.size() > 6 && arguments.get(6) instanceof Map<?, ?> marks && !marks.isEmpty()) {
-      throw new MalformedFileException("its pickle has a tensor with metadata");
+      return new PickledObject("torch", "Tensor, conjugated or negated");
     }
     return new PickledTensor(
         storage, offset, integers(argument(arguments, 2)), integers(argument(arguments, 3)));
+  }
+
+  /** {@code (function, type, arguments, state)}: a tensor of a class of its own. */
+  private static Object subclass(List<?> arguments) throws MalformedFileException {
+    boolean tensor = argument(arguments, 0) == TENSOR;
+    return tensor ? tensor(asList(argument(arguments, 2))) : new PickledObject("torch", "Tensor");
   }
 
   private static Object argument(List<?> arguments, int index) throws MalformedFileException {

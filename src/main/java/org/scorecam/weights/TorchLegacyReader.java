@@ -26,15 +26,20 @@ final class TorchLegacyReader {
 
   /** Whether these first bytes of a file are those of a pickle. */
   static boolean recognises(ByteBuffer head) {
-    return head.remaining() >= 2 && head.getShort(0) == (short) 0x8002;
+    return head.remaining() >= 2
+        && head.get(0) == (byte) 0x80
+        && head.get(1) >= 2
+        && head.get(1) <= 5;
   }
 
-  static Map<String, StoredTensor> read(FileChannel channel) throws IOException {
+  static Contents read(FileChannel channel, String key) throws IOException {
     FileBytes bytes = new FileBytes(channel, 0, channel.size());
     TorchGlobals globals = new TorchGlobals();
     if (!MAGIC.equals(PickleReader.read(bytes, globals))
         || !Long.valueOf(VERSION).equals(PickleReader.read(bytes, globals))) {
-      throw new MalformedFileException("it is a pickle, but not one that torch.save wrote");
+      throw new MalformedFileException(
+          "it is a pickle, but not one that torch.save wrote; save the network's weights with"
+              + " torch.save(model.state_dict(), FILE)");
     }
     if (PickleReader.read(bytes, globals) instanceof Map<?, ?> machine
         && Boolean.FALSE.equals(machine.get("little_endian"))) {
@@ -42,13 +47,13 @@ final class TorchLegacyReader {
     }
     long begin = bytes.position();
     Object root = PickleReader.read(bytes, globals);
-    Map<String, PickledTensor> pickled = StateDict.of(root, bytes.position() - begin);
+    StateDict dict = StateDict.of(root, bytes.position() - begin, key);
     if (!(PickleReader.read(bytes, globals) instanceof List<?> keys)) {
       throw new MalformedFileException("it does not list its storages");
     }
     Map<String, Region> regions = regions(bytes, keys, globals.storages());
     Map<String, StoredTensor> tensors = new LinkedHashMap<>();
-    for (Map.Entry<String, PickledTensor> entry : pickled.entrySet()) {
+    for (Map.Entry<String, PickledTensor> entry : dict.tensors().entrySet()) {
       Region region = regions.get(entry.getValue().storage().key());
       if (region == null) {
         throw new MalformedFileException(
@@ -56,7 +61,7 @@ final class TorchLegacyReader {
       }
       tensors.put(entry.getKey(), entry.getValue().in(region, entry.getKey()));
     }
-    return tensors;
+    return new Contents(dict.key(), tensors, dict.others());
   }
 
   private static Map<String, Region> regions(
@@ -66,7 +71,7 @@ final class TorchLegacyReader {
       Storage storage = key instanceof String name ? storages.get(name) : null;
       if (storage == null) {
         throw new MalformedFileException(
-            "it lists " + PickleReader.describe(key) + ", which is the key of no storage");
+            "it lists " + PickleReader.describe(key) + ", which is not the key of a storage");
       }
       long elements = bytes.int64();
       if (elements != storage.elements()) {

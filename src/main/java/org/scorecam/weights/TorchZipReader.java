@@ -44,13 +44,17 @@ final class TorchZipReader {
   }
 
   /** The tensors in the file; closes the channel, as commons-compress insists. */
-  static Map<String, StoredTensor> read(FileChannel channel) throws IOException {
+  static Contents read(FileChannel channel, String key) throws IOException {
     try (ZipFile zip = open(channel)) {
-      return new TorchZipReader(channel, records(zip)).tensors();
+      return new TorchZipReader(channel, records(zip)).contents(key);
     }
   }
 
-  private Map<String, StoredTensor> tensors() throws IOException {
+  private Contents contents(String key) throws IOException {
+    String foreign = ForeignFile.ofZip(records.keySet());
+    if (foreign != null) {
+      throw new MalformedFileException(foreign);
+    }
     if (records.containsKey(folder + BYTE_ORDER)) {
       FileBytes bytes = bytes(BYTE_ORDER);
       if (Arrays.equals(bytes.bytes(Math.min(bytes.left(), BIG_ENDIAN.length)), BIG_ENDIAN)) {
@@ -61,12 +65,13 @@ final class TorchZipReader {
     long length = pickle.left();
     Object root = PickleReader.read(pickle, new TorchGlobals());
     Map<String, StoredTensor> tensors = new LinkedHashMap<>();
-    for (Map.Entry<String, PickledTensor> entry : StateDict.of(root, length).entrySet()) {
+    StateDict dict = StateDict.of(root, length, key);
+    for (Map.Entry<String, PickledTensor> entry : dict.tensors().entrySet()) {
       PickledTensor tensor = entry.getValue();
       Region region = record("data/" + tensor.storage().key());
       tensors.put(entry.getKey(), tensor.in(region, entry.getKey()));
     }
-    return tensors;
+    return new Contents(dict.key(), tensors, dict.others());
   }
 
   private FileBytes bytes(String name) throws IOException {

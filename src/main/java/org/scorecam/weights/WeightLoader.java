@@ -8,8 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.StringTensorDict;
 import org.bytedeco.pytorch.Tensor;
@@ -26,8 +28,12 @@ import org.scorecam.runtime.NativeScope;
  * }</pre>
  *
  * <p>Elements go from the mapped file straight to where the network has them, on the CPU or a CUDA
- * device, and are widened on the way where the network's dtype is wider: float16 and bfloat16 to
- * float32. They are never narrowed: a float64 file does not fit a float32 network.
+ * device; floating-point numbers are converted to the network's dtype on the way, float16, bfloat16
+ * and float64 to float32.
+ *
+ * <p>Where the file's names are the network's but for a prefix, as after {@code DataParallel}
+ * ({@code module.}), {@code torch.compile} ({@code _orig_mod.}) or for a part of a larger model
+ * ({@code backbone.}), it is dropped; {@link LoadReport#origin()} tells it.
  *
  * <p>By default strict, as {@code load_state_dict} is in PyTorch: unless every name and shape fits,
  * nothing is copied at all. A missing {@code num_batches_tracked} is forgiven, as there; files from
@@ -35,6 +41,7 @@ import org.scorecam.runtime.NativeScope;
  */
 public final class WeightLoader {
   private static final Logger LOGGER = System.getLogger(WeightLoader.class.getName());
+  private static final int MAX_NAME = 200;
   private static final String BATCH_COUNT = "num_batches_tracked";
 
   private final Module network;
@@ -58,6 +65,7 @@ public final class WeightLoader {
    * @return the loader
    */
   public static WeightLoader into(Module network) {
+    Objects.requireNonNull(network, "network");
     return new WeightLoader(network, true, UnaryOperator.identity(), name -> false);
   }
 
@@ -72,21 +80,21 @@ public final class WeightLoader {
   }
 
   /**
-   * Chooses what the file's tensors are called, for files whose names are not the network's: that
-   * were saved under a wrapper, say, whose {@code module.} comes before each name.
+   * Chooses what the file's tensors are called, for files whose names are not the network's. A
+   * prefix before all of them need not be removed: it is dropped from what this gives.
    *
    * @param rename from a name in the file to a name in the network; the report has the latter
    * @return a loader that does so
    */
   public WeightLoader renaming(UnaryOperator<String> rename) {
-    return new WeightLoader(network, strict, rename, unneeded);
+    return new WeightLoader(network, strict, Objects.requireNonNull(rename, "rename"), unneeded);
   }
 
   /**
    * Chooses which of the file's tensors the network may lack, such as those of a classifier that
    * only training needs. They are left out of the report.
    *
-   * @param unneeded tells them by their names in the network, after renaming
+   * @param unneeded tells them by their names in the network, after renaming and without prefix
    * @return a loader that does so
    */
   public WeightLoader ignoring(Predicate<String> unneeded) {
@@ -94,7 +102,7 @@ public final class WeightLoader {
   }
 
   /**
-   * Opens a file, loads it and closes it.
+   * Opens a file, loads its only weights and closes it.
    *
    * @param path a file that {@link WeightFile#open} reads
    * @return what became of each tensor
@@ -107,7 +115,8 @@ public final class WeightLoader {
   }
 
   /**
-   * Loads a file. Weights that are NaN or infinite are loaded, reported, and warned of in the log.
+   * Loads what a file was opened for. Weights that are NaN or infinite are loaded, reported, and
+   * warned of in the log.
    *
    * @param file stays open, and the caller's
    * @return what became of each tensor
@@ -116,6 +125,7 @@ public final class WeightLoader {
    * @throws IllegalStateException if the file is closed
    */
   public LoadReport load(WeightFile file) {
+    Objects.requireNonNull(file, "file");
     file.requireOpen();
     return NativeErrors.translate(
         () -> {
@@ -127,29 +137,95 @@ public final class WeightLoader {
   }
 
   private LoadReport load(WeightFile file, Map<String, Tensor> destinations) {
-    Map<String, String> sources = sources(file);
+    Map<String, String> renamed = sources(file);
+    NamePrefix prefix = NamePrefix.find(renamed.keySet(), destinations.keySet(), file.path());
+    Map<String, String> sources = prefix.drop(renamed);
+    requireTensors(file, prefix, destinations.keySet());
     Map<String, TensorInfo> inFile = new LinkedHashMap<>();
     sources.forEach((name, source) -> inFile.put(name, file.tensors().get(source)));
     LoadReport plan = compare(inFile, destinations);
     if (strict && !plan.isComplete()) {
-      throw new ModelException(file.path() + " does not fit the network: " + plan);
+      throw new ModelException(file.path() + " does not fit the network: " + misfit(file, plan));
     }
+    Map<DType, DType> conversions = new LinkedHashMap<>();
     List<String> notFinite = new ArrayList<>();
     for (String name : plan.loaded()) {
       try (NativeScope scope = NativeScope.open();
           Tensor values = file.tensor(sources.get(name))) {
         Tensor destination = destinations.get(name);
         destination.copy_(values);
+        DType from = inFile.get(name).dtype();
+        DType to = DType.of(destination);
+        if (from != to && from.isFloating() && to.isFloating()) {
+          conversions.put(from, to);
+        }
         if (!isFinite(destination)) {
           notFinite.add(name);
         }
       }
     }
+    LoadReport.Origin origin =
+        new LoadReport.Origin(
+            file.key(), prefix.prefix(), prefix.without(renamed.keySet()), conversions);
+    if (!origin.isPlain()) {
+      LOGGER.log(Level.INFO, "{0}: {1} tensors, {2}", file.path(), plan.loaded().size(), origin);
+    }
     if (!notFinite.isEmpty()) {
       LOGGER.log(Level.WARNING, "{0} has NaN or infinite weights: {1}", file.path(), notFinite);
     }
     return new LoadReport(
-        plan.loaded(), plan.missing(), plan.unexpected(), plan.unfit(), notFinite);
+        origin, plan.loaded(), plan.missing(), plan.unexpected(), plan.unfit(), notFinite);
+  }
+
+  /** What is no tensor matters only where the network needs one. */
+  private void requireTensors(WeightFile file, NamePrefix prefix, Set<String> destinations) {
+    file.others()
+        .forEach(
+            (source, what) -> {
+              String name = prefix.drop(rename.apply(source));
+              if (name != null && destinations.contains(name) && !isBatchCount(name)) {
+                throw new ModelException(
+                    "%s has %s as '%s', where the network needs a tensor"
+                        .formatted(file.path(), what, Printable.of(source, MAX_NAME)));
+              }
+            });
+  }
+
+  /** What does not fit; in one sentence, if it is the number of classes. */
+  private static String misfit(WeightFile file, LoadReport plan) {
+    if (plan.missing().isEmpty() && plan.unexpected().isEmpty()) {
+      Set<List<Long>> heads =
+          plan.unfit().values().stream()
+              .map(WeightLoader::firstSizes)
+              .collect(Collectors.toUnmodifiableSet());
+      List<Long> sizes = heads.iterator().next();
+      if (heads.size() == 1 && plan.unfit().size() <= 2 && !sizes.isEmpty()) {
+        return ("its last layer has %d classes and the network's has %d (%s);"
+                + " build the network with %d classes (ZooOptions; --classes %d)")
+            .formatted(
+                sizes.get(0),
+                sizes.get(1),
+                NameList.of(plan.unfit().keySet()),
+                sizes.get(0),
+                sizes.get(0));
+      }
+    }
+    String name = file.path().getFileName().toString();
+    return name.matches("(?s).*-\\d+-of-\\d+\\..*")
+        ? plan + "; it is one of several shards: give their .index.json or their folder"
+        : plan.toString();
+  }
+
+  /** The first sizes in file and network of tensors that differ in nothing else; else empty. */
+  private static List<Long> firstSizes(LoadReport.Difference difference) {
+    List<Long> file = difference.file().shape();
+    List<Long> network = difference.network().shape();
+    boolean comparable =
+        difference.file().dtype().convertsTo(difference.network().dtype())
+            && !file.isEmpty()
+            && file.size() == network.size()
+            && file.subList(1, file.size()).equals(network.subList(1, network.size()));
+    return comparable ? List.of(file.get(0), network.get(0)) : List.of();
   }
 
   private LoadReport compare(Map<String, TensorInfo> file, Map<String, Tensor> destinations) {
@@ -166,14 +242,14 @@ public final class WeightLoader {
               missing.put(name, inNetwork);
             }
           } else if (inFile.shape().equals(inNetwork.shape())
-              && (inFile.dtype().widensTo(inNetwork.dtype()) || isBatchCount(name))) {
+              && (inFile.dtype().convertsTo(inNetwork.dtype()) || isBatchCount(name))) {
             loaded.add(name);
           } else {
             unfit.put(name, new LoadReport.Difference(inFile, inNetwork));
           }
         });
     unexpected.keySet().removeIf(unneeded);
-    return new LoadReport(loaded, missing, unexpected, unfit, List.of());
+    return new LoadReport(LoadReport.Origin.PLAIN, loaded, missing, unexpected, unfit, List.of());
   }
 
   /** Not a weight: what dtype it has, and whether it is there, does not matter. */

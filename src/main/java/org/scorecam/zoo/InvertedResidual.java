@@ -17,6 +17,9 @@ final class InvertedResidual extends Network {
   private final boolean shortcut;
   private Submodule stochasticDepth;
 
+  /** Whether the sum takes the place of F(x), which a hook on F that keeps its output would see. */
+  private boolean inPlace = true;
+
   /**
    * Builds.
    *
@@ -35,12 +38,21 @@ final class InvertedResidual extends Network {
     return this;
   }
 
+  /** Leaves F(x) as it is, as torchvision's MobileNetV2 does, in contrast to its others. */
+  InvertedResidual addingApart() {
+    inPlace = false;
+    return this;
+  }
+
   @Override
   public Tensor forward(Tensor x) {
     Tensor y = residual.forward(x);
     if (!shortcut) {
       return y;
     }
-    return (stochasticDepth == null ? y : stochasticDepth.forward(y)).add_(x);
+    if (stochasticDepth != null) {
+      y = stochasticDepth.forward(y);
+    }
+    return inPlace ? y.add_(x) : y.add(x);
   }
 }

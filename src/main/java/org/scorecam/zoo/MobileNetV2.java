@@ -70,7 +70,7 @@ final class MobileNetV2 extends Network {
     steps.add(CONV_NORM_RELU.depthwise(hidden, 3, stride));
     steps.add(convBeforeNorm(hidden, out, 1, 1, 0));
     steps.add(batchNorm(out));
-    return new InvertedResidual("conv", steps, stride == 1 && in == out);
+    return new InvertedResidual("conv", steps, stride == 1 && in == out).addingApart();
   }
 
   /**

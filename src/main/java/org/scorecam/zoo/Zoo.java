@@ -1,6 +1,7 @@
 package org.scorecam.zoo;
 
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import org.scorecam.model.ModuleModel;
 import org.scorecam.nn.Network;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.weights.LoadReport;
 import org.scorecam.weights.TensorInfo;
 import org.scorecam.weights.WeightFile;
 import org.scorecam.weights.WeightLoader;
@@ -197,7 +199,7 @@ public final class Zoo {
    * Builds a network and loads its weights, with as many classes and input channels as they have.
    *
    * @param name one of {@link #names()}
-   * @param weights a file that {@link WeightFile#open} reads, such as those that torchvision
+   * @param weights a file that {@link WeightFile#open(Path)} reads, such as those that torchvision
    *     publishes
    * @param device where the network shall run
    * @return the network in evaluation mode, owned by the caller
@@ -206,25 +208,86 @@ public final class Zoo {
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public static ModuleModel load(String name, Path weights, Device device) {
-    Architecture architecture = architecture(name);
+    architecture(name);
     Objects.requireNonNull(weights, "weights");
     Objects.requireNonNull(device, "device");
     try (WeightFile file = WeightFile.open(weights)) {
-      ZooOptions options =
-          new ZooOptions(
-              size(file, architecture.head, 0, ZooOptions.IMAGENET.classes()),
-              size(file, architecture.stem, 1, ZooOptions.IMAGENET.inputChannels()));
-      ModuleModel model = ModuleModel.of(create(name, options), device);
-      try {
-        WeightLoader.into(model.network())
-            .renaming(Zoo::presentName)
-            .ignoring(Zoo::isAuxiliary)
-            .load(file);
-        return model;
-      } catch (RuntimeException | Error e) {
-        model.close();
-        throw e;
-      }
+      return loadFrom(name, file, device).model();
+    }
+  }
+
+  /**
+   * As {@link #load(String, Path, Device)}, with a given number of classes: weights for another
+   * number are refused.
+   *
+   * @param name one of {@link #names()}
+   * @param weights a file that {@link WeightFile#open(Path)} reads
+   * @param classes the length of the network's output, at least 1
+   * @param device where the network shall run
+   * @return the network in evaluation mode, owned by the caller
+   * @throws ModelException if there is no such network, or if the file cannot be read or does not
+   *     fit it
+   * @throws IllegalArgumentException if {@code classes} is less than 1
+   * @throws org.scorecam.error.DeviceException if there is no such device
+   */
+  public static ModuleModel load(String name, Path weights, long classes, Device device) {
+    architecture(name);
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
+    try (WeightFile file = WeightFile.open(weights)) {
+      return loadFrom(name, file, classes, device).model();
+    }
+  }
+
+  /**
+   * As {@link #load(String, Path, Device)}, from a file that was opened, under a key perhaps; tells
+   * what was done.
+   *
+   * @param name one of {@link #names()}
+   * @param weights stays open, and the caller's
+   * @param device where the network shall run
+   * @return the network in evaluation mode, owned by the caller, and the report
+   * @throws ModelException if there is no such network, or if the file does not fit it
+   * @throws org.scorecam.error.DeviceException if there is no such device
+   */
+  public static LoadedNetwork loadFrom(String name, WeightFile weights, Device device) {
+    Architecture architecture = architecture(name);
+    Objects.requireNonNull(weights, "weights");
+    long classes = size(weights, architecture, architecture.head, 0, ZooOptions.IMAGENET.classes());
+    return loadFrom(name, weights, classes, device);
+  }
+
+  /**
+   * As {@link #loadFrom(String, WeightFile, Device)}, with a given number of classes: weights for
+   * another number are refused.
+   *
+   * @param name one of {@link #names()}
+   * @param weights stays open, and the caller's
+   * @param classes the length of the network's output, at least 1
+   * @param device where the network shall run
+   * @return the network in evaluation mode, owned by the caller, and the report
+   * @throws ModelException if there is no such network, or if the file does not fit it
+   * @throws IllegalArgumentException if {@code classes} is less than 1
+   * @throws org.scorecam.error.DeviceException if there is no such device
+   */
+  public static LoadedNetwork loadFrom(
+      String name, WeightFile weights, long classes, Device device) {
+    Architecture architecture = architecture(name);
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
+    long channels =
+        size(weights, architecture, architecture.stem, 1, ZooOptions.IMAGENET.inputChannels());
+    ModuleModel model = ModuleModel.of(create(name, new ZooOptions(classes, channels)), device);
+    try {
+      LoadReport report =
+          WeightLoader.into(model.network())
+              .renaming(Zoo::presentName)
+              .ignoring(Zoo::isAuxiliary)
+              .load(weights);
+      return new LoadedNetwork(model, report);
+    } catch (RuntimeException | Error e) {
+      model.close();
+      throw e;
     }
   }
 
@@ -238,9 +301,22 @@ public final class Zoo {
     return name.matches("(aux1|aux2|AuxLogits)\\..*");
   }
 
-  /** A size that the file's weights have; where they lack it, strict loading says so. */
-  private static long size(WeightFile file, String weight, int dimension, long otherwise) {
-    TensorInfo info = file.tensors().get(weight);
+  /**
+   * A size that the file's weights have, whatever its names begin with; where they lack it, strict
+   * loading says so.
+   */
+  private static long size(
+      WeightFile file, Architecture architecture, String weight, int dimension, long otherwise) {
+    Map<String, TensorInfo> tensors = file.tensors();
+    TensorInfo info =
+        tensors.keySet().stream()
+            .filter(
+                name -> name.equals(architecture.stem) || name.endsWith("." + architecture.stem))
+            .map(name -> name.substring(0, name.length() - architecture.stem.length()))
+            .filter(prefix -> tensors.containsKey(prefix + architecture.head))
+            .min(Comparator.comparingInt(String::length))
+            .map(prefix -> tensors.get(prefix + weight))
+            .orElse(null);
     boolean known = info != null && info.shape().size() > dimension;
     return known ? Math.max(1, info.shape().get(dimension)) : otherwise;
   }

@@ -124,7 +124,7 @@ class BadInputTest {
   void aLayerWithoutMapsIsRefused() throws IOException {
     assertBadInput(
         explain(MODEL, "fc", "--tensor", TENSOR),
-        "layer 'fc' puts out a tensor of shape [1, 10]; activation maps have the shape");
+        "layer 'fc' puts out a tensor of shape [1, 10]; activation maps must have the shape");
     assertBadInput(
         explain(
             Goldens.file("tinybranch_script.pt"),
@@ -240,7 +240,7 @@ class BadInputTest {
     values[1234] = Float.NaN;
     assertBadInput(
         explain(MODEL, "layer3", "--tensor", tensorFile(values, 1, 3, 64, 64)),
-        "the input of shape [1, 3, 64, 64] holds NaN");
+        "the input of shape [1, 3, 64, 64] contains NaN");
   }
 
   @Test

@@ -77,8 +77,10 @@ class SettingsTest {
     assertTrue(factOf(run, "JavaCPP's limit").startsWith("9216 MiB"), run.out());
     assertTrue(factOf(run, "TF32").startsWith("off"), run.out());
     assertEquals("as it was (-Dscorecam.hugePages=off)", factOf(run, "huge pages"));
-    // It says so itself, not the log.
-    assertEquals("", run.err());
+    // It says so itself, not the log; JavaCPP may say that its versions differ (-Plibtorch-2.13).
+    assertTrue(
+        run.err().lines().allMatch(line -> line.startsWith("Warning: Versions of org.bytedeco")),
+        run.err());
   }
 
   @Test

@@ -12,6 +12,6 @@ public final class NativeBuild {
   public static void require() {
     Assumptions.assumeFalse(
         "off".equals(System.getProperty("scorecam.native")),
-        "built with -Dscorecam.native=off, so there are no kernels");
+        "built without native/ (-Dscorecam.native=off, or nothing to build it with), so no kernels");
   }
 }

@@ -17,6 +17,7 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,7 +25,9 @@ import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.error.InputException;
 import org.scorecam.nn.HookHandle;
+import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -291,6 +294,40 @@ class HooksTest {
     }
     try (Tensor clone = kept.get(0)) {
       assertEquals(3, clone.item_float());
+    }
+  }
+
+  private static void assertNamed(String argument, Executable call) {
+    assertEquals(argument, assertThrows(NullPointerException.class, call).getMessage());
+  }
+
+  @Test
+  void anArgumentThatIsNullIsNamed() {
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      Watch watch = new Watch(List.of("layer1"), RepeatedCall.LAST, CaptureMoment.AT_CALL);
+      assertNamed("layer", () -> model.requireCapturable(null));
+      assertNamed("hook", () -> model.registerForwardHook("layer1", null));
+      assertNamed("input", () -> model.forward(null));
+      assertNamed("input", () -> model.capture(null, watch));
+      assertNamed("watch", () -> model.capture(input, null));
+      assertNamed("layers", () -> new Watch(null, watch.counted(), watch.moment()));
+      assertNamed("counted", () -> new Watch(watch.layers(), null, watch.moment()));
+      assertNamed("moment", () -> new Watch(watch.layers(), watch.counted(), null));
+      assertNamed("path", () -> TorchScriptModel.load(null, Device.cpu()));
+      assertNamed(
+          "device", () -> TorchScriptModel.load(Goldens.file("tinyresnet_script.pt"), null));
+      assertNamed("network", () -> ModuleModel.of(null, Device.cpu()));
+    }
+  }
+
+  @Test
+  void aTensorThatWasClosedIsSaidToBeThat() {
+    Tensor input = oneValue(1);
+    input.close();
+    try (HookedModel model = chain().load(folder)) {
+      InputException thrown = assertThrows(InputException.class, () -> model.forward(input));
+      assertEquals("the input is a tensor that has been closed", thrown.getMessage());
     }
   }
 }

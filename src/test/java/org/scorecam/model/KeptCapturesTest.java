@@ -1,23 +1,42 @@
 package org.scorecam.model;
 
+import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
-import org.scorecam.Goldens;
+import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.NativeObjects;
+import org.scorecam.ScriptedModels;
+import org.scorecam.ScriptedModels.Script;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /** How many rewritten programs a network keeps, and that none is freed while it runs. */
 class KeptCapturesTest {
-  private static final List<String> LAYERS =
-      List.of("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "fc");
+  private static final List<String> LAYERS = List.of("a", "b", "c", "d", "e", "f", "g");
+
+  @TempDir Path folder;
+
+  /** A small network with these layers, one after the other. */
+  private JitModule network() {
+    String calls =
+        LAYERS.stream().map("    x = self.%s.forward(x)\n"::formatted).collect(joining());
+    Script net =
+        ScriptedModels.script(
+            "Net", "def forward(self, x: Tensor) -> Tensor:\n" + calls + "    return x\n");
+    LAYERS.forEach(layer -> net.child(layer, ScriptedModels.timesPlus(2, 1)));
+    JitModule module = torch.load(net.save(folder).toString());
+    module.eval();
+    return module;
+  }
 
   /** More than are kept: pairs of layers. */
   private static List<Watch> watches() {
@@ -38,9 +57,8 @@ class KeptCapturesTest {
     NativeObjects.assertNoneLeftBy(
         () -> {
           try (NativeScope scope = NativeScope.open();
-              Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
-            JitModule module = torch.load(Goldens.file("tinyresnet_script.pt").toString());
-            module.eval();
+              Tensor input = Tensors.of(new float[] {1}, 1, 1)) {
+            JitModule module = network();
             List<Watch> made = new ArrayList<>();
             try (KeptCaptures kept =
                 new KeptCaptures(
@@ -63,9 +81,8 @@ class KeptCapturesTest {
   @Test
   void whatIsInUseIsNotFreed() {
     try (NativeScope scope = NativeScope.open();
-        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
-      JitModule module = torch.load(Goldens.file("tinyresnet_script.pt").toString());
-      module.eval();
+        Tensor input = Tensors.of(new float[] {1}, 1, 1)) {
+      JitModule module = network();
       try (KeptCaptures kept =
           new KeptCaptures(
               watch -> new LayerCapture(module, watch, Device.cpu(), FixedInputs.none(module)))) {

@@ -270,7 +270,7 @@ class ModuleFoldingTest {
       assertTrue(
           message.contains("BFloat16Type) and weight type (CPUFloatType) should be the same"),
           message);
-      assertEquals(1, message.lines().count(), message);
+      assertEquals(2, message.lines().count(), message);
       NativeObjects.assertNoneLeftBy(
           () ->
               assertThrows(

@@ -168,7 +168,9 @@ class ScorerTrialsTest {
     Fake other = fast(y -> y);
     InputException refusal = assertThrows(InputException.class, () -> chosen(first, other));
     assertTrue(
-        refusal.getMessage().contains("an input of shape [1, 3, 8, 8]: no such size"),
+        refusal
+            .getMessage()
+            .contains("an input of shape [1, 3, 8, 8].\nLibTorch says: no such size"),
         refusal.getMessage());
     assertEquals(1, first.freed);
   }

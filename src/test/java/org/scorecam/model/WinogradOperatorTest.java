@@ -7,7 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -17,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
@@ -142,21 +147,84 @@ class WinogradOperatorTest {
     }
   }
 
+  /** Views of a channels-last tensor [2, 32, 8, 9] and others that lie in memory in another way. */
+  static Stream<Arguments> layouts() {
+    Map<String, UnaryOperator<Tensor>> views = new LinkedHashMap<>();
+    views.put("contiguous", x -> x.contiguous(MemoryFormat.Contiguous));
+    views.put("cropped", x -> x.narrow(2, 0, 5).narrow(3, 0, 6));
+    views.put("cropped from the middle", x -> x.narrow(2, 2, 5).narrow(3, 1, 6));
+    views.put(
+        "cropped contiguous",
+        x -> x.contiguous(MemoryFormat.Contiguous).narrow(2, 1, 5).narrow(3, 3, 6));
+    views.put("some channels", x -> x.narrow(1, 3, 16));
+    views.put("one image", x -> x.narrow(0, 1, 1).narrow(3, 0, 4));
+    views.put("transposed", x -> x.transpose(2, 3));
+    views.put("transposed channels", x -> x.transpose(1, 2));
+    views.put("expanded images", x -> x.narrow(0, 0, 1).expand(3, 32, 8, 9));
+    views.put("expanded channels", x -> x.narrow(1, 5, 1).expand(2, 12, 8, 9));
+    views.put("one value", x -> x.narrow(0, 0, 1).flatten().narrow(0, 7, 1).expand(2, 3, 4, 5));
+    views.put("overlapping", x -> x.flatten().unfold(0, 60, 7).reshape(-1, 3, 4, 5));
+    views.put("no images", x -> x.narrow(0, 1, 0).narrow(3, 0, 4));
+    return views.entrySet().stream().map(view -> Arguments.of(view.getKey(), view.getValue()));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("layouts")
+  void otherLayoutsAreCopied(String name, UnaryOperator<Tensor> view) {
+    Tensor input = view.apply(channelsLast(2, 32, 8, 9));
+    Tensor dense = input.contiguous(MemoryFormat.ChannelsLast).clone();
+    Tensor weight = torch.randn(7, input.size(1), 3, 3);
+    Tensor bias = torch.randn(7);
+    Tensor sum = convolved(dense, weight, bias);
+    try (OperatorCall plain = plain(Winograd.pack(weight), bias, 1, true)) {
+      Tensor actual = plain.call(input);
+      assertTrue(actual.is_contiguous(MemoryFormat.ChannelsLast), "another layout");
+      Goldens.assertClose(sum.relu(), actual, TOLERANCE);
+      assertTrue(input.equal(dense), "the input has changed");
+    }
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("layouts")
+  void residualsInOtherLayoutsAreCopied(String name, UnaryOperator<Tensor> view) {
+    Tensor residual = view.apply(channelsLast(2, 32, 8, 9));
+    Tensor dense = residual.contiguous(MemoryFormat.ChannelsLast).clone();
+    Tensor input = channelsLast(residual.size(0), 4, residual.size(2), residual.size(3));
+    Tensor weight = torch.randn(residual.size(1), 4, 3, 3);
+    Tensor bias = torch.randn(residual.size(1));
+    Tensor sum = convolved(input, weight, bias).add(dense);
+    try (OperatorCall adding = adding(Winograd.pack(weight), bias, 1, true)) {
+      Goldens.assertClose(sum.relu(), adding.call(input, residual), TOLERANCE);
+      assertTrue(residual.equal(dense), "the residual has changed");
+    }
+  }
+
+  /** A slice may be dense at one size of the input, and not at the next. */
   @Test
-  void otherLayoutsAreRefused() {
-    assertRefuses(
-        torch.randn(2, 32, 5, 6),
-        null,
-        "the input of shape [2, 32, 5, 6] and strides [960, 30, 6, 1]",
-        "is not dense and channels-last");
-    assertRefuses(
-        channelsLast(2, 64, 5, 6).narrow(1, 0, 32), null, "is not dense and channels-last");
+  void slicesAreConvolvedWhateverTheirSize() {
+    Tensor weight = torch.randn(8, 8, 3, 3);
+    Tensor bias = torch.randn(8);
+    try (OperatorCall adding = adding(Winograd.pack(weight), bias, 1, false)) {
+      for (long side = 3; side < 9; side++) {
+        Tensor slice = channelsLast(2, 8, side, side).narrow(2, 0, 3).narrow(3, 0, 3);
+        Goldens.assertClose(
+            convolved(slice, weight, bias).add(slice), adding.call(slice, slice), TOLERANCE);
+      }
+    }
+  }
+
+  private static Tensor convolved(Tensor input, Tensor weight, Tensor bias) {
+    long[] ones = {1, 1};
+    return torch.conv2d(input, weight, new TensorOptional(bias), ones, ones, ones, 1);
+  }
+
+  @Test
+  void otherRanksAreRefused() {
     assertRefuses(torch.randn(32, 5, 6), null, "the input has 3 dimensions, not 4");
     assertRefuses(
         channelsLast(2, 32, 5, 6),
-        torch.randn(2, 32, 5, 6),
-        "the residual of shape [2, 32, 5, 6]",
-        "is not dense and channels-last");
+        torch.randn(1, 2, 32, 5, 6),
+        "the residual has 5 dimensions, not 4");
   }
 
   @ParameterizedTest
@@ -269,6 +337,7 @@ class WinogradOperatorTest {
           try (NativeScope inner = NativeScope.open();
               OperatorCall call = plain(Winograd.pack(weight), bias, 1, true)) {
             call.call(input);
+            call.call(input.transpose(2, 3));
             assertThrows(RuntimeException.class, () -> call.call(bias));
           }
         });

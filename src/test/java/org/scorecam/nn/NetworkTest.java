@@ -96,7 +96,7 @@ class NetworkTest {
   void refusesAModuleThatItCannotCall() {
     ModelException error = assertThrows(ModelException.class, WithGru::new);
     assertEquals(
-        "child 'gru' is a GRUImpl, whose forward is not known;"
+        "child 'gru' is a GRUImpl, and how to call one is not known here;"
             + " register it as child(name, module, x -> …)",
         error.getMessage());
   }
@@ -116,10 +116,9 @@ class NetworkTest {
   @Test
   void refusesNamesThatLibTorchDoes() {
     ModelException dot = assertThrows(ModelException.class, () -> new OddlyNamed("a", "b.c"));
-    assertEquals(
-        "child 'b.c': Submodule name must not contain a dot (got 'b.c')", dot.getMessage());
+    assertEquals("a child's name must be neither empty nor contain a dot: 'b.c'", dot.getMessage());
     ModelException twice = assertThrows(ModelException.class, () -> new OddlyNamed("a", "a"));
-    assertEquals("child 'a': Submodule 'a' already defined", twice.getMessage());
+    assertEquals("the network already has a child 'a'", twice.getMessage());
   }
 
   /** A module of a kind of its own. */
@@ -187,12 +186,12 @@ class NetworkTest {
   @Test
   void refusesAnAddressThatIsNoSequential() {
     assertEquals(
-        "the address of the network is null",
+        "the pointer to the network is null",
         assertThrows(ModelException.class, () -> SequentialNetwork.at(null)).getMessage());
     try (LinearImpl linear = new LinearImpl(2, 2)) {
       ModelException error =
           assertThrows(ModelException.class, () -> SequentialNetwork.at(new Pointer(linear)));
-      assertTrue(error.getMessage().endsWith("is no torch::nn::Sequential"), error.getMessage());
+      assertTrue(error.getMessage().endsWith("is not a torch::nn::Sequential"), error.getMessage());
     }
   }
 

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,19 +31,27 @@ class MalformedWeightFileTest {
   void nothingToRead() {
     Path absent = folder.resolve("absent.pth");
     assertEquals(absent + " does not exist", messageOf(absent));
-    assertEquals(folder + " is no regular file", messageOf(folder));
-    requireMessage(new byte[0], "it is empty");
-    requireMessage(new byte[] {1, 2, 3}, "neither a zip file, nor a pickle, nor .safetensors");
+    assertEquals(
+        folder
+            + " cannot be used: it is a folder without an index of shards (*.index.json);"
+            + " give the weight file itself",
+        messageOf(folder));
+    requireMessage(new byte[0], "it is empty; download or save it again");
+    requireMessage(
+        new byte[] {1, 2, 3},
+        "neither a .safetensors file nor one that torch.save or torch.jit.save wrote, and only 3"
+            + " bytes long");
     byte[] random = new byte[1000];
     new Random(1).nextBytes(random);
-    requireMessage(random, "neither a zip file, nor a pickle, nor .safetensors");
+    requireMessage(random, "neither a .safetensors file nor one that torch.save");
   }
 
   @Test
   void lengthOfTenGigabytesInEightBytes() {
     requireMessage(
         littleEndian(10L << 30),
-        "its header would be 10737418240 bytes long and begin with nothing");
+        "neither a .safetensors file nor one that torch.save or torch.jit.save wrote, and only 8"
+            + " bytes long");
   }
 
   @ParameterizedTest
@@ -83,12 +92,12 @@ class MalformedWeightFileTest {
         "{'a':{'dtype':'F32','data_offsets':[0,8]}} | needs a dtype, a shape",
         "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8],'x':1}} | a field 'x'",
         "{'a':{'dtype':'F32','dtype':'F16','shape':[2],'data_offsets':[0,8]}} | two fields 'dtype'",
-        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]}}{} | no JSON of tensors",
-        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]} | no JSON of tensors",
-        "{'a':[]} | no JSON of tensors",
+        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]}}{} | not a JSON object of tensors",
+        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]} | not a JSON object of tensors",
+        "{'a':[]} | not a JSON object of tensors",
         "{'__metadata__':{'x':1}} | NUMBER where a STRING belongs",
         "{'__metadata__':{},'__metadata__':{}} | '__metadata__' comes twice",
-        "{a:1} | no JSON of tensors",
+        "{a:1} | not a JSON object of tensors",
         "{} | its tensors end at byte 0",
       })
   void badSafetensorsHeader(String header, String message) {
@@ -105,7 +114,8 @@ class MalformedWeightFileTest {
   @Test
   void deepJson() {
     requireMessage(
-        TestFiles.safetensors("{\"a\":" + "[".repeat(100_000), new byte[0]), "no JSON of tensors");
+        TestFiles.safetensors("{\"a\":" + "[".repeat(100_000), new byte[0]),
+        "not a JSON object of tensors");
   }
 
   @ParameterizedTest
@@ -115,7 +125,7 @@ class MalformedWeightFileTest {
     requireMessage(
         Arrays.copyOf(whole, length),
         length < 4
-            ? "neither a zip file"
+            ? "it is a text that begins 'P', perhaps an error in place of a download"
             : "its zip directory cannot be read, as after an interrupted download");
   }
 
@@ -138,16 +148,32 @@ class MalformedWeightFileTest {
     "argparse, Namespace",
     "numpy.core.multiarray, _reconstruct"
   })
-  void pickleThatCallsWhatItMayNot(String module, String name) {
+  void pickleThatCallsSomethingRunsNothing(String module, String name) {
     Path marker = folder.resolve("marker");
     String call = "c" + module + "\n" + name + "\n" + TestFiles.text("touch " + marker) + "\u0085R";
-    for (byte[] pickle : new byte[][] {TestFiles.pickle(call), TestFiles.stateDict(call)}) {
-      requireMessage(
-          TestFiles.torchZip(pickle, new byte[4]),
-          "its pickle asks for " + module + "." + name + ", which no state dict needs");
-      requireMessage(
-          concat(pickle, new byte[8]),
-          "its pickle asks for " + module + "." + name + ", which no state dict needs");
+    requireMessage(
+        TestFiles.torchZip(TestFiles.pickle(call), new byte[4]),
+        "it has no tensors; it holds an object of "
+            + module
+            + "."
+            + name
+            + ", of which nothing was run");
+    requireMessage(
+        TestFiles.torchZip(TestFiles.stateDict(call), new byte[4]),
+        "it has no tensors; it has the keys 'w'");
+    requireMessage(
+        concat(TestFiles.pickle(call), new byte[8]), "a pickle, but not one that torch.save wrote");
+    // Beside weights, and with a state, it does as little.
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    byte[] beside =
+        TestFiles.pickle(
+            "}("
+                + (TestFiles.text("w") + tensor)
+                + (TestFiles.text("n") + call + "}" + TestFiles.text("x") + "K\u0001sb")
+                + "u");
+    try (WeightFile file =
+        WeightFile.open(TestFiles.write(folder, TestFiles.torchZip(beside, new byte[16])))) {
+      assertEquals(Set.of("w"), file.tensors().keySet());
     }
     assertFalse(Files.exists(marker));
   }
@@ -196,22 +222,25 @@ class MalformedWeightFileTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "0                     | opcode 0x30",
+        "V                     | opcode 0x56",
+        "0                     | stack is empty",
+        "1                     | no mark",
+        "(o                    | an object without a class",
         "i                     | opcode 0x69",
         "t                     | no mark",
         "\\205               | stack is empty",
         "h\\007              | remembers nothing as 7",
         "Ra                    | stack is empty",
         "NNa                   | None where a list belongs",
-        "}]Ns                  | a list as a key",
+        "}]Ns                  | it is an empty dict",
         "]NNs                  | puts 2 keys and values into a list",
         "}(Nu                  | puts 1 keys and values into a dict",
         "N)R                   | calls None",
         "NNb                   | gives a state to None",
-        "NQ                    | refers to something that is no storage",
-        "K\\005              | holds the number 5, no state dict",
-        "}                     | holds no state dict",
-        "}U\\001aU\\001bs  | its keys are 'a'",
+        "NQ                    | refers to something other than a storage",
+        "K\\005              | has no tensors; it holds the number 5",
+        "}                     | has no tensors; it is an empty dict",
+        "}U\\001aU\\001bs  | has no tensors; it has the keys 'a'",
         "X\\377\\377\\377\\177 | 2147483647 bytes are wanted",
         "X\\377\\377\\377\\377 | 4294967295 bytes are wanted",
         "\\200\\011         | protocol 9",
@@ -221,14 +250,6 @@ class MalformedWeightFileTest {
   void badPickle(String opcodes, String message) {
     byte[] pickle = TestFiles.pickle(opcodes.strip().translateEscapes());
     requireMessage(TestFiles.torchZip(pickle, new byte[0]), message);
-  }
-
-  @Test
-  void oneEntryThatIsNoTensor() {
-    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
-    byte[] pickle =
-        TestFiles.pickle("}" + TestFiles.text("w") + tensor + "s" + TestFiles.text("n") + "Ns");
-    requireMessage(TestFiles.torchZip(pickle, new byte[16]), "its state dict has None under 'n'");
   }
 
   @Test
@@ -257,7 +278,7 @@ class MalformedWeightFileTest {
     requireMessage(
         TestFiles.torchZip(
             TestFiles.pickle("(".repeat(1_000_000) + "N" + "t".repeat(1_000_000)), new byte[0]),
-        "it holds a list, no state dict");
+        "it has no tensors; it holds a list");
   }
 
   @Test
@@ -269,7 +290,7 @@ class MalformedWeightFileTest {
     requireMessage(TestFiles.legacy(pickle, "]", 4), "the storage of tensor 'w' is missing");
     requireMessage(
         TestFiles.legacy(pickle, "](" + TestFiles.text("1") + "e", 4),
-        "lists '1', which is the key");
+        "lists '1', which is not the key");
     requireMessage(
         TestFiles.legacy(pickle, "](" + TestFiles.text("0") + "e", 3), "has 3 elements here and 4");
     requireMessage(

@@ -8,11 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -25,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.error.ModelException;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.weights.WeightFile.Format;
@@ -52,6 +56,187 @@ class WeightFileTest {
           new TensorInfo(DType.INT64, List.of()), file.tensors().get("bn.num_batches_tracked"));
       requireFormulaValues(file);
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "trained.pth, TORCH_ZIP",
+    "trained_legacy.pth, TORCH_LEGACY",
+  })
+  void objectsBesideTheWeightsDoNothing(String name, Format format) {
+    try (WeightFile file = WeightFile.open(TestFiles.resource(name))) {
+      assertEquals(format, file.format());
+      assertEquals("net", file.key());
+      assertEquals(
+          Stream.of(SmallNetwork.NAMES).map("module._orig_mod."::concat).toList(),
+          List.copyOf(file.tensors().keySet()));
+    }
+    try (NativeScope scope = NativeScope.open()) {
+      SmallNetwork network = new SmallNetwork();
+      LoadReport report = WeightLoader.into(network).load(TestFiles.resource(name));
+      assertEquals(
+          "found under 'net'; prefix 'module._orig_mod.' dropped", report.origin().toString());
+      assertEquals(
+          SmallNetwork.value(1, 3),
+          network.named_parameters().get("conv.bias").get(3).item_float());
+    }
+  }
+
+  @Test
+  void severalWeightsAreForTheUserToChooseFrom() {
+    Path path = TestFiles.resource("averaged.pth");
+    ModelException error = assertThrows(ModelException.class, () -> WeightFile.open(path));
+    assertEquals(
+        path
+            + " cannot be used: it has weights under several keys: 'model' (9 tensors),"
+            + " 'ema.module' (9 tensors); choose one with --weights-key, or in Java with"
+            + " WeightFile.open(path, key)",
+        error.getMessage());
+    try (WeightFile file = WeightFile.open(path, "model")) {
+      requireFormulaValues(file);
+    }
+    for (String key : List.of("ema", "ema.module")) {
+      try (WeightFile file = WeightFile.open(path, key)) {
+        assertEquals("ema.module", file.key());
+        assertEquals(SmallNetwork.value(1, 3) + 1, values(file, "conv.bias")[3]);
+      }
+    }
+    error = assertThrows(ModelException.class, () -> WeightFile.open(path, "emma"));
+    assertEquals(
+        path
+            + " cannot be used: it has nothing under the key 'emma'; it has weights under 'model'"
+            + " (9 tensors), 'ema.module' (9 tensors)",
+        error.getMessage());
+  }
+
+  @Test
+  void keysAreAlsoWhatNamesBeginWith() {
+    for (String name : List.of("state_dict.pth", "script.pt", "checkpoint.pth")) {
+      Path path = TestFiles.resource(name);
+      try (WeightFile file = WeightFile.open(path, "head")) {
+        assertEquals("head", file.key());
+        assertEquals(List.of("1.weight", "1.bias"), List.copyOf(file.tensors().keySet()));
+      }
+      ModelException error =
+          assertThrows(ModelException.class, () -> WeightFile.open(path, "tail"));
+      assertTrue(
+          error
+              .getMessage()
+              .contains("nothing under the key 'tail'; its names begin with 'conv', 'bn', 'head'"),
+          error::getMessage);
+    }
+  }
+
+  @Test
+  void readsWholeModulesWithoutTheirClasses() {
+    try (WeightFile file = WeightFile.open(TestFiles.resource("module.pth"))) {
+      // Without the buffer that no state dict has.
+      assertEquals(Set.of(SmallNetwork.NAMES), file.tensors().keySet());
+      requireFormulaValues(file);
+    }
+  }
+
+  @Test
+  void readsWholeModulesOfTheOlderForm() throws IOException {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    String persistentClass =
+        "("
+            + TestFiles.text("module")
+            + "cmine\nNet\n"
+            + TestFiles.text("net.py")
+            + TestFiles.text("class Net: raise")
+            + "tQ";
+    String module =
+        persistentClass
+            + ")\u0081}("
+            + TestFiles.text("_parameters")
+            + ("}" + TestFiles.text("w") + tensor + "s")
+            + TestFiles.text("_modules")
+            + "}"
+            + "ub";
+    byte[] object = TestFiles.pickle("}" + TestFiles.text("net") + module + "s");
+    byte[] bytes = TestFiles.legacy(object, "](" + TestFiles.text("0") + "e", 4);
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertEquals("net", file.key());
+      assertArrayEquals(new float[] {1, 2, 3, 4}, values(file, "w"));
+    }
+  }
+
+  @Test
+  void findsWeightsInTuples() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    byte[] pickle = TestFiles.pickle("K\u0003}" + TestFiles.text("w") + tensor + "s\u0086");
+    byte[] bytes = TestFiles.torchZip(pickle, TestFiles.floats(1, 2, 3, 4));
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertEquals("1", file.key());
+      assertEquals(Set.of("w"), file.tensors().keySet());
+    }
+  }
+
+  @Test
+  void readsShardsByTheirIndexOrFolder() throws IOException {
+    Path index = folder.resolve("model.safetensors.index.json");
+    Files.writeString(
+        index,
+        """
+        {
+          "metadata": {"total_size": 24},
+          "weight_map": {"net.a": "model-1-of-2.safetensors", "net.b": "model-2-of-2.safetensors",
+                         "net.c": "model-1-of-2.safetensors"}
+        }
+        """);
+    Files.write(
+        folder.resolve("model-1-of-2.safetensors"),
+        TestFiles.safetensors(
+            "{\"net.c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                + "\"net.a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+            TestFiles.floats(3, 1, 2)));
+    ModelException error = assertThrows(ModelException.class, () -> WeightFile.open(index));
+    assertEquals(
+        index
+            + " cannot be used: it is an index of 2 shards, of which 1 is not beside it:"
+            + " 'model-2-of-2.safetensors'; put all of them into its folder",
+        error.getMessage());
+    Path second = folder.resolve("model-2-of-2.safetensors");
+    Files.write(
+        second,
+        TestFiles.torchZip(
+            TestFiles.stateDict(TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085")),
+            TestFiles.floats(4, 5, 6, 7)));
+    error = assertThrows(ModelException.class, () -> WeightFile.open(index));
+    assertTrue(
+        error
+            .getMessage()
+            .endsWith(
+                "model-2-of-2.safetensors: it lacks tensor 'net.b', which the" + " index names"),
+        error::getMessage);
+    Files.write(
+        second,
+        TestFiles.safetensors(
+            "{\"net.b\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}",
+            TestFiles.floats(4)));
+    for (Path path : List.of(index, folder)) {
+      try (WeightFile file = WeightFile.open(path)) {
+        assertEquals(Format.SHARDS, file.format());
+        assertEquals(List.of("net.a", "net.c", "net.b"), List.copyOf(file.tensors().keySet()));
+        assertArrayEquals(new float[] {1, 2}, values(file, "net.a"));
+        assertArrayEquals(new float[] {4}, values(file, "net.b"));
+      }
+      try (WeightFile file = WeightFile.open(path, "net")) {
+        assertEquals(Set.of("a", "b", "c"), file.tensors().keySet());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"../a.safetensors", "/etc/passwd", "..", "a/../b", "..\\\\a", "C:a", "\\u0000"})
+  void shardsLieBesideTheirIndex(String name) {
+    byte[] index = ("{\"weight_map\": {\"a\": \"" + name + "\"}}").getBytes(StandardCharsets.UTF_8);
+    ModelException error =
+        assertThrows(
+            ModelException.class, () -> WeightFile.open(TestFiles.write(folder, index)).close());
+    assertTrue(error.getMessage().contains("it names the shard '"), error::getMessage);
   }
 
   @Test

@@ -5,14 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.text.MessageFormat;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
@@ -23,6 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.error.ModelException;
 import org.scorecam.runtime.NativeScope;
@@ -67,7 +75,7 @@ class WeightLoaderTest {
         {"weight":{"dtype":"F32","shape":[2,4],"data_offsets":[0,32]},\
         "conv.bias":{"dtype":"F32","shape":[4],"data_offsets":[32,48]},\
         "bn.weight":{"dtype":"F32","shape":[3],"data_offsets":[48,60]},\
-        "bn.bias":{"dtype":"F64","shape":[4],"data_offsets":[60,92]}}\
+        "bn.bias":{"dtype":"I64","shape":[4],"data_offsets":[60,92]}}\
         """;
     Path path = TestFiles.write(folder, TestFiles.safetensors(header, new byte[92]));
     SmallNetwork network = new SmallNetwork();
@@ -80,7 +88,7 @@ class WeightLoaderTest {
             + " head.1.weight (float32 [2, 4]), head.1.bias (float32 [2]), bn.running_mean (float32"
             + " [4]), bn.running_var (float32 [4]); 1 unexpected in the file: weight (float32 [2,"
             + " 4]); 2 of another shape or dtype: bn.weight (float32 [3] in the file, float32 [4]"
-            + " in the network), bn.bias (float64 [4] in the file, float32 [4] in the network)",
+            + " in the network), bn.bias (int64 [4] in the file, float32 [4] in the network)",
         error.getMessage());
     assertEquals(before, network.named_parameters().get("conv.bias").get(0).item_float());
   }
@@ -101,19 +109,16 @@ class WeightLoaderTest {
         network.named_parameters().get("conv.weight").reshape(-1).get(5).item_float());
   }
 
-  @Test
-  void refusesToNarrowFloat64ButFillsFloat64() {
-    Path path = TestFiles.resource("float64.pth");
+  @ParameterizedTest
+  @CsvSource({"float16, FLOAT16", "bfloat16, BFLOAT16", "float64, FLOAT64"})
+  void convertsFloatingPointNumbers(String name, DType dtype) {
     SmallNetwork network = new SmallNetwork();
-    ModelException error =
-        assertThrows(ModelException.class, () -> WeightLoader.into(network).load(path));
-    assertTrue(
-        error
-            .getMessage()
-            .contains("conv.bias (float64 [4] in the file, float32 [4] in the network"),
-        error::getMessage);
+    LoadReport report = WeightLoader.into(network).load(TestFiles.resource(name + ".pth"));
+    requireFormulaValues(network);
+    assertEquals(Map.of(dtype, DType.FLOAT32), report.origin().conversions());
+    assertEquals(name + " converted to float32", report.origin().toString());
     network.to(ScalarType.Double, false);
-    assertTrue(WeightLoader.into(network).load(path).isComplete());
+    assertTrue(WeightLoader.into(network).load(TestFiles.resource(name + ".pth")).isComplete());
     requireFormulaValues(network);
   }
 
@@ -129,20 +134,24 @@ class WeightLoaderTest {
   void renames() {
     String header =
         """
-        {"module.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
-        "module.bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}\
+        {"module.kernel":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
+        "module.offset":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}\
         """;
     Path path = TestFiles.write(folder, TestFiles.safetensors(header, TestFiles.floats(1, 2, 3)));
     LinearImpl linear = new LinearImpl(2, 1);
     WeightLoader loader = WeightLoader.into(linear);
     assertThrows(ModelException.class, () -> loader.load(path));
-    LoadReport report = loader.renaming(name -> name.replace("module.", "")).load(path);
+    LoadReport report =
+        loader
+            .renaming(name -> name.replace("kernel", "weight").replace("offset", "bias"))
+            .load(path);
     assertEquals(List.of("weight", "bias"), report.loaded());
+    assertEquals("module.", report.origin().prefix());
     assertEquals(3, linear.bias().item_float());
     ModelException error =
         assertThrows(ModelException.class, () -> loader.renaming(name -> "weight").load(path));
     assertEquals(
-        path + " has both 'module.weight' and 'module.bias' for 'weight'", error.getMessage());
+        path + " has both 'module.kernel' and 'module.offset' for 'weight'", error.getMessage());
   }
 
   @Test
@@ -163,6 +172,109 @@ class WeightLoaderTest {
     assertEquals(List.of("weight", "bias"), report.loaded());
     assertTrue(report.isComplete(), report::toString);
     assertEquals(3, linear.bias().item_float());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"module.", "backbone.", "_orig_mod.", "module._orig_mod.", "a.b.c.d."})
+  void dropsPrefixesAndSaysSo(String prefix) {
+    SmallNetwork network = new SmallNetwork();
+    LoadReport report =
+        WeightLoader.into(network)
+            .ignoring(name -> name.equals("aux.bias"))
+            .load(TestFiles.write(folder, small(prefix, 2, prefix + "aux.bias")));
+    assertTrue(report.isComplete(), report::toString);
+    assertEquals(prefix, report.origin().prefix());
+    assertEquals("prefix '" + prefix + "' dropped", report.origin().toString());
+    requireFormulaValues(network);
+  }
+
+  @Test
+  void leavesOutWhatLacksThePrefix() {
+    Path path = TestFiles.write(folder, small("model.", 2, "loss.weight"));
+    LoadReport report = WeightLoader.into(new SmallNetwork()).load(path);
+    assertTrue(report.isComplete(), report::toString);
+    assertEquals(List.of("loss.weight"), report.origin().leftOut());
+    assertEquals(
+        "prefix 'model.' dropped; 1 without the prefix left out: 'loss.weight'",
+        report.origin().toString());
+    // Without a prefix, it would be the network's.
+    Path plain = TestFiles.write(folder, small("", 2, "loss.weight"));
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork()).load(plain));
+    assertTrue(error.getMessage().contains("1 unexpected in the file: loss.weight"));
+  }
+
+  @Test
+  void severalPrefixesAreForTheUserToChooseFrom() {
+    String[] second = Stream.of(SmallNetwork.NAMES).map("ema."::concat).toArray(String[]::new);
+    Path path = TestFiles.write(folder, small("net.", 2, second));
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork()).load(path));
+    assertEquals(
+        path
+            + " has the network's weights with several prefixes: 'ema.', 'net.'; choose one, without"
+            + " its last dot, with --weights-key, or in Java with WeightFile.open(path, key)",
+        error.getMessage());
+    SmallNetwork network = new SmallNetwork();
+    try (WeightFile file = WeightFile.open(path, "net")) {
+      assertEquals("net", file.key());
+      LoadReport report = WeightLoader.into(network).load(file);
+      assertEquals("found under 'net'", report.origin().toString());
+    }
+    requireFormulaValues(network);
+  }
+
+  @Test
+  void anotherNumberOfClassesIsOneSentence() {
+    Path path = TestFiles.write(folder, small("module.", 2));
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork(3)).load(path));
+    assertEquals(
+        path
+            + " does not fit the network: its last layer has 2 classes and the network's has 3"
+            + " ('head.1.weight', 'head.1.bias'); build the network with 2 classes (ZooOptions;"
+            + " --classes 2)",
+        error.getMessage());
+  }
+
+  @Test
+  void aShardAloneIsNamed() throws IOException {
+    Path path = folder.resolve("model-00001-of-00002.safetensors");
+    Files.write(
+        path,
+        TestFiles.safetensors(
+            "{\"conv.bias\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+            new byte[16]));
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork()).load(path));
+    assertTrue(
+        error
+            .getMessage()
+            .endsWith("one of several shards: give their .index.json or their folder"),
+        error::getMessage);
+  }
+
+  @Test
+  void onlyObjectsInPlaceOfNeededTensorsAreErrors() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0001\u0085", "K\u0001\u0085");
+    String object = "cargparse\nNamespace\n)R";
+    for (String name : List.of("note", "weight")) {
+      byte[] pickle =
+          TestFiles.pickle(
+              "}(" + TestFiles.text("bias") + tensor + TestFiles.text(name) + object + "u");
+      Path path = TestFiles.write(folder, TestFiles.torchZip(pickle, new byte[16]));
+      WeightLoader loader = WeightLoader.into(new LinearImpl(1, 1)).strict(false);
+      if (name.equals("note")) {
+        assertEquals(List.of("bias"), loader.load(path).loaded());
+      } else {
+        ModelException error = assertThrows(ModelException.class, () -> loader.load(path));
+        assertEquals(
+            path
+                + " has an object of argparse.Namespace as 'weight', where the network needs a"
+                + " tensor",
+            error.getMessage());
+      }
+    }
   }
 
   @Test
@@ -228,6 +340,34 @@ class WeightLoaderTest {
           () -> WeightLoader.into(narrow).load(TestFiles.resource("script.pt")));
     }
     assertTrue(Pointer.totalCount() <= pointers, () -> "now " + Pointer.totalCount());
+  }
+
+  /**
+   * The small network's weights with something before each name, and further tensors of one value.
+   */
+  private static byte[] small(String prefix, int classes, String... further) {
+    List<String> entries = new ArrayList<>();
+    ByteArrayOutputStream data = new ByteArrayOutputStream();
+    long[][] shapes = {{4, 3, 3, 3}, {4}, {4}, {4}, {4}, {4}, {}, {classes, 4}, {classes}};
+    for (int i = 0; i < shapes.length + further.length; i++) {
+      long[] shape = i < shapes.length ? shapes[i] : new long[0];
+      int elements = (int) LongStream.of(shape).reduce(1, (a, b) -> a * b);
+      float[] values = new float[elements];
+      for (int j = 0; j < elements; j++) {
+        // The batch count is its own index.
+        values[j] = i == 6 ? i : SmallNetwork.value(i, j);
+      }
+      int begin = data.size();
+      data.writeBytes(TestFiles.floats(values));
+      entries.add(
+          "\"%s\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
+              .formatted(
+                  i < shapes.length ? prefix + SmallNetwork.NAMES[i] : further[i - shapes.length],
+                  Arrays.toString(shape),
+                  begin,
+                  data.size()));
+    }
+    return TestFiles.safetensors("{" + String.join(",", entries) + "}", data.toByteArray());
   }
 
   private static void requireFormulaValues(SmallNetwork network) {
