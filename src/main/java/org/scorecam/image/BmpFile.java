@@ -38,7 +38,8 @@ record BmpFile(ImageInputStream input) implements PictureFile {
     long header = Integer.toUnsignedLong(buffer.getInt(FILE_HEADER));
     boolean os2 = header == OS2_HEADER;
     if (!os2 && header < MIN_HEADER) {
-      throw new IOException("its header has %d bytes".formatted(header));
+      throw new IOException(
+          "its header has %d bytes, as in no version of the format".formatted(header));
     }
     require(header <= data.length - FILE_HEADER && pixels <= data.length);
     long width = os2 ? buffer.getShort(18) & 0xffff : buffer.getInt(18);

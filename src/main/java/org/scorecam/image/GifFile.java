@@ -87,7 +87,7 @@ record GifFile(ImageInputStream input, Canvas canvas) implements PictureFile {
     // The decoder takes a stream of codes that ends early for a picture that does.
     if (rows.count() < frame.getHeight()) {
       throw new IOException(
-          "%d of its %d rows are there".formatted(rows.count(), frame.getHeight()));
+          "only %d of its %d rows are there".formatted(rows.count(), frame.getHeight()));
     }
     return canvas.place(frame);
   }

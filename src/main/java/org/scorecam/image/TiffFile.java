@@ -194,7 +194,7 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
         case STRIP_BYTE_COUNTS, TILE_BYTE_COUNTS -> counts = numbers(entry);
         case ORIENTATION -> orientation = Orientation.of(number(entry));
         case ICC_PROFILE -> {
-          // A broken profile is none, and no reason not to show the picture.
+          // A broken profile is ignored; it is no reason to refuse the picture.
           long length = word(entry + 4);
           long at = length <= word ? entry + 4 + word : word(entry + 4 + word);
           if (at >= 0 && length >= 0 && at <= data.length && length <= data.length - at) {
@@ -250,7 +250,7 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
 
     private void check(String what) throws IOException {
       if (width < 0 || height < 0) {
-        throw new IOException("its first page names no size");
+        throw new IOException("its first page has no size");
       }
       Picture.checkSize(width, height, what);
       if (samples > MAX_SAMPLES_PER_PIXEL) {

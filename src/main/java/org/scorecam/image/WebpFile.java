@@ -142,7 +142,7 @@ record WebpFile(
     WebpFile open(String what) throws IOException {
       walk(RIFF_HEADER, (int) Math.min(data.length, CHUNK_HEADER + length(0)));
       if (pixels == null) {
-        throw new IOException("it has no picture in it");
+        throw new IOException("it contains no picture");
       }
       boolean lossless = pixels.name().equals("VP8L");
       int width = lossless ? losslessSize(0) : lossySize(6);
@@ -243,7 +243,7 @@ record WebpFile(
     private static void requireSize(int width, int height, int wide, int high) throws IOException {
       if (width != wide || height != high) {
         throw new IOException(
-            "its pixels are %d x %d, and its header says %d x %d"
+            "its pixels are %d x %d, but its header says %d x %d"
                 .formatted(width, height, wide, high));
       }
     }

@@ -91,7 +91,7 @@ record NpyHeader(
     }
     if (version < 1 || version > LAST_VERSION || length > HEADER_LIMIT) {
       throw new InputException(
-          "%s has a .npy header of version %d and %d bytes; versions 1 to %d and up to %d bytes are read"
+          "%s has a .npy header of version %d and %d bytes; only versions 1 to %d and up to %d bytes are read"
               .formatted(name, version, length, LAST_VERSION, HEADER_LIMIT));
     }
     byte[] literal = new byte[(int) length];
@@ -111,7 +111,7 @@ record NpyHeader(
     ScalarType dtype = numbers.matches() ? dtypeOf(numbers.group(2) + numbers.group(3)) : null;
     if (dtype == null) {
       throw new InputException(
-          "%s holds %s (dtype '%s'); save numbers, with array.astype('float32') for example"
+          "%s holds %s (dtype '%s'); save numbers, for example with array.astype('float32')"
               .formatted(name, kindOf(descr), printable(descr)));
     }
     boolean fortranOrder = find(ORDER, text, name).equals("True");

@@ -56,7 +56,7 @@ class PictureTest {
       double expected = blue <= 0.0031308 ? 12.92 * blue : 1.055 * Math.pow(blue, 1 / 2.4) - 0.055;
       assertEquals(255 * expected, converted.rgb(x, 20) & 0xff, 2);
     }
-    // A profile that is none does not hide the picture.
+    // A file that is not a profile does not hide the picture.
     assertEquals(plain, Picture.decode(TestPictures.withColourProfile(jpeg, new byte[200]), "x"));
   }
 
