@@ -22,6 +22,7 @@ import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
 import org.scorecam.error.LayerException;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 
 /** Whether a network that was prepared for batches captures what the network itself does. */
@@ -96,6 +97,7 @@ class LayerCaptureTest {
 
   private static void assertPackedAgrees(JitModule module, Tensor input, Watch watch) {
     try (NativeScope scope = NativeScope.open();
+        LibTorchWork work = LibTorchWork.begin();
         HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
         NetworkScorer packed = LayerCapture.packed(module, watch, FixedInputs.none(module))) {
       Capture expected = Capture.of(plain.run(channelsLast(input)), watch.layers());
