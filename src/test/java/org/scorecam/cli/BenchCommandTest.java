@@ -228,7 +228,7 @@ class BenchCommandTest {
         .assertMisused("--weights needs --arch");
     bench("--layer", "layr3", "--tensor", INPUT).assertFails(ExitCode.BAD_INPUT, "layer3");
     bench("--layer", "layer3", "--tensor", folder.resolve("none.npy"))
-        .assertFails(ExitCode.BAD_INPUT, "there is no file");
+        .assertFails(ExitCode.BAD_INPUT, "no such file or folder");
     bench("--layer", "layer3", "--tensor", INPUT, "--class", 10)
         .assertFails(ExitCode.BAD_INPUT, "class 10");
     bench("--layer", "layer3", "--tensor", INPUT, "--json", folder.resolve("none/a.json"))
