@@ -6,10 +6,10 @@
  * org.scorecam.Recipe} which of the published variants is computed, and a {@link
  * org.scorecam.Saliency} is the result.
  *
- * <p>Inside, {@code BatchExplainer} has the way of an input: {@code FirstPass} captures its
- * channels and makes an {@code Explanation}, whose masked inputs {@code PassScoring} has scored in
- * chunks ({@code ChunkedScoring}), and which turns their scores into weights and these into the
- * saliency map.
+ * <p>Inside, {@code BatchExplainer} has the way of an input: {@code FirstPass} captures the
+ * activation maps, {@code ChannelScoring} selects channels and writes their masked inputs, {@link
+ * org.scorecam.scoring.PassScoring} scores these in chunks, and {@code ChannelScoring} turns the
+ * scores into weights and these into the saliency map.
  *
  * <p>The method: H. Wang et al., <a href="https://arxiv.org/abs/1910.01279">Score-CAM:
  * Score-Weighted Visual Explanations for Convolutional Neural Networks</a>, CVPR workshops 2020.
