@@ -16,7 +16,7 @@
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
  *   - Every pointer stays the caller's. Nothing is kept after a call returns, but for what scorecam_register_operators,
- *     scorecam_tensor_memory and scorecam_use_huge_pages set for the whole process.
+ *     scorecam_define_vision_operator, scorecam_tensor_memory and scorecam_use_huge_pages set for the whole process.
  *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
  *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
  *   - Outputs must not overlap inputs.
@@ -204,6 +204,21 @@ SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convol
  * NOT_APPLICABLE if it is not loaded, or has no such interface.
  */
 SCORECAM_API scorecam_status scorecam_register_operators(const char *libtorch_cpu);
+
+/*
+ * Defines an operator of torchvision's for LibTorch's dispatcher, for as long as the process lives; a second call does
+ * nothing. For networks that call it in a process without torchvision's own library, which cannot be loaded afterwards.
+ * Schemas and results are torchvision's. Tensors of other devices are copied to the CPU, and results back.
+ *
+ *   libtorch_cpu as for scorecam_register_operators
+ *   name         "torchvision::nms", of float32 or float64; half types are widened. Or
+ *                "torchvision::roi_align", of float32, float64 or float16; bfloat16 is widened. Samples outside of an
+ *                image count as 0 whatever is in the image, also those of a region with a NaN
+ *
+ * UNSUPPORTED for another name; NOT_APPLICABLE as scorecam_register_operators; INTERNAL if another library has defined
+ * the operator.
+ */
+SCORECAM_API scorecam_status scorecam_define_vision_operator(const char *libtorch_cpu, const char *name);
 
 /*
  * Memory for LibTorch's tensors on the CPU that stays with the process. A network run on chunk after chunk frees and

@@ -73,6 +73,13 @@ EXPORT int32_t aoti_torch_library_init_impl(const char *, const char *, const ch
 }
 EXPORT int32_t aoti_torch_library_def(void *, const char *) { std::abort(); }
 EXPORT int32_t aoti_torch_library_impl(void *, const char *, scorecam::StableKernel) { std::abort(); }
+EXPORT int32_t aoti_torch_library_init_fragment(const char *, const char *, uint32_t, void **) { std::abort(); }
+EXPORT int32_t aoti_torch_get_device_type(TorchTensor *, int32_t *) { std::abort(); }
+EXPORT int32_t aoti_torch_get_device_index(TorchTensor *, int32_t *) { std::abort(); }
+EXPORT int32_t aoti_torch_dtype_float16() { std::abort(); }
+EXPORT int32_t aoti_torch_dtype_bfloat16() { std::abort(); }
+EXPORT int32_t aoti_torch_dtype_float64() { std::abort(); }
+EXPORT int32_t aoti_torch_dtype_int64() { std::abort(); }
 EXPORT int32_t aoti_torch_get_dim(TorchTensor *, int64_t *) { std::abort(); }
 EXPORT int32_t aoti_torch_get_sizes(TorchTensor *, int64_t **) { std::abort(); }
 EXPORT int32_t aoti_torch_get_strides(TorchTensor *, int64_t **) { std::abort(); }

@@ -6,6 +6,7 @@
 #include "scorecam.h"
 #include "torch/operators.h"
 #include "torch/tensor_memory.h"
+#include "torch/vision_operators.h"
 
 using namespace scorecam;
 
@@ -60,6 +61,10 @@ scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convol
 
 scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
   return guarded([&] { register_operators(libtorch_cpu); });
+}
+
+scorecam_status scorecam_define_vision_operator(const char *libtorch_cpu, const char *name) {
+  return guarded([&] { define_vision_operator(libtorch_cpu, name); });
 }
 
 scorecam_status scorecam_tensor_memory(const char *libtorch_cpu, void *theirs, void **ours) {

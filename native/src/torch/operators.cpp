@@ -5,58 +5,13 @@
 #include <optional>
 #include <string>
 
-#include "common/failure.h"
-#include "scorecam.h"
-#include "torch/stable_abi.h"
+#include "torch/operator_body.h"
 
 namespace scorecam {
 namespace {
 
 constexpr const char *kNamespace = "scorecam";
 constexpr int64_t kRank = 4;
-
-// Set before the operators are registered, and never again.
-Torch torch;
-
-void require(bool condition, const std::string &message) {
-  if (!condition) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%.400s", message.c_str());
-}
-
-void succeeded(int32_t status, const char *function) {
-  if (status != 0) fail(SCORECAM_STATUS_INTERNAL, "LibTorch's %s failed", function);
-}
-#define CALL(name, ...) succeeded(torch.name(__VA_ARGS__), #name)
-
-// A handle that is deleted with the object.
-class Handle {
- public:
-  Handle() = default;
-  explicit Handle(TorchTensor *tensor) : tensor_(tensor) {}
-  explicit Handle(StableValue value) : tensor_(reinterpret_cast<TorchTensor *>(value)) {}
-  ~Handle() { reset(nullptr); }
-  Handle(const Handle &) = delete;
-  Handle &operator=(const Handle &) = delete;
-
-  TorchTensor *get() const { return tensor_; }
-  void reset(TorchTensor *tensor) {
-    if (tensor_ != nullptr) torch.aoti_torch_delete_tensor_object(tensor_);
-    tensor_ = tensor;
-  }
-  StableValue release() {
-    TorchTensor *tensor = tensor_;
-    tensor_ = nullptr;
-    return reinterpret_cast<StableValue>(tensor);
-  }
-
-  float *floats() const {
-    void *data = nullptr;
-    CALL(aoti_torch_get_data_ptr, tensor_, &data);
-    return static_cast<float *>(data);
-  }
-
- private:
-  TorchTensor *tensor_ = nullptr;
-};
 
 struct Shape {
   int64_t sizes[kRank];
@@ -70,22 +25,10 @@ struct Shape {
   }
 };
 
-std::string list(const int64_t *values, int64_t count) {
-  std::string text = "[";
-  for (int64_t i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(values[i]);
-  return text + "]";
-}
-
-// The number of dimensions of a float32 tensor, with their sizes and strides; fails if it has another type.
-int64_t rank_of(const Handle &tensor, const char *name, int64_t **sizes, int64_t **strides) {
-  int32_t dtype = 0;
-  int64_t rank = 0;
-  CALL(aoti_torch_get_dtype, tensor.get(), &dtype);
-  require(dtype == torch.aoti_torch_dtype_float32(), std::string(name) + " is not float32");
-  CALL(aoti_torch_get_dim, tensor.get(), &rank);
-  CALL(aoti_torch_get_sizes, tensor.get(), sizes);
-  CALL(aoti_torch_get_strides, tensor.get(), strides);
-  return rank;
+// The number of dimensions of a float32 tensor; fails if it has another type.
+int64_t rank_of(const Handle &tensor, const char *name) {
+  require(tensor.dtype() == torch.aoti_torch_dtype_float32(), std::string(name) + " is not float32");
+  return tensor.rank();
 }
 
 // A new tensor in dense channels-last memory.
@@ -105,8 +48,8 @@ TorchTensor *allocate(const Shape &shape, const char *name) {
 class Image {
  public:
   Image(const Handle &tensor, const char *name) {
-    int64_t *sizes = nullptr, *strides = nullptr;
-    const int64_t rank = rank_of(tensor, name, &sizes, &strides);
+    const int64_t rank = rank_of(tensor, name);
+    const int64_t *sizes = tensor.sizes(), *strides = tensor.strides();
     require(rank == kRank, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 4");
     for (int i = 0; i < kRank; ++i) shape_.sizes[i] = sizes[i];
     int64_t dense[kRank];
@@ -117,7 +60,7 @@ class Image {
       copy_.reset(allocate(shape_, (std::string("a copy of ") + name).c_str()));
       CALL(aoti_torch_copy_, copy_.get(), tensor.get(), 0);
     }
-    floats_ = (is_dense ? tensor : copy_).floats();
+    floats_ = (is_dense ? tensor : copy_).data<float>();
   }
 
   const Shape &shape() const { return shape_; }
@@ -131,8 +74,8 @@ class Image {
 
 // The length of a dense float32 vector; fails if it is something else.
 int64_t length_of(const Handle &tensor, const char *name) {
-  int64_t *sizes = nullptr, *strides = nullptr;
-  const int64_t rank = rank_of(tensor, name, &sizes, &strides);
+  const int64_t rank = rank_of(tensor, name);
+  const int64_t *sizes = tensor.sizes(), *strides = tensor.strides();
   require(rank == 1, std::string(name) + " has " + std::to_string(rank) + " dimensions, not 1");
   require(sizes[0] == 1 || strides[0] == 1, std::string(name) + " is not dense");
   return sizes[0];
@@ -173,24 +116,14 @@ StableValue convolve(const Handle &input, const Handle *residual, const Handle &
   convolution.padding = static_cast<int32_t>(padding);
   convolution.relu = relu;
   convolution.input = image.floats();
-  convolution.weight = weight.floats();
-  convolution.bias = bias.floats();
+  convolution.weight = weight.data<float>();
+  convolution.bias = bias.data<float>();
   convolution.residual = added ? added->floats() : nullptr;
-  convolution.output = output.floats();
+  convolution.output = output.data<float>();
   const scorecam_status status = scorecam_winograd_convolution(&convolution);
   if (status != SCORECAM_STATUS_OK) fail(status, "%s", scorecam_last_message());
   return output.release();
 }
-
-// Runs an operator's body. LibTorch has its own way to be told of a failure, which unwinds to its caller: no object
-// of ours is alive any more by then.
-template <class Body>
-void reporting(const char *name, Body &&body) {
-  if (guarded(body) != SCORECAM_STATUS_OK)
-    torch.aoti_torch_check(false, name, __FILE__, __LINE__, scorecam_last_message());
-}
-
-bool truth(StableValue value) { return (value & 0xff) != 0; }
 
 // (Tensor input, Tensor weight, Tensor bias, int padding, bool relu)
 void winograd(StableValue *stack, uint64_t, uint64_t) {
@@ -225,8 +158,7 @@ void register_operators(const char *library) {
   static bool registered = false;
   const std::lock_guard<std::mutex> lock(mutex);
   if (registered) return;
-  if (library == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "library is null");
-  torch = find_torch(library);
+  find_torch_once(library);
   // Kept for ever: deleting them would take the operators back.
   void *definitions = nullptr, *implementations = nullptr;
   CALL(aoti_torch_library_init_def, kNamespace, __FILE__, __LINE__, &definitions);

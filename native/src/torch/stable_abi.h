@@ -6,7 +6,7 @@
 
 namespace scorecam {
 
-// An argument or a result of an operator: an integer, a truth value or a tensor's handle in the lowest bytes.
+// An argument or a result of an operator: an integer, a truth value, a double or a tensor's handle in the lowest bytes.
 using StableValue = uint64_t;
 
 struct TorchTensor;
@@ -18,6 +18,8 @@ using StableKernel = void (*)(StableValue *stack, uint64_t inputs, uint64_t outp
 #define SCORECAM_TORCH_FUNCTIONS(FUNCTION)                                                                          \
   FUNCTION(int32_t, aoti_torch_library_init_def, (const char *name_space, const char *file, uint32_t line,          \
                                                   void **library))                                                  \
+  FUNCTION(int32_t, aoti_torch_library_init_fragment, (const char *name_space, const char *file, uint32_t line,     \
+                                                       void **library))                                             \
   FUNCTION(int32_t, aoti_torch_library_init_impl, (const char *name_space, const char *dispatch_key,                \
                                                    const char *file, uint32_t line, void **library))                \
   FUNCTION(int32_t, aoti_torch_library_def, (void *library, const char *schema))                                    \
@@ -27,12 +29,18 @@ using StableKernel = void (*)(StableValue *stack, uint64_t inputs, uint64_t outp
   FUNCTION(int32_t, aoti_torch_get_sizes, (TorchTensor * tensor, int64_t **sizes))                                  \
   FUNCTION(int32_t, aoti_torch_get_strides, (TorchTensor * tensor, int64_t **strides))                              \
   FUNCTION(int32_t, aoti_torch_get_dtype, (TorchTensor * tensor, int32_t *dtype))                                   \
+  FUNCTION(int32_t, aoti_torch_get_device_type, (TorchTensor * tensor, int32_t *type))                              \
+  FUNCTION(int32_t, aoti_torch_get_device_index, (TorchTensor * tensor, int32_t *index))                            \
   FUNCTION(int32_t, aoti_torch_empty_strided, (int64_t rank, const int64_t *sizes, const int64_t *strides,          \
                                                int32_t dtype, int32_t device_type, int32_t device_index,            \
                                                TorchTensor **tensor))                                               \
   FUNCTION(int32_t, aoti_torch_copy_, (TorchTensor * to, TorchTensor * from, int32_t non_blocking))                 \
   FUNCTION(int32_t, aoti_torch_delete_tensor_object, (TorchTensor * tensor))                                        \
+  FUNCTION(int32_t, aoti_torch_dtype_float16, ())                                                                   \
+  FUNCTION(int32_t, aoti_torch_dtype_bfloat16, ())                                                                  \
   FUNCTION(int32_t, aoti_torch_dtype_float32, ())                                                                   \
+  FUNCTION(int32_t, aoti_torch_dtype_float64, ())                                                                   \
+  FUNCTION(int32_t, aoti_torch_dtype_int64, ())                                                                     \
   FUNCTION(int32_t, aoti_torch_device_type_cpu, ())                                                                 \
   FUNCTION(void, aoti_torch_check, (bool condition, const char *function, const char *file, uint32_t line,          \
                                     const char *message))

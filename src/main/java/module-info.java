@@ -39,5 +39,6 @@ module org.scorecam {
   provides org.scorecam.runtime.SetUpStep with
       org.scorecam.kernel.TensorMemory,
       org.scorecam.kernel.HugePages,
-      org.scorecam.kernel.Winograd;
+      org.scorecam.kernel.Winograd,
+      org.scorecam.kernel.VisionOperators;
 }

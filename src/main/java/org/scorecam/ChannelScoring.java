@@ -96,7 +96,8 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
 
   @Override
   public Tensor scoresOf(ModelOutput output, int firstRow, int count) {
-    return target.scores(recipe.scored(target.partOf(output).narrow(0, firstRow, count)));
+    Tensor rows = target.partOf(output).narrow(0, firstRow, count);
+    return target.scores(target.scored(recipe, rows));
   }
 
   @Override

@@ -87,7 +87,7 @@ final class FirstPass implements AutoCloseable {
           "the network's output must have one row for each of the %d inputs; its shape is %s"
               .formatted(images.size(0), Tensors.shapeOf(output)));
     }
-    Tensor row = configuration.recipe().scored(output.narrow(0, image, 1));
+    Tensor row = target.scored(configuration.recipe(), output.narrow(0, image, 1));
     Target resolved = target.resolve(row);
     float referenceScore = resolved.scores(row).item_float();
     for (int l = 0; l < configuration.layers().size(); l++) {

@@ -24,6 +24,7 @@ import org.scorecam.tensor.Tensors;
  * Target.at(Slice.at(6), Slice.of(2, 5), Slice.of(3, 7))       // output[:, 6, 2:5, 3:7].mean()
  * Target.meanOf(6)                                             // output[:, 6].mean()
  * Target.ofClass(242).from("heads.1")                          // output["heads"][1][:, 242]
+ * Target.detection(new BoundingBox(38, 14, 160, 98), 17)       // a dog that a detector finds there
  * }</pre>
  *
  * <p>Immutable. {@link #from(String)} and {@link #from(int)} choose a part of a dict, tuple or list
@@ -57,6 +58,16 @@ public final class Target {
 
   /** How scores are read from a tensor, once it is known that they can be. */
   private interface Rule {
+    /** What it looks at of its part of the output: [n, …]; needs an open scope. */
+    default Tensor seenOf(ModelOutput part) {
+      return part.tensor();
+    }
+
+    /** Whether what it looks at has scores of its own, of which no softmax is to be taken. */
+    default boolean seesScores() {
+      return false;
+    }
+
     /** The rule for one image, after a look at its own output [1, …]. */
     Rule resolve(Tensor output);
 
@@ -91,7 +102,7 @@ public final class Target {
    * @return the target
    */
   public static Target top1() {
-    return new Target(new Top1(), "top class");
+    return new Target(new Top1(), "the top class");
   }
 
   /**
@@ -147,6 +158,44 @@ public final class Target {
   }
 
   /**
+   * A detection of a network that returns, perhaps beside something else, a list with a dict of
+   * boxes, labels and scores for each input, as torchvision's detectors do: the score of the
+   * detection of that label that overlaps the box most, times the overlap (the area of the
+   * intersection over that of the union); 0 where there is none. Recipes that take a softmax of the
+   * output take none of it, since these are probabilities already.
+   *
+   * @param box where, in pixels of the network's input
+   * @param label of what
+   * @return the target
+   * @throws TargetException later, if the output has no such list, or if in the unmasked input no
+   *     detection of the label overlaps the box, with those there are
+   */
+  public static Target detection(BoundingBox box, long label) {
+    OfDetection rule = new OfDetection(requireNonNull(box, "box"), label);
+    return new Target(rule, rule.toString());
+  }
+
+  /**
+   * As {@link #detection} for the strongest detection in the unmasked input.
+   *
+   * @return the target
+   */
+  public static Target topDetection() {
+    return new Target(new TopDetection(OptionalLong.empty()), "the top detection");
+  }
+
+  /**
+   * As {@link #detection} for the strongest detection of a label in the unmasked input.
+   *
+   * @param label of what
+   * @return the target
+   */
+  public static Target topDetection(long label) {
+    return new Target(
+        new TopDetection(OptionalLong.of(label)), "the top detection of label " + label);
+  }
+
+  /**
    * Any function of the output.
    *
    * <p>It runs with gradients off inside a scope that frees what it makes. It must treat each
@@ -196,8 +245,9 @@ public final class Target {
   /**
    * The class of interest, where there is one.
    *
-   * @return the index of a class; empty for other targets, and for {@link #top1()} until an input
-   *     was explained ({@link Saliency#target()} has it)
+   * @return the index of a class, or the label of a detection; empty for other targets, and for
+   *     {@link #top1()} and {@link #topDetection()} until an input was explained ({@link
+   *     Saliency#target()} has it)
    */
   public OptionalLong classIndex() {
     return rule.classIndex();
@@ -213,9 +263,14 @@ public final class Target {
     return name + where;
   }
 
-  /** The tensor that the target looks at; owned by the output. */
+  /** The tensor that the target looks at; owned by the output or by the scope that is open. */
   Tensor partOf(ModelOutput output) {
-    return part.apply(output).tensor();
+    return rule.seenOf(part.apply(output));
+  }
+
+  /** Rows of {@link #partOf} as they are scored by a recipe; needs an open scope. */
+  Tensor scored(Recipe recipe, Tensor rows) {
+    return rule.seesScores() ? rows : recipe.scored(rows);
   }
 
   /**
@@ -227,11 +282,9 @@ public final class Target {
   Target resolve(Tensor output) {
     Rule resolved = rule.resolve(output);
     resolved.scores(output);
-    String found =
-        resolved.classIndex().isPresent() && rule.classIndex().isEmpty()
-            ? "class " + resolved.classIndex().getAsLong() + " (the top class)"
-            : name;
-    return new Target(part, resolved, found, where, output.dim() == 1 || output.size(1) == 1);
+    String found = resolved.equals(rule) ? name : "%s (%s)".formatted(resolved, name);
+    boolean oneValue = !rule.seesScores() && (output.dim() == 1 || output.size(1) == 1);
+    return new Target(part, resolved, found, where, oneValue);
   }
 
   /**
@@ -286,6 +339,11 @@ public final class Target {
     @Override
     public OptionalLong classIndex() {
       return OptionalLong.of(index);
+    }
+
+    @Override
+    public String toString() {
+      return "class " + index;
     }
   }
 
@@ -362,6 +420,62 @@ public final class Target {
     @Override
     public Tensor scores(Tensor output) {
       return meanOfEach(output.select(1, channel));
+    }
+  }
+
+  private record OfDetection(BoundingBox box, long label) implements Rule {
+    @Override
+    public Tensor seenOf(ModelOutput part) {
+      return Detections.in(part);
+    }
+
+    @Override
+    public boolean seesScores() {
+      return true;
+    }
+
+    @Override
+    public Rule resolve(Tensor output) {
+      Detections.require(output, box, label);
+      return this;
+    }
+
+    @Override
+    public Tensor scores(Tensor output) {
+      return Detections.scores(output, box, label);
+    }
+
+    @Override
+    public OptionalLong classIndex() {
+      return OptionalLong.of(label);
+    }
+
+    @Override
+    public String toString() {
+      return "detection of label %d at %s".formatted(label, box);
+    }
+  }
+
+  private record TopDetection(OptionalLong label) implements Rule {
+    @Override
+    public Tensor seenOf(ModelOutput part) {
+      return Detections.in(part);
+    }
+
+    @Override
+    public boolean seesScores() {
+      return true;
+    }
+
+    @Override
+    public Rule resolve(Tensor output) {
+      Detections.Detection found = Detections.strongest(output, label);
+      return new OfDetection(found.box(), found.label());
+    }
+
+    @Override
+    public Tensor scores(Tensor output) {
+      throw new IllegalStateException("the top detection was not looked up");
     }
   }
 

@@ -1,14 +1,26 @@
 package org.scorecam;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
@@ -48,6 +60,8 @@ public final class ScriptedModels {
     private final List<String> fields = new ArrayList<>();
 
     private final Map<String, Attribute> attributes = new LinkedHashMap<>();
+
+    private final Map<String, String> operators = new LinkedHashMap<>();
 
     private record Values(List<Float> values, List<Long> shape) {}
 
@@ -92,6 +106,15 @@ public final class ScriptedModels {
       return this;
     }
 
+    /**
+     * Calls an operator of another library where the source has some expression of LibTorch's own:
+     * only files may call others. The file has each expression once.
+     */
+    public Script calling(String operator, String expression) {
+      operators.put(expression, operator);
+      return this;
+    }
+
     /** Writes the file {@code TYPE.pt}. */
     public Path save(Path folder) {
       return save(folder, ScalarType.Float);
@@ -105,7 +128,43 @@ public final class ScriptedModels {
         module.to(dtype, false);
         module.save(file.toString());
       }
+      if (!operators.isEmpty()) {
+        putOperatorsInto(file);
+      }
       return file;
+    }
+
+    private void putOperatorsInto(Path file) {
+      Map<String, byte[]> contents = new LinkedHashMap<>();
+      int replaced = 0;
+      try (ZipFile zip = new ZipFile(file.toFile())) {
+        for (ZipEntry entry : Collections.list(zip.entries())) {
+          byte[] content;
+          try (InputStream in = zip.getInputStream(entry)) {
+            content = in.readAllBytes();
+          }
+          String text = new String(content, StandardCharsets.ISO_8859_1);
+          for (Map.Entry<String, String> operator : operators.entrySet()) {
+            String[] around = text.split(Pattern.quote(operator.getKey()), -1);
+            if (entry.getName().endsWith(".py")) {
+              replaced += around.length - 1;
+              text = String.join(operator.getValue(), around);
+            }
+          }
+          contents.put(entry.getName(), text.getBytes(StandardCharsets.ISO_8859_1));
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      assertEquals(operators.size(), replaced, "expressions in place of operators");
+      try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file))) {
+        for (Map.Entry<String, byte[]> content : contents.entrySet()) {
+          zip.putNextEntry(new ZipEntry(content.getKey()));
+          zip.write(content.getValue());
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
 
     /** Writes the file and loads it on the CPU. */

@@ -39,7 +39,8 @@ class SetUpTest {
           "JavaCPP's limit",
           "allocator",
           "huge pages",
-          "convolutions");
+          "convolutions",
+          "torchvision's operators");
 
   private static Map<String, String> probe(String... options) throws Exception {
     return probeWith(JavaProcess.CLASS_PATH, options);
@@ -132,13 +133,16 @@ class SetUpTest {
             "-Dscorecam.cudnn.benchmark=off",
             "-Dscorecam.allocator=off",
             "-Dscorecam.hugePages=off",
-            "-Dscorecam.winograd=off");
+            "-Dscorecam.winograd=off",
+            "-Dscorecam.visionOperators=off");
     assertEquals("as it was (-Dscorecam.openblas.threads=0)", facts.get("OpenBLAS threads"));
     assertEquals("as it was (-Dscorecam.cudnn.benchmark=off)", facts.get("cuDNN benchmark"));
     assertEquals("as it was (-Dscorecam.nnpack=on)", facts.get("NNPACK"));
     assertEquals("as it was (-Dscorecam.allocator=off)", facts.get("allocator"));
     assertEquals("as it was (-Dscorecam.hugePages=off)", facts.get("huge pages"));
     assertEquals("as it was (-Dscorecam.winograd=off)", facts.get("convolutions"));
+    assertEquals(
+        "as it was (-Dscorecam.visionOperators=off)", facts.get("torchvision's operators"));
     assertEquals("false", facts.get("huge"));
     Goldens.assertClose(goldenScores(), scores(facts), TOLERANCE);
     Goldens.assertClose(goldenScores(), scores(probe()), TOLERANCE);
@@ -163,7 +167,15 @@ class SetUpTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"setup", "nnpack", "cudnn.benchmark", "allocator", "hugePages", "winograd"})
+      strings = {
+        "setup",
+        "nnpack",
+        "cudnn.benchmark",
+        "allocator",
+        "hugePages",
+        "winograd",
+        "visionOperators"
+      })
   void switchesAreOnOrOff(String name) throws Exception {
     Map<String, String> facts = probe("-Dscorecam." + name + "=false");
     assertEquals(

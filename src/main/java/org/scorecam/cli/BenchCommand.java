@@ -122,6 +122,7 @@ final class BenchCommand implements Runnable {
   @Override
   public void run() {
     method.requireDifferentLayers();
+    target.requireComplete();
     String whyNoBaseline = whyNoBaseline();
     requireBaselineIfAsked(whyNoBaseline);
     if (json != null) {

@@ -78,6 +78,7 @@ final class ExplainCommand implements Callable<Integer> {
           "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
     method.requireDifferentLayers();
+    target.requireComplete();
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     if (input.tensor() == null) {

@@ -16,7 +16,9 @@ final class PictureOptions {
       names = "--preprocess",
       paramLabel = "imagenet|none",
       defaultValue = "imagenet",
-      description = "How pictures are resized and normalised; default: ${DEFAULT-VALUE}.")
+      description =
+          "How pictures are resized and normalised; none leaves their size, and gives values from 0"
+              + " to 1, as torchvision's detectors want them; default: ${DEFAULT-VALUE}.")
   private Preset preset;
 
   @Option(

@@ -1,16 +1,23 @@
 package org.scorecam.cli;
 
 import java.util.Arrays;
+import org.scorecam.BoundingBox;
 import org.scorecam.Slice;
 import org.scorecam.Target;
 import org.scorecam.error.TargetException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** The options that say what is explained. */
 final class TargetOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
   @ArgGroup private Choice choice = new Choice();
 
   @Option(
@@ -41,15 +48,45 @@ final class TargetOptions {
     private Target cell;
 
     @Option(
+        names = "--box",
+        paramLabel = "x0,y0,x1,y1|top",
+        converter = BoxConverter.class,
+        description =
+            "A detection of the label that --label names: the score of that which overlaps this box"
+                + " most, times the overlap. In pixels of the network's input. top is the strongest"
+                + " detection, of any label unless --label names one.")
+    private AskedBox box;
+
+    @Option(
         names = "--mean-of",
         paramLabel = "c",
         description = "The mean of a channel of a dense output over all places.")
     private Long channel;
   }
 
+  @Option(
+      names = "--label",
+      paramLabel = "N",
+      description = "Label of the detection at --box, as the network numbers them.")
+  private Long label;
+
   /** Whether a class of the network's one output is explained. */
   boolean isClass() {
-    return part == null && choice.channel == null && choice.cell == null;
+    return part == null && choice.channel == null && choice.cell == null && choice.box == null;
+  }
+
+  /** Refuses options that say half of what is needed. */
+  void requireComplete() {
+    if (label != null && choice.box == null) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--label needs --box x0,y0,x1,y1, the detection's place, or --box top; a class of a"
+              + " classifier is chosen with --class");
+    }
+    if (choice.box != null && choice.box.place != null && label == null) {
+      throw new ParameterException(
+          command.commandLine(), "--box needs --label N, the label of the detection there");
+    }
   }
 
   /** What the options ask for. */
@@ -64,7 +101,31 @@ final class TargetOptions {
     if (choice.channel != null) {
       return Target.meanOf(choice.channel);
     }
+    if (choice.box != null) {
+      return detection();
+    }
     return choice.cell == null ? Target.top1() : choice.cell;
+  }
+
+  private Target detection() {
+    if (choice.box.place != null) {
+      return Target.detection(choice.box.place, label);
+    }
+    return label == null ? Target.topDetection() : Target.topDetection(label);
+  }
+
+  /** A box, or null for that of the strongest detection. */
+  private record AskedBox(BoundingBox place) {}
+
+  private static final class BoxConverter implements ITypeConverter<AskedBox> {
+    @Override
+    public AskedBox convert(String text) {
+      try {
+        return new AskedBox(text.equals("top") ? null : BoundingBox.parse(text));
+      } catch (TargetException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
   }
 
   private static final class CellConverter implements ITypeConverter<Target> {

@@ -8,10 +8,12 @@ import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Argument;
 import org.bytedeco.pytorch.FunctionSchema;
+import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
+import org.bytedeco.pytorch.OptionalType;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.InputException;
@@ -20,13 +22,20 @@ import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /**
- * What a TorchScript network's {@code forward} takes beside the batch, the same in every pass: what
- * the caller gave, and the defaults of the parameters after it. A function that is built from a
- * graph knows no defaults, so that they are handed over with the rest.
+ * What a TorchScript network's {@code forward} takes: the batch, as one tensor [N, C, H, W] or as a
+ * list of N tensors [C, H, W], and beside it, the same in every pass, what the caller gave and the
+ * defaults of the parameters after it. A function that is built from a graph knows no defaults, so
+ * that they are handed over with the rest.
  */
 final class FixedInputs implements AutoCloseable {
   /** The parameter of the batch; itself comes first. */
   private static final int BATCH = 1;
+
+  /** What it is where images of different sizes are welcome, as in torchvision's detectors. */
+  private static final String LIST = "List[Tensor]";
+
+  /** Whether the batch is taken as a list of its rows. */
+  private final boolean takesRows;
 
   /** In the order of the parameters. */
   private final List<IValue> values;
@@ -34,7 +43,8 @@ final class FixedInputs implements AutoCloseable {
   /** Why a pass cannot be made. */
   private final Optional<String> lack;
 
-  private FixedInputs(List<IValue> values, Optional<String> lack) {
+  private FixedInputs(boolean takesRows, List<IValue> values, Optional<String> lack) {
+    this.takesRows = takesRows;
     this.values = values;
     this.lack = lack;
   }
@@ -79,11 +89,12 @@ final class FixedInputs implements AutoCloseable {
       String signature =
           parameters.stream().map(Parameter::toString).collect(joining(", ", "(", ")"));
       Optional<String> lack = Optional.empty();
-      if (parameters.isEmpty() || !takesTensor(parameters.get(0))) {
+      boolean takesRows = !parameters.isEmpty() && parameters.get(0).type.equals(LIST);
+      if (parameters.isEmpty() || !(takesRows || takesTensor(parameters.get(0)))) {
         lack =
             Optional.of(
-                "the network's forward takes %s; its first parameter must be the batch, a Tensor"
-                    .formatted(signature));
+                "the network's forward takes %s; its first parameter must be the batch, a Tensor or %s"
+                    .formatted(signature, LIST));
       }
       List<Parameter> further =
           parameters.subList(Math.min(1, parameters.size()), parameters.size());
@@ -110,7 +121,7 @@ final class FixedInputs implements AutoCloseable {
         }
       }
       values.forEach(scope::keep);
-      return new FixedInputs(List.copyOf(values), lack);
+      return new FixedInputs(takesRows, List.copyOf(values), lack);
     }
   }
 
@@ -164,11 +175,19 @@ final class FixedInputs implements AutoCloseable {
    */
   IValueVector with(Tensor batch) {
     requireComplete();
-    IValueVector arguments = new IValueVector(new IValue(batch));
+    IValueVector arguments = new IValueVector(takesRows ? rowsOf(batch) : new IValue(batch));
     for (IValue value : values) {
       arguments.push_back(value.isTensor() ? new IValue(fitted(value.toTensor(), batch)) : value);
     }
     return arguments;
+  }
+
+  private static IValue rowsOf(Tensor batch) {
+    GenericList rows = new GenericList(OptionalType.ofTensor().get().containedType(0));
+    for (long row = 0; row < batch.size(0); row++) {
+      rows.push_back(new IValue(batch.select(0, row)));
+    }
+    return new IValue(rows);
   }
 
   private static Tensor fitted(Tensor fixed, Tensor batch) {

@@ -3,6 +3,7 @@ package org.scorecam.model;
 import static java.util.stream.Collectors.joining;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -115,6 +116,16 @@ public final class ModelOutput implements AutoCloseable {
    */
   public boolean isTensor() {
     return tensor != null;
+  }
+
+  /**
+   * What a dict, tuple or list holds.
+   *
+   * @return by key, field name or position, in the network's order, owned by this output; empty for
+   *     a tensor and for what is none
+   */
+  public Map<String, ModelOutput> parts() {
+    return Collections.unmodifiableMap(parts);
   }
 
   /**

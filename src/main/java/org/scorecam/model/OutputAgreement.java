@@ -22,7 +22,7 @@ final class OutputAgreement {
   /** The output's tensors in double precision on the CPU; needs an open scope. */
   static List<Tensor> copiesOf(ModelOutput output) {
     List<Tensor> copies = new ArrayList<>();
-    output.forEachTensor(tensor -> copies.add(tensor.cpu().to(ScalarType.Double).clone()));
+    output.forEachTensor(tensor -> copies.add(copyOf(tensor).clone()));
     return copies;
   }
 
@@ -37,6 +37,38 @@ final class OutputAgreement {
       }
     }
     return true;
+  }
+
+  /**
+   * Compares what a network puts out for several rows with what it puts out for the first of them
+   * alone; needs an open scope. Of a tensor the first row is compared, of a list with an element
+   * for each row the first element.
+   */
+  static boolean ofFirstRow(
+      ModelOutput together, ModelOutput alone, long rows, Precision precision) {
+    List<ModelOutput> several = List.copyOf(together.parts().values());
+    List<ModelOutput> single = List.copyOf(alone.parts().values());
+    if (several.size() == rows && single.size() == 1) {
+      return of(copiesOf(several.get(0)), copiesOf(single.get(0)), precision);
+    }
+    if (several.size() != single.size() || together.isTensor() != alone.isTensor()) {
+      return false;
+    }
+    for (int i = 0; i < several.size(); i++) {
+      if (!ofFirstRow(several.get(i), single.get(i), rows, precision)) {
+        return false;
+      }
+    }
+    return !together.isTensor()
+        || of(copyOf(firstOf(together.tensor(), rows)), copyOf(alone.tensor()), precision);
+  }
+
+  private static Tensor firstOf(Tensor tensor, long rows) {
+    return tensor.dim() > 0 && tensor.size(0) == rows ? tensor.narrow(0, 0, 1) : tensor;
+  }
+
+  private static Tensor copyOf(Tensor tensor) {
+    return tensor.cpu().to(ScalarType.Double);
   }
 
   /** Compares two tensors; needs an open scope. */

@@ -3,6 +3,7 @@ package org.scorecam.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
@@ -137,15 +138,21 @@ final class ScorerTrials {
 
   private boolean rowsInfluenceEachOther(NetworkScorer plain) {
     try (NativeScope scope = NativeScope.open()) {
+      Tensor rows = sample.to(plain.dtype()).contiguous(plain.memoryFormat());
       Tensor row = sample.narrow(0, 0, 1).to(plain.dtype()).contiguous(plain.memoryFormat());
-      List<Tensor> alone = new ArrayList<>();
-      run(plain, row, output -> alone.addAll(OutputAgreement.copiesOf(output)));
-      List<Tensor> together = new ArrayList<>();
-      for (Tensor tensor : expected) {
-        boolean hasRows = tensor.dim() > 0 && tensor.size(0) == sample.size(0);
-        together.add(hasRows ? tensor.narrow(0, 0, 1) : tensor);
-      }
-      return !OutputAgreement.of(together, alone, plain.precision());
+      AtomicBoolean same = new AtomicBoolean();
+      run(
+          plain,
+          rows,
+          together ->
+              run(
+                  plain,
+                  row,
+                  alone ->
+                      same.set(
+                          OutputAgreement.ofFirstRow(
+                              together, alone, sample.size(0), plain.precision()))));
+      return !same.get();
     } catch (InputException e) {
       // Not a network for single rows; together they work.
       return false;

@@ -7,8 +7,6 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -22,6 +20,7 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeErrors;
+import org.scorecam.kernel.VisionOperators;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.OperatorLibraries;
 
@@ -50,7 +49,7 @@ final class TorchScriptFile {
     }
     JitModule module =
         NativeErrors.translate(
-            () -> torch.load(path.toString(), new DeviceOptional(device.toTorch()), false),
+            () -> read(path, device),
             (words, e) -> new ModelException(path + " " + whyNot(path, words), e));
     if (!module.find_method("forward").has_value()) {
       throw new ModelException(path + " cannot be run: its network has no method forward");
@@ -67,12 +66,35 @@ final class TorchScriptFile {
                 e));
   }
 
+  /** Loads it, once more where it calls operators that we can define. */
+  private static JitModule read(Path path, Device device) {
+    try {
+      return torch.load(path.toString(), new DeviceOptional(device.toTorch()), false);
+    } catch (RuntimeException e) {
+      Set<String> missing = missingOperators(path);
+      if (missing.isEmpty() || !VisionOperators.define(missing)) {
+        throw e;
+      }
+      return torch.load(path.toString(), new DeviceOptional(device.toTorch()), false);
+    }
+  }
+
+  private static Set<String> missingOperators(Path path) {
+    try (ZipFile zip = new ZipFile(path.toFile())) {
+      return missingOperators(zip, sourcesIn(zip));
+    } catch (IOException e) {
+      return Set.of(); // Why it is not one is said by whyNot.
+    }
+  }
+
+  private static List<? extends ZipEntry> sourcesIn(ZipFile zip) {
+    return zip.stream().filter(entry -> entry.getName().contains("/code/")).toList();
+  }
+
   private static String whyNot(Path path, String words) {
     try (ZipFile zip = new ZipFile(path.toFile())) {
-      List<? extends ZipEntry> entries = Collections.list(zip.entries());
-      boolean pickled = entries.stream().anyMatch(entry -> entry.getName().endsWith("/data.pkl"));
-      List<ZipEntry> sources = new ArrayList<>();
-      entries.stream().filter(entry -> entry.getName().contains("/code/")).forEach(sources::add);
+      boolean pickled = zip.stream().anyMatch(entry -> entry.getName().endsWith("/data.pkl"));
+      List<? extends ZipEntry> sources = sourcesIn(zip);
       if (pickled && sources.isEmpty()) {
         return "holds weights or a pickled object without code (torch.save), not a TorchScript"
             + " network; save it with torch.jit.script(model).save(…) or torch.jit.trace";
@@ -87,7 +109,7 @@ final class TorchScriptFile {
   }
 
   /** The operators that a program calls and that are not there, such as torchvision::nms. */
-  private static Set<String> missingOperators(ZipFile zip, List<ZipEntry> sources)
+  private static Set<String> missingOperators(ZipFile zip, List<? extends ZipEntry> sources)
       throws IOException {
     Set<String> missing = new TreeSet<>();
     for (ZipEntry source : sources) {

@@ -96,12 +96,14 @@ public final class LibTorch {
 
   /**
    * Loads a library that brings operators of its own, such as torchvision's, for networks from
-   * files that call them. It stays loaded for as long as the process runs.
+   * files that call them. It stays loaded for as long as the process runs. Load it before the first
+   * network: from then on, torchvision's {@code nms} and {@code roi_align} may be defined by us.
    *
    * @param library the shared library, built for this LibTorch and platform
    * @return the operators that it registered, such as {@code torchvision::nms}; none if it was
    *     loaded before, or is one of another LibTorch
-   * @throws NativeLibraryException if there is no such file or it cannot be loaded
+   * @throws NativeLibraryException if there is no such file, it cannot be loaded, or it brings an
+   *     operator that we have defined
    */
   public static Set<String> loadOperators(Path library) {
     load();

@@ -46,6 +46,9 @@ import java.util.Set;
  * <tr><td>{@value #HUGE_PAGES}</td><td>that memory is on huge pages unless {@code off}</td></tr>
  * <tr><td>{@value #WINOGRAD}</td><td>our convolutions are registered as operators, unless {@code
  *     off}</td></tr>
+ * <tr><td>{@value #VISION_OPERATORS}</td><td>torchvision's {@code nms} and {@code roi_align} are
+ *     defined by us when a network from a file calls them and nobody has defined them, unless {@code
+ *     off}</td></tr>
  * <tr><td>{@code org.bytedeco.javacpp.maxPhysicalBytes}</td><td>JavaCPP's own: its limit on resident
  *     memory follows the Java heap, and a small heap would refuse tensors that the machine has room
  *     for. Lifted unless this is set or JavaCPP is in use already</td></tr>
@@ -78,6 +81,9 @@ public final class LibTorchSettings {
   /** System property: {@code off} leaves all convolutions to LibTorch. */
   public static final String WINOGRAD = "scorecam.winograd";
 
+  /** System property: {@code off} leaves torchvision's operators to its own library. */
+  public static final String VISION_OPERATORS = "scorecam.visionOperators";
+
   private static final String ON = "on";
   private static final String OFF = "off";
 
@@ -90,7 +96,8 @@ public final class LibTorchSettings {
           CUDNN_BENCHMARK, ON,
           ALLOCATOR, ON,
           HUGE_PAGES, ON,
-          WINOGRAD, ON);
+          WINOGRAD, ON,
+          VISION_OPERATORS, ON);
 
   private static final Set<String> NUMBERS = Set.of(THREADS, OPENBLAS_THREADS);
 
@@ -196,6 +203,16 @@ public final class LibTorchSettings {
    */
   public LibTorchSettings withWinograd(boolean on) {
     return with(WINOGRAD, on);
+  }
+
+  /**
+   * Sets whether we define torchvision's operators for networks that call them.
+   *
+   * @param on false leaves them to torchvision's library
+   * @return changed settings
+   */
+  public LibTorchSettings withVisionOperators(boolean on) {
+    return with(VISION_OPERATORS, on);
   }
 
   private LibTorchSettings with(String property, boolean on) {

@@ -5,8 +5,10 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Dispatcher;
@@ -25,7 +27,26 @@ public final class OperatorLibraries {
   /** More than such a name is long. */
   private static final int OVERLAP = 64;
 
+  /** Operators of other libraries that we defined ourselves. */
+  private static final Set<String> STAND_INS = new HashSet<>();
+
   private OperatorLibraries() {}
+
+  /**
+   * Defines an operator of a library that is not loaded. That library cannot be loaded afterwards:
+   * LibTorch ends the process when an operator is defined twice.
+   *
+   * @param operator such as {@code torchvision::nms}
+   * @param definition defines it, or returns false
+   * @return what the definition returned
+   */
+  public static synchronized boolean standIn(String operator, BooleanSupplier definition) {
+    boolean defined = definition.getAsBoolean();
+    if (defined) {
+      STAND_INS.add(operator);
+    }
+    return defined;
+  }
 
   /**
    * What such a library must be.
@@ -50,7 +71,7 @@ public final class OperatorLibraries {
               ? library + " is not a file; a shared library is needed"
               : library + " does not exist; a shared library with operators is needed");
     }
-    requireSameLibTorch(library);
+    requireLoadable(library);
     Set<String> before = names();
     try {
       // Not for the whole process: what it shares with other libraries stays with those.
@@ -67,8 +88,8 @@ public final class OperatorLibraries {
     return registered;
   }
 
-  /** A second LibTorch would be loaded with the library, and end the process. */
-  private static void requireSameLibTorch(Path library) {
+  /** Looks for what would end the process: a second LibTorch, and an operator defined twice. */
+  private static void requireLoadable(Path library) {
     try (InputStream in = Files.newInputStream(library)) {
       String tail = "";
       for (byte[] block = in.readNBytes(BLOCK); block.length > 0; block = in.readNBytes(BLOCK)) {
@@ -80,11 +101,28 @@ public final class OperatorLibraries {
                       .formatted(library, other.group(), requirement())
                   + " needed");
         }
+        STAND_INS.stream()
+            .filter(operator -> declares(text, operator))
+            .findFirst()
+            .ifPresent(operator -> refuse(library, operator));
         tail = text.substring(Math.max(0, text.length() - OVERLAP));
       }
     } catch (IOException e) {
       throw new NativeLibraryException(library + " cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  private static boolean declares(String text, String operator) {
+    String name = operator.replaceFirst(".*::", "");
+    return Pattern.compile("(?<!\\w)" + name + "\\(Tensor ").matcher(text).find();
+  }
+
+  private static void refuse(Path library, String operator) {
+    throw new NativeLibraryException(
+        ("the operators of %s cannot be loaded any more: scorecam has defined %s itself, for a network"
+                + " that was loaded before, and an operator cannot be defined twice. Load the library"
+                + " before the first network, or set -D%s=off")
+            .formatted(library, operator, LibTorchSettings.VISION_OPERATORS));
   }
 
   private static Set<String> names() {
