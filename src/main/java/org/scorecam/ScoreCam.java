@@ -11,7 +11,6 @@ import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.PrecisionException;
-import org.scorecam.error.TargetException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
@@ -24,7 +23,6 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
-import org.scorecam.tensor.Tensors;
 
 /**
  * Explains what a network looked at.
@@ -46,7 +44,7 @@ import org.scorecam.tensor.Tensors;
  * beyond the network's own is one chunk of masked inputs for each thread and the activation maps,
  * whatever the number of channels.
  */
-public final class ScoreCam implements AutoCloseable {
+public final class ScoreCam implements Explainer {
   private final Configuration configuration;
 
   /** The model with fixed inputs, which is this object's; null where there are none. */
@@ -273,53 +271,9 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
-   * Explains one input.
-   *
-   * @param input float32 [1, C, H, W] or [C, H, W] on any device; not changed
-   * @param target what is explained
-   * @return the saliency map, fused where there are several target layers; owned by the caller
-   * @throws InputException if the input is empty, not finite, or the network cannot run it
-   * @throws TargetException if the target does not fit the network's output
-   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
-   * @throws PrecisionException if a reduced precision was chosen and does not hold
-   * @throws org.scorecam.error.NativeMemoryException if there is not enough native memory
-   */
-  public Saliency explain(Tensor input, Target target) {
-    try (NativeScope scope = NativeScope.open()) {
-      return explainBatch(Inputs.asBatch(input), List.of(requireNonNull(target, "target"))).get(0);
-    }
-  }
-
-  /**
-   * Explains a picture with its channels last.
-   *
-   * @param image H×W×C values, preprocessed as the network wants them
-   * @param target what is explained
-   * @return as {@link #explain(Tensor, Target)}
-   */
-  public Saliency explain(float[][][] image, Target target) {
-    try (Tensor input = Tensors.ofImage(image)) {
-      return explain(input, target);
-    }
-  }
-
-  /**
-   * Explains a picture of one channel.
-   *
-   * @param image H×W values, preprocessed as the network wants them
-   * @param target what is explained
-   * @return as {@link #explain(Tensor, Target)}
-   */
-  public Saliency explain(float[][] image, Target target) {
-    try (Tensor input = Tensors.ofImage(image)) {
-      return explain(input, target);
-    }
-  }
-
-  /**
    * Explains one input at each target layer.
    *
-   * @param input as for {@link #explain(Tensor, Target)}
+   * @param input as for {@link Explainer#explain(Tensor, Target)}
    * @param target what is explained
    * @return a saliency for each layer in the order of the builder, each owned by the caller
    */
@@ -330,14 +284,8 @@ public final class ScoreCam implements AutoCloseable {
     }
   }
 
-  /**
-   * Explains several inputs; their masked inputs share chunks.
-   *
-   * @param inputs float32 [N, C, H, W] on any device; not changed
-   * @param targets N targets
-   * @return N saliency maps, fused where there are several target layers, each owned by the caller
-   * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets
-   */
+  /** {@inheritDoc} Their masked inputs share chunks. */
+  @Override
   public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
     List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
     if (configuration.layers().size() == 1) {
@@ -389,21 +337,16 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
-   * How many inputs {@link #explainBatch} needs to fill its chunks well: few where each has many
-   * masked inputs, more where the layer has few channels or only the strongest are scored. How many
-   * a layer has is known when an input was explained.
-   *
-   * @return from 1 to 32
+   * {@inheritDoc} That is few where each has many masked inputs, more where the layer has few
+   * channels or only the strongest are scored. How many a layer has is known when an input was
+   * explained.
    */
+  @Override
   public int inputsPerGroup() {
     return batches.inputsPerGroup();
   }
 
-  /**
-   * Where the network runs.
-   *
-   * @return the model's device
-   */
+  @Override
   public Device device() {
     return configuration.model().device();
   }

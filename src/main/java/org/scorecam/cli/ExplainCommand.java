@@ -9,9 +9,9 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.Explainer;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
-import org.scorecam.ScoreCam;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
@@ -89,8 +89,8 @@ final class ExplainCommand implements Callable<Integer> {
       }
     } else {
       try (HookedModel network = model.load();
-          ScoreCam cam = method.scoreCam(network, progress)) {
-        explainTensor(cam);
+          Explainer explainer = method.explainer(network, progress)) {
+        explainTensor(explainer);
       }
     }
     if (output.json() != null) {
@@ -110,7 +110,7 @@ final class ExplainCommand implements Callable<Integer> {
             });
   }
 
-  private void explainPictures(List<ScoreCam> explainers, List<Path> images, ResultFiles files) {
+  private void explainPictures(List<Explainer> explainers, List<Path> images, ResultFiles files) {
     Preprocessing preprocessing = pictures.preprocessing();
     Pipeline.Builder pipeline =
         Pipeline.on(explainers).preprocessing(preprocessing).target(target.target());
@@ -169,14 +169,14 @@ final class ExplainCommand implements Callable<Integer> {
     return new Size(explained.inputWidth(), explained.inputHeight());
   }
 
-  private void explainTensor(ScoreCam cam) {
+  private void explainTensor(Explainer explainer) {
     try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
       ResultFiles files = ResultFiles.ofTensor(output, count);
       requireNothingOverwritten(files, List.of(input.tensor()));
       long start = System.nanoTime();
       List<Saliency> saliencies =
-          cam.explainBatch(inputs, Collections.nCopies(count, target.target()));
+          explainer.explainBatch(inputs, Collections.nCopies(count, target.target()));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
       try {
         Size size = new Size((int) inputs.size(3), (int) inputs.size(2));

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.scorecam.Explainer;
 import org.scorecam.ProgressListener;
 import org.scorecam.Recipe;
 import org.scorecam.ScoreCam;
@@ -96,7 +97,7 @@ final class MethodOptions {
   }
 
   /** The explainer that the options ask for; owned by the caller. */
-  ScoreCam scoreCam(HookedModel model, ProgressListener progress) {
+  Explainer explainer(HookedModel model, ProgressListener progress) {
     return builder(model).progress(progress).build();
   }
 
