@@ -78,7 +78,11 @@ final class BatchExplainer {
 
   private long passesPerInput() {
     long seen = seenPassesPerInput;
-    return seen > 0 ? seen : configuration.channels().countOf(MANY) * configuration.layers().size();
+    return seen > 0
+        ? seen
+        : configuration.channels().countOf(MANY)
+            * configuration.layers().size()
+            * configuration.sampling().samples();
   }
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
@@ -108,12 +112,23 @@ final class BatchExplainer {
   private List<List<Saliency>> explainGroup(Tensor images, List<Target> targets) {
     List<ChannelScoring> channels = new ArrayList<>();
     List<Saliency> maps = new ArrayList<>();
+    List<SampledInputs> sampled = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
         FirstPass firstPass = FirstPass.of(configuration, images)) {
       firstPass.addChannels(targets, channels);
-      long selected = channels.stream().mapToLong(ChannelScoring::selectedChannels).sum();
-      seenPassesPerInput = selected / targets.size();
-      ChunkPlan plan = scoring.score(channels, InputShape.ofRowsIn(images), selected);
+      for (int i = 0; configuration.isSampled() && i < channels.size(); i++) {
+        Tensor image = images.select(0, i / configuration.layers().size());
+        sampled.add(new SampledInputs(channels.get(i), configuration.sampling(), image));
+      }
+      long passes =
+          channels.stream().mapToLong(ChannelScoring::selectedChannels).sum()
+              * configuration.sampling().samples();
+      seenPassesPerInput = passes / targets.size();
+      ChunkPlan plan =
+          scoring.score(
+              configuration.isSampled() ? sampled : channels,
+              InputShape.ofRowsIn(images),
+              passes);
       for (ChannelScoring scored : channels) {
         maps.add(scored.toSaliency(plan));
       }
@@ -121,6 +136,7 @@ final class BatchExplainer {
       maps.forEach(Saliency::close);
       throw e;
     } finally {
+      sampled.forEach(SampledInputs::close);
       channels.forEach(ChannelScoring::close);
     }
     int layers = configuration.layers().size();

@@ -34,6 +34,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
 
   private final PassPlan passPlan;
   private final Tensor passScores; // [passes] on the device
+  private final int samples;
 
   /**
    * Selects channels and plans their passes. Needs an open scope, in which alone the new object can
@@ -59,6 +60,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     this.activations = activations;
     this.height = image.size(1);
     this.width = image.size(2);
+    this.samples = configuration.sampling().samples();
     long[] selected = configuration.channels().select(activations);
     this.masks = configuration.masker().prepare(mapsOf(selected), image, recipe.masks());
     try (NativeScope scope = NativeScope.open()) {
@@ -158,7 +160,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
           referenceScore,
           weights,
           scores,
-          passPlan.statusOf(scores, blank),
+          passPlan.statusOf(scores, blank).withSamples(samples),
           plan);
     }
   }

@@ -12,6 +12,7 @@ import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
 import org.scorecam.model.HookedModel;
@@ -38,7 +39,7 @@ import org.scorecam.scoring.PassScoring;
  * <p>With A for the activation maps of the target layer, X for the input, f for the target's score
  * and U for the upsampling to the input's size: Mₖ = the min-max of U(Aₖ), sₖ = f(X ∘ Mₖ), w =
  * softmax s, and the saliency map is ReLU(Σ wₖ·U(Aₖ)); {@link Recipe} says how the published
- * implementations differ.
+ * implementations differ. With a {@link MaskSampling} it is SS-CAM or IS-CAM.
  *
  * <p>Immutable and safe for several threads; built once and used for any number of inputs. Memory
  * beyond the network's own is one chunk of masked inputs for each thread and the activation maps,
@@ -62,7 +63,8 @@ public final class ScoreCam implements Explainer {
             builder.layers,
             builder.recipe,
             builder.channels,
-            builder.masker == null ? Maskers.preferred() : builder.masker);
+            builder.masker == null ? Maskers.preferred() : builder.masker,
+            builder.sampling);
     this.scoring =
         new PassScoring(
             model, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
@@ -88,6 +90,7 @@ public final class ScoreCam implements Explainer {
     private int batch;
     private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
+    private MaskSampling sampling = MaskSampling.once();
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
     private List<Tensor> fixedInputs = List.of();
     private ProgressListener progress = (scored, total) -> {};
@@ -184,6 +187,18 @@ public final class ScoreCam implements Explainer {
      */
     public Builder masker(Masker chosen) {
       this.masker = requireNonNull(chosen, "masker");
+      return this;
+    }
+
+    /**
+     * Has every mask scored several times, changed each time: SS-CAM and IS-CAM. So many times more
+     * masked inputs are scored.
+     *
+     * @param chosen {@link MaskSampling#once} unless set
+     * @return this builder
+     */
+    public Builder sampling(MaskSampling chosen) {
+      this.sampling = requireNonNull(chosen, "sampling");
       return this;
     }
 
@@ -329,7 +344,7 @@ public final class ScoreCam implements Explainer {
     InputShape shape = InputShape.of(inputShape);
     try (LibTorchWork work = LibTorchWork.begin()) {
       return NativeErrors.translateNative(
-          () -> scoring.warmUp(shape, FirstPass.selectedChannels(configuration, shape)),
+          () -> scoring.warmUp(shape, FirstPass.maskedInputs(configuration, shape)),
           (words, e) ->
               new InputException(
                   "an input of shape %s cannot be explained: %s".formatted(shape, words), e));

@@ -221,6 +221,6 @@ final class ExplainCommand implements Callable<Integer> {
             : "");
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
-    report.add(name, saliency, label, seconds, written);
+    report.add(method.method(), name, saliency, label, seconds, written);
   }
 }
