@@ -126,9 +126,7 @@ final class BatchExplainer {
       seenPassesPerInput = passes / targets.size();
       ChunkPlan plan =
           scoring.score(
-              configuration.isSampled() ? sampled : channels,
-              InputShape.ofRowsIn(images),
-              passes);
+              configuration.isSampled() ? sampled : channels, InputShape.ofRowsIn(images), passes);
       for (ChannelScoring scored : channels) {
         maps.add(scored.toSaliency(plan));
       }

@@ -13,7 +13,12 @@ final class Report {
 
   /** Adds what is known of one map. */
   void add(
-      String method, String input, Saliency saliency, String label, double seconds, List<Path> written) {
+      String method,
+      String input,
+      Saliency saliency,
+      String label,
+      double seconds,
+      List<Path> written) {
     JsonObject result = new JsonObject();
     result.addProperty("input", input);
     result.addProperty("target", saliency.target().toString());

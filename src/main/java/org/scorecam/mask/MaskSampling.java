@@ -61,10 +61,10 @@ public interface MaskSampling {
   /**
    * Noise on the masks: SS-CAM (arXiv 2006.14255).
    *
-   * <p>αₖ = 1/N · Σᵢ f(X ∘ (Mₖ + δᵢ)), δᵢ ~ 𝒩(0, σ²) at every place, the same for all colours of
-   * a place, and nothing is clipped. That is what torch-cam's {@code SSCAM} computes, whose
-   * defaults are N = 35 and σ = 2; wₖ is then the softmax of αₖ. The paper has a second variant,
-   * with noise on the masked input instead of the mask, which is not this one.
+   * <p>αₖ = 1/N · Σᵢ f(X ∘ (Mₖ + δᵢ)), δᵢ ~ 𝒩(0, σ²) at every place, the same for all colours of a
+   * place, and nothing is clipped. That is what torch-cam's {@code SSCAM} computes, whose defaults
+   * are N = 35 and σ = 2; wₖ is then the softmax of αₖ. The paper has a second variant, with noise
+   * on the masked input instead of the mask, which is not this one.
    *
    * <p>torch-cam draws new noise for every channel. Here all channels get the same N maps of noise:
    * the expectation is the same, and what the noise does to all channels alike falls out of the

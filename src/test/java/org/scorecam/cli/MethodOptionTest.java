@@ -68,7 +68,8 @@ class MethodOptionTest {
     explain("--method sscam")
         .assertMisused("'sscam' is not a method; the nearest are ss-cam, is-cam");
     explain("--samples 3").assertMisused("--samples is for --method ss-cam and is-cam, not for");
-    explain("--method is-cam --std 1").assertMisused("--std is for --method ss-cam, not for is-cam");
+    explain("--method is-cam --std 1")
+        .assertMisused("--std is for --method ss-cam, not for is-cam");
     explain("--method is-cam --seed 1").assertMisused("--seed is for --method ss-cam");
     explain("--method ss-cam --std 0").assertMisused("--std", "'0' is not a number above 0");
     explain("--method ss-cam --std NaN").assertMisused("'NaN' is not a number above 0");
