@@ -165,7 +165,7 @@ class ManyTargetsTest {
       List<Saliency> top = cam.explain(input, Target.top(scores.length));
       for (int place = 0; place < scores.length; place++) {
         assertEquals(OptionalLong.of(order[place]), top.get(place).target().classIndex());
-        assertEquals(scores[(int) order[place]], top.get(place).referenceScore());
+        assertEquals(scores[(int) order[place]], top.get(place).referenceScore(), 1e-4);
       }
       assertEquals("class %d (top class 2)".formatted(order[1]), top.get(1).target().toString());
       closeAll(top);
