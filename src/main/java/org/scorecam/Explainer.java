@@ -65,6 +65,22 @@ public interface Explainer extends AutoCloseable {
   }
 
   /**
+   * Explains one input for several targets, such as the classes that a network hesitates between.
+   * The maps are those that each target has by itself; see {@link #explainBatchTargets}.
+   *
+   * @param input as for {@link #explain(Tensor, Target)}
+   * @param targets one or more; one that occurs twice is explained twice
+   * @return a saliency map for each target in their order, fused where there are several target
+   *     layers, each owned by the caller
+   * @throws InputException as {@link #explain(Tensor, Target)}, and if there is no target
+   */
+  default List<Saliency> explain(Tensor input, List<Target> targets) {
+    try (NativeScope scope = NativeScope.open()) {
+      return explainBatchTargets(Inputs.asBatch(input), List.of(targets)).get(0);
+    }
+  }
+
+  /**
    * Explains several inputs.
    *
    * @param inputs float32 [N, C, H, W] on any device; not changed
@@ -72,7 +88,22 @@ public interface Explainer extends AutoCloseable {
    * @return N saliency maps, fused where there are several target layers, each owned by the caller
    * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets
    */
-  List<Saliency> explainBatch(Tensor inputs, List<Target> targets);
+  default List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
+    return explainBatchTargets(inputs, Inputs.oneTargetEach(targets)).stream()
+        .map(ofOneTarget -> ofOneTarget.get(0))
+        .toList();
+  }
+
+  /**
+   * Explains several inputs for several targets each.
+   *
+   * @param inputs as for {@link #explainBatch}
+   * @param targets for each of the N inputs its targets, one or more
+   * @return for each input a saliency map for each of its targets, fused where there are several
+   *     target layers, each owned by the caller
+   * @throws InputException as {@link #explainBatch}, and if an input has no target
+   */
+  List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets);
 
   /**
    * How many inputs {@link #explainBatch} works well with: few where each alone keeps the network

@@ -1,6 +1,8 @@
 package org.scorecam;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -22,7 +24,7 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
   /** How many scores each masked input still lacks. */
   private final int[] missing;
 
-  /** The sum of those it has, [masked inputs, …]; null before the first. */
+  /** The sum of those it has, [masked inputs, targets]; null before the first. */
   private Tensor sums;
 
   /**
@@ -91,22 +93,23 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
 
   /** That of the means of the scores that count. */
   @Override
-  public OptionalDouble correlation(float[] exact, float[] other) {
+  public OptionalDouble correlation(float[][] exact, float[][] other) {
     return masked.correlation(means(exact), means(other));
   }
 
-  private float[] means(float[] scores) {
-    float[] means = new float[scores.length / samples];
+  private float[][] means(float[][] scores) {
+    float[][] means = new float[missing.length][];
     for (int of = 0; of < means.length; of++) {
-      double sum = 0;
-      int counted = 0;
-      for (int i = of * samples; i < (of + 1) * samples; i++) {
-        if (!Float.isNaN(scores[i])) {
-          sum += scores[i];
-          counted++;
+      List<float[]> counted =
+          Arrays.stream(scores, of * samples, (of + 1) * samples).filter(Objects::nonNull).toList();
+      if (!counted.isEmpty()) {
+        means[of] = new float[counted.get(0).length];
+        for (int t = 0; t < means[of].length; t++) {
+          int target = t;
+          means[of][t] =
+              (float) counted.stream().mapToDouble(each -> each[target]).average().orElseThrow();
         }
       }
-      means[of] = (float) (sum / counted);
     }
     return means;
   }

@@ -293,23 +293,20 @@ public final class ScoreCam implements Explainer {
    * @return a saliency for each layer in the order of the builder, each owned by the caller
    */
   public List<Saliency> explainLayers(Tensor input, Target target) {
-    try (NativeScope scope = NativeScope.open()) {
-      return explainBatchLayers(Inputs.asBatch(input), List.of(requireNonNull(target, "target")))
-          .get(0);
-    }
+    return explainLayers(input, List.of(requireNonNull(target, "target"))).get(0);
   }
 
-  /** {@inheritDoc} Their masked inputs share chunks. */
-  @Override
-  public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
-    List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
-    if (configuration.layers().size() == 1) {
-      return maps.stream().map(ofOneLayer -> ofOneLayer.get(0)).toList();
-    }
-    try {
-      return maps.stream().map(Saliency::fuse).toList();
-    } finally {
-      maps.forEach(ofAllLayers -> ofAllLayers.forEach(Saliency::close));
+  /**
+   * Explains one input for several targets at each target layer; see {@link
+   * Explainer#explain(Tensor, List)}.
+   *
+   * @param input as for {@link Explainer#explain(Tensor, Target)}
+   * @param targets one or more
+   * @return for each target a saliency for each layer, each owned by the caller
+   */
+  public List<List<Saliency>> explainLayers(Tensor input, List<Target> targets) {
+    try (NativeScope scope = NativeScope.open()) {
+      return everyMap(Inputs.asBatch(input), List.of(targets)).get(0);
     }
   }
 
@@ -321,6 +318,35 @@ public final class ScoreCam implements Explainer {
    * @return for each input a saliency for each layer, each owned by the caller
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
+    return everyMap(inputs, Inputs.oneTargetEach(targets)).stream()
+        .map(ofOneTarget -> ofOneTarget.get(0))
+        .toList();
+  }
+
+  /**
+   * {@inheritDoc} Masked inputs do not depend on the target: each is passed through the network
+   * once, and all targets read their scores from its output, so that many targets take hardly longer
+   * than one. Those of several inputs share chunks.
+   */
+  @Override
+  public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
+    List<List<List<Saliency>>> maps = everyMap(inputs, targets);
+    if (configuration.layers().size() == 1) {
+      return maps.stream()
+          .map(ofOneInput -> ofOneInput.stream().map(l -> l.get(0)).toList())
+          .toList();
+    }
+    try {
+      return maps.stream()
+          .map(ofOneInput -> ofOneInput.stream().map(Saliency::fuse).toList())
+          .toList();
+    } finally {
+      maps.stream().flatMap(List::stream).flatMap(List::stream).forEach(Saliency::close);
+    }
+  }
+
+  /** For each input and each of its targets a saliency for each layer. */
+  private List<List<List<Saliency>>> everyMap(Tensor inputs, List<List<Target>> targets) {
     scoring.requireUsable();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return batches.explain(inputs, targets);
