@@ -325,8 +325,8 @@ public final class ScoreCam implements Explainer {
 
   /**
    * {@inheritDoc} Masked inputs do not depend on the target: each is passed through the network
-   * once, and all targets read their scores from its output, so that many targets take hardly longer
-   * than one. Those of several inputs share chunks.
+   * once, and all targets read their scores from its output, so that many targets take hardly
+   * longer than one. Those of several inputs share chunks.
    */
   @Override
   public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {

@@ -113,7 +113,7 @@ public final class Pipeline {
 
     /**
      * Says what is explained of every picture, where that is several things; they share the
-     * picture's passes, as {@link ScoreCam#explain(org.bytedeco.pytorch.Tensor, List)} says.
+     * picture's passes, as {@link Explainer#explain(org.bytedeco.pytorch.Tensor, List)} says.
      *
      * @param chosen one or more
      * @return this builder
