@@ -358,7 +358,7 @@ public final class ScoreCam implements AutoCloseable {
    * @return for each input a saliency for each layer, each owned by the caller
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
-    scoring.requireUsable();
+    scoring.requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return batches.explain(inputs, targets);
     }
