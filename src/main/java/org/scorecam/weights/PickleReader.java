@@ -222,7 +222,8 @@ final class PickleReader {
 
   private Object remembered(long key) throws MalformedFileException {
     if (!memo.containsKey(key)) {
-      throw new MalformedFileException("its pickle refers to memo entry " + key + ", which does not exist");
+      throw new MalformedFileException(
+          "its pickle refers to memo entry " + key + ", which does not exist");
     }
     return memo.get(key);
   }

@@ -142,7 +142,8 @@ final class SafetensorsReader {
           offsets = integers(name, json);
         }
         default ->
-            throw new MalformedFileException("tensor '" + name + "' has an unknown field '" + key + "'");
+            throw new MalformedFileException(
+                "tensor '" + name + "' has an unknown field '" + key + "'");
       }
       if (again) {
         throw new MalformedFileException("tensor '" + name + "' has the field '" + key + "' twice");

@@ -96,7 +96,8 @@ final class TorchZipReader {
       return ZipFile.builder().setSeekableByteChannel(channel).get();
     } catch (IOException | RuntimeException e) {
       throw new MalformedFileException(
-          "its zip directory cannot be read; the download may have been interrupted: " + e.getMessage(),
+          "its zip directory cannot be read; the download may have been interrupted: "
+              + e.getMessage(),
           e);
     }
   }

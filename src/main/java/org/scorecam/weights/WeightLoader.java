@@ -267,7 +267,11 @@ public final class WeightLoader {
     DType dtype = DType.of(tensor);
     if (dtype == null) {
       throw new ModelException(
-          "'" + name + "' of the network is " + tensor.scalar_type() + ", a type that weight files cannot hold");
+          "'"
+              + name
+              + "' of the network is "
+              + tensor.scalar_type()
+              + ", a type that weight files cannot hold");
     }
     List<Long> shape = new ArrayList<>();
     for (long i = 0; i < tensor.dim(); i++) {

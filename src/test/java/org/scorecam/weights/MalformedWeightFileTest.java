@@ -61,7 +61,9 @@ class MalformedWeightFileTest {
     file[8] = '{';
     requireMessage(
         file,
-        "its header is said to be " + Long.toUnsignedString(length) + " bytes long, but the file has 11");
+        "its header is said to be "
+            + Long.toUnsignedString(length)
+            + " bytes long, but the file has 11");
   }
 
   @ParameterizedTest

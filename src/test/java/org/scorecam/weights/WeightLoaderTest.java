@@ -352,7 +352,7 @@ class WeightLoaderTest {
         new Handler() {
           @Override
           public void publish(LogRecord logRecord) {
-            if (logRecord.getLevel() == Level.WARNING) {
+            if (logRecord.getLevel().equals(Level.WARNING)) {
               warnings.add(MessageFormat.format(logRecord.getMessage(), logRecord.getParameters()));
             }
           }
