@@ -342,7 +342,7 @@ final class StateDict {
     characters += length + CHARACTERS_PER_NAME;
     if (characters > maxCharacters) {
       throw new MalformedFileException(
-          "the names in its modules take more than " + maxCharacters + " characters");
+          "the names in its modules are over " + maxCharacters + " characters long");
     }
   }
 
