@@ -37,8 +37,7 @@ public final class ScriptedDetector {
       """
       def forward(self, images: List[Tensor], targets: Optional[List[Dict[str, Tensor]]] = None) -> Tuple[Dict[str, Tensor], List[Dict[str, Tensor]]]:
           if self.training:
-              if targets is None:
-                  raise Exception("targets are needed in training")
+              assert targets is not None, "targets are needed in training"
           losses : Dict[str, Tensor] = {}
           return losses, self.detect(torch.stack(images))
       """;
