@@ -15,10 +15,10 @@ import org.bytedeco.pytorch.global.torch;
  * The half of LibTorch that runs on CUDA, where the natives on the class path have one, and what it
  * is linked with.
  *
- * <p>On Linux we load it ourselves. JavaCPP would load it by way of {@code libtorch}, which is empty
- * but for its links to both halves; where a library of CUDA is missing that fails, and JavaCPP goes
- * on to any other {@code libtorch} on the system's library path, with which the process would have
- * two LibTorches and crash.
+ * <p>On Linux we load it ourselves. JavaCPP would load it by way of {@code libtorch}, which is
+ * empty but for its links to both halves; where a library of CUDA is missing that fails, and
+ * JavaCPP goes on to any other {@code libtorch} on the system's library path, with which the
+ * process would have two LibTorches and crash.
  */
 final class CudaHalf {
   /** But for the driver, which LibTorch asks for when it counts devices. */

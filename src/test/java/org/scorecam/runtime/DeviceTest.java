@@ -4,12 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.bytedeco.javacpp.Loader;
 import org.scorecam.error.DeviceException;
 
 /** Names of devices, and devices that are not there. */
@@ -55,7 +55,8 @@ class DeviceTest {
   @Test
   void nativesForTheProcessorAreNamedAsTheReasonWithWhatToTakeInstead() {
     CudaState state = CudaState.now();
-    Assumptions.assumeFalse(CudaHalf.isOnClassPath(), "LibTorch's natives are those with CUDA (-Pgpu)");
+    Assumptions.assumeFalse(
+        CudaHalf.isOnClassPath(), "LibTorch's natives are those with CUDA (-Pgpu)");
     assertEquals(0, state.devices());
     assertEquals("the natives of LibTorch on the class path are those for the CPU", state.words());
     assertTrue(state.advice().contains(Loader.getPlatform() + "-gpu"), state.advice());
