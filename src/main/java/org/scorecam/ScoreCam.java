@@ -342,6 +342,24 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
+   * Explains one input for several targets, such as the classes that a network hesitates between.
+   * Masked inputs do not depend on the target: each is passed through the network once, and all
+   * targets read their scores from its output, so that many targets take hardly longer than one.
+   * The maps are those that each target has by itself.
+   *
+   * @param input as for {@link #explain(Tensor, Target)}
+   * @param targets one or more; one that occurs twice is explained twice
+   * @return a saliency map for each target in their order, fused where there are several target
+   *     layers, each owned by the caller
+   * @throws InputException as {@link #explain(Tensor, Target)}, and if there is no target
+   */
+  public List<Saliency> explain(Tensor input, List<Target> targets) {
+    try (NativeScope scope = NativeScope.open()) {
+      return explainBatchTargets(Inputs.asBatch(input), List.of(targets)).get(0);
+    }
+  }
+
+  /**
    * Explains one input at each target layer.
    *
    * @param input as for {@link #explain(Tensor, Target)}
@@ -349,9 +367,20 @@ public final class ScoreCam implements AutoCloseable {
    * @return a saliency for each layer in the order of the builder, each owned by the caller
    */
   public List<Saliency> explainLayers(Tensor input, Target target) {
+    return explainLayers(input, List.of(requireNonNull(target, "target"))).get(0);
+  }
+
+  /**
+   * Explains one input for several targets at each target layer; see {@link #explain(Tensor,
+   * List)}.
+   *
+   * @param input as for {@link #explain(Tensor, Target)}
+   * @param targets one or more
+   * @return for each target a saliency for each layer, each owned by the caller
+   */
+  public List<List<Saliency>> explainLayers(Tensor input, List<Target> targets) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatchLayers(Inputs.asBatch(input), List.of(requireNonNull(target, "target")))
-          .get(0);
+      return everyMap(Inputs.asBatch(input), List.of(targets)).get(0);
     }
   }
 
@@ -364,15 +393,9 @@ public final class ScoreCam implements AutoCloseable {
    * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets
    */
   public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
-    List<List<Saliency>> maps = explainBatchLayers(inputs, targets);
-    if (configuration.layers().size() == 1) {
-      return maps.stream().map(ofOneLayer -> ofOneLayer.get(0)).toList();
-    }
-    try {
-      return maps.stream().map(Saliency::fuse).toList();
-    } finally {
-      maps.forEach(ofAllLayers -> ofAllLayers.forEach(Saliency::close));
-    }
+    return explainBatchTargets(inputs, oneForEach(targets)).stream()
+        .map(ofOneTarget -> ofOneTarget.get(0))
+        .toList();
   }
 
   /**
@@ -383,6 +406,44 @@ public final class ScoreCam implements AutoCloseable {
    * @return for each input a saliency for each layer, each owned by the caller
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
+    return everyMap(inputs, oneForEach(targets)).stream()
+        .map(ofOneTarget -> ofOneTarget.get(0))
+        .toList();
+  }
+
+  private static List<List<Target>> oneForEach(List<Target> targets) {
+    return requireNonNull(targets, "targets").stream()
+        .map(target -> List.of(requireNonNull(target, "a target")))
+        .toList();
+  }
+
+  /**
+   * Explains several inputs for several targets each; see {@link #explain(Tensor, List)}.
+   *
+   * @param inputs as for {@link #explainBatch}
+   * @param targets for each of the N inputs its targets, one or more
+   * @return for each input a saliency map for each of its targets, fused where there are several
+   *     target layers, each owned by the caller
+   * @throws InputException as {@link #explainBatch}, and if an input has no target
+   */
+  public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
+    List<List<List<Saliency>>> maps = everyMap(inputs, targets);
+    if (configuration.layers().size() == 1) {
+      return maps.stream()
+          .map(ofOneInput -> ofOneInput.stream().map(l -> l.get(0)).toList())
+          .toList();
+    }
+    try {
+      return maps.stream()
+          .map(ofOneInput -> ofOneInput.stream().map(Saliency::fuse).toList())
+          .toList();
+    } finally {
+      maps.stream().flatMap(List::stream).flatMap(List::stream).forEach(Saliency::close);
+    }
+  }
+
+  /** For each input and each of its targets a saliency for each layer. */
+  private List<List<List<Saliency>>> everyMap(Tensor inputs, List<List<Target>> targets) {
     scoring.requireUsable();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return batches.explain(inputs, targets);

@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.ScoreCam;
+import org.scorecam.Target;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
@@ -61,6 +62,8 @@ final class ExplainCommand implements Callable<Integer> {
 
   private Labels labels;
 
+  private List<Target> targets;
+
   private int done;
 
   /** The pictures that could not be explained; the exit code is the first one's. */
@@ -78,11 +81,13 @@ final class ExplainCommand implements Callable<Integer> {
           "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
     method.requireDifferentLayers();
+    targets = target.targets();
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     if (input.tensor() == null) {
       List<Path> images = input.images();
-      ResultFiles files = ResultFiles.ofPictures(output, images, input.isOneImage());
+      ResultFiles files =
+          ResultFiles.ofPictures(output, images, input.isOneImage(), target.fileNames());
       requireNothingOverwritten(files, images);
       try (Replicas replicas = new Replicas(model, method, progress)) {
         explainPictures(replicas.explainers(), images, files);
@@ -113,7 +118,7 @@ final class ExplainCommand implements Callable<Integer> {
   private void explainPictures(List<ScoreCam> explainers, List<Path> images, ResultFiles files) {
     Preprocessing preprocessing = pictures.preprocessing();
     Pipeline.Builder pipeline =
-        Pipeline.on(explainers).preprocessing(preprocessing).target(target.target());
+        Pipeline.on(explainers).preprocessing(preprocessing).targets(targets);
     if (input.failFast()) {
       pipeline.failFast();
     }
@@ -140,14 +145,19 @@ final class ExplainCommand implements Callable<Integer> {
   private void write(Explained explained, ResultFiles files, Preprocessing preprocessing) {
     int i = (int) explained.index();
     Picture picture = explained.picture();
-    Saliency saliency = explained.saliency();
-    List<Path> written = new ArrayList<>();
-    Heatmap heatmap = Heatmap.of(saliency.toArray());
-    files.writeOverlay(i, heatmap, picture, preprocessing.regionOf(picture), written);
-    files.writeHeatmap(i, heatmap, sizeOf(explained), written);
-    files.writeMaps(i, List.of(saliency), written);
-    files.writeWeights(i, List.of(saliency), written);
-    tell(explained.name(), saliency, explained.seconds(), written);
+    List<Saliency> saliencies = explained.saliencies();
+    List<Path> shared = new ArrayList<>();
+    files.writeMaps(i, saliencies, shared);
+    files.writeWeights(i, saliencies, shared);
+    for (int t = 0; t < saliencies.size(); t++) {
+      Saliency saliency = saliencies.get(t);
+      List<Path> written = new ArrayList<>();
+      Heatmap heatmap = Heatmap.of(saliency.toArray());
+      files.writeOverlay(i, t, heatmap, picture, preprocessing.regionOf(picture), written);
+      files.writeHeatmap(i, t, heatmap, sizeOf(explained), written);
+      written.addAll(shared);
+      tell(explained.name(), saliency, explained.seconds(), written);
+    }
     done++;
   }
 
@@ -172,25 +182,28 @@ final class ExplainCommand implements Callable<Integer> {
   private void explainTensor(ScoreCam cam) {
     try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
-      ResultFiles files = ResultFiles.ofTensor(output, count);
+      ResultFiles files = ResultFiles.ofTensor(output, count, target.fileNames());
       requireNothingOverwritten(files, List.of(input.tensor()));
       long start = System.nanoTime();
-      List<Saliency> saliencies =
-          cam.explainBatch(inputs, Collections.nCopies(count, target.target()));
+      List<List<Saliency>> ofInputs =
+          cam.explainBatchTargets(inputs, Collections.nCopies(count, targets));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
+      List<Saliency> all = ofInputs.stream().flatMap(List::stream).toList();
       try {
         Size size = new Size((int) inputs.size(3), (int) inputs.size(2));
         List<Path> shared = new ArrayList<>();
-        files.writeMaps(0, saliencies, shared);
-        files.writeWeights(0, saliencies, shared);
+        files.writeMaps(0, all, shared);
+        files.writeWeights(0, all, shared);
         for (int i = 0; i < count; i++) {
-          List<Path> written = new ArrayList<>(shared);
-          Saliency saliency = saliencies.get(i);
-          files.writeHeatmap(i, Heatmap.of(saliency.toArray()), size, written);
-          tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
+          for (int t = 0; t < ofInputs.get(i).size(); t++) {
+            List<Path> written = new ArrayList<>(shared);
+            Saliency saliency = ofInputs.get(i).get(t);
+            files.writeHeatmap(i, t, Heatmap.of(saliency.toArray()), size, written);
+            tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
+          }
         }
       } finally {
-        saliencies.forEach(Saliency::close);
+        all.forEach(Saliency::close);
       }
     }
   }
@@ -201,7 +214,7 @@ final class ExplainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
@@ -213,6 +226,7 @@ final class ExplainCommand implements Callable<Integer> {
         status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
         saliency.plan().precision(),
         seconds,
+        targets.size() == 1 ? "" : " for %d targets".formatted(targets.size()),
         status.blank() ? "; the map is blank: nothing in the input speaks for the target" : "",
         status.sawNonFinite() ? "; NaN or infinite values were left out" : "",
         status.softmaxOfOneValue()

@@ -31,7 +31,7 @@ public final class Pipeline {
 
   private final List<ScoreCam> explainers;
   private final Preprocessing preprocessing;
-  private final Target target;
+  private final List<Target> targets;
   private final int readers;
   private final int ahead;
   private final boolean failFast;
@@ -39,7 +39,7 @@ public final class Pipeline {
   private Pipeline(Builder builder) {
     this.explainers = builder.explainers;
     this.preprocessing = builder.preprocessing;
-    this.target = builder.target;
+    this.targets = builder.targets;
     this.readers = builder.readers;
     this.ahead = builder.ahead;
     this.failFast = builder.failFast;
@@ -76,7 +76,7 @@ public final class Pipeline {
   public static final class Builder {
     private final List<ScoreCam> explainers;
     private Preprocessing preprocessing = Preprocessing.imagenet();
-    private Target target = Target.top1();
+    private List<Target> targets = List.of(Target.top1());
     private int readers =
         Math.max(
             1,
@@ -107,7 +107,25 @@ public final class Pipeline {
      * @return this builder
      */
     public Builder target(Target chosen) {
-      this.target = requireNonNull(chosen, "target");
+      this.targets = List.of(requireNonNull(chosen, "target"));
+      return this;
+    }
+
+    /**
+     * Says what is explained of every picture, where that is several things; they share the
+     * picture's passes, as {@link ScoreCam#explain(org.bytedeco.pytorch.Tensor, List)} says.
+     *
+     * @param chosen one or more
+     * @return this builder
+     * @throws IllegalArgumentException if there are none
+     */
+    public Builder targets(List<Target> chosen) {
+      requireNonNull(chosen, "targets");
+      chosen.forEach(target -> requireNonNull(target, "a target"));
+      if (chosen.isEmpty()) {
+        throw new IllegalArgumentException("a pipeline needs at least one target");
+      }
+      this.targets = List.copyOf(chosen);
       return this;
     }
 
@@ -207,7 +225,7 @@ public final class Pipeline {
   public PipelineRun start(Iterable<Source> sources) {
     requireNonNull(sources, "sources");
     return new PipelineRun(
-        sources.iterator(), explainers, preprocessing, target, readers, ahead, failFast);
+        sources.iterator(), explainers, preprocessing, targets, readers, ahead, failFast);
   }
 
   private static Iterable<Source> sourcesOf(Iterable<Path> files) {

@@ -37,7 +37,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   private static final double NANOSECONDS = 1e9;
 
   private final Preprocessing preprocessing;
-  private final Target target;
+  private final List<Target> targets;
   private final boolean failFast;
 
   /** Whether inputs lie in pinned memory, from which a device copies them while others work. */
@@ -74,13 +74,13 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       Iterator<Source> sources,
       List<ScoreCam> explainers,
       Preprocessing preprocessing,
-      Target target,
+      List<Target> targets,
       int readers,
       int ahead,
       boolean failFast) {
     this.sources = sources;
     this.preprocessing = preprocessing;
-    this.target = target;
+    this.targets = targets;
     this.failFast = failFast;
     this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
     this.explainers = List.copyOf(explainers);
@@ -216,7 +216,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   private void score(ScoreCam explainer, List<PipelineJob> jobs) {
     long start = System.nanoTime();
     try {
-      List<Saliency> maps =
+      List<List<Saliency>> maps =
           NativeErrors.translateNative(
               () -> explain(explainer, jobs), (words, e) -> new InputException(words, e));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / jobs.size();
@@ -240,7 +240,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     }
   }
 
-  private List<Saliency> explain(ScoreCam explainer, List<PipelineJob> jobs) {
+  private List<List<Saliency>> explain(ScoreCam explainer, List<PipelineJob> jobs) {
     try (NativeScope scope = NativeScope.open()) {
       TensorVector inputs = new TensorVector();
       for (PipelineJob job : jobs) {
@@ -248,7 +248,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
             job.input().to(explainer.device().toTorch(), ScalarType.Float, pinned, false, null));
       }
       Tensor batch = torch.cat(inputs, 0);
-      return explainer.explainBatch(batch, Collections.nCopies(jobs.size(), target));
+      return explainer.explainBatchTargets(batch, Collections.nCopies(jobs.size(), targets));
     }
   }
 
