@@ -168,11 +168,12 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
-     * Sets how many chunks of masked inputs are scored beside each other on the CPU, if there are so
-     * many. Each has a thread of the process's that is called {@code scorecam-worker-…}, and these
-     * share the threads that are set for LibTorch, so that they have one each in an operation, or
-     * some. The map does not depend on it. Unless set, there are as many as LibTorch has threads,
-     * or one where a probe shows that all threads are faster together on one chunk after the other.
+     * Sets how many chunks of masked inputs are scored beside each other on the CPU, if there are
+     * so many. Each has a thread of the process's that is called {@code scorecam-worker-…}, and
+     * these share the threads that are set for LibTorch, so that they have one each in an
+     * operation, or some. The map does not depend on it. Unless set, there are as many as LibTorch
+     * has threads, or one where a probe shows that all threads are faster together on one chunk
+     * after the other.
      *
      * @param most 1 to have all threads work on one chunk, called by the thread that explains
      * @return this builder
@@ -187,8 +188,9 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
-     * Limits the memory of the chunks of masked inputs that are scored at a time, with the network's
-     * activations for them, for each thread that explains. There is always at least one row.
+     * Limits the memory of the chunks of masked inputs that are scored at a time, with the
+     * network's activations for them, for each thread that explains. There is always at least one
+     * row.
      *
      * @param bytes on the model's device; a quarter of what is available when the explainer is
      *     built, unless set

@@ -44,6 +44,7 @@ final class ChunkRows {
 
   /** With fewer rows for each, fewer workers with more threads each are faster. */
   private static final long LEAST_ROWS_OF_WORKER = 4;
+
   private static final long LAST_ROWS = 512;
   private static final double NANOS_PER_MILLI = 1e6;
 
@@ -116,6 +117,7 @@ final class ChunkRows {
     private Request eachOf(int fewer) {
       return new Request(scorer, device, shape, fewer, choosing, budget / fewer);
     }
+
     private Tensor newChunk(long rows) {
       return ChunkPool.allocate(shape.batchOf(rows), scorer, device);
     }
@@ -223,7 +225,9 @@ final class ChunkRows {
     tooManySince = clock.getAsLong();
   }
 
-  /** At most the limit, spread so that the last chunks are nearly full, and all workers have one. */
+  /**
+   * At most the limit, spread so that the last chunks are nearly full, and all workers have one.
+   */
   static long spread(long passes, long limit, int workers) {
     long atOnce = limit * workers;
     long chunks = (passes + atOnce - 1) / atOnce * workers;
@@ -238,8 +242,7 @@ final class ChunkRows {
               ? Math.min(FIRST_ROWS, possible)
               : 2 * probes.get(probes.size() - 1).rows();
       boolean pays =
-          rows <= possible
-              && probedRows + RUNS * rows * request.workers <= passes / PROBE_SHARE;
+          rows <= possible && probedRows + RUNS * rows * request.workers <= passes / PROBE_SHARE;
       if (!pays || !probe(request, rows)) {
         return;
       }
@@ -293,7 +296,9 @@ final class ChunkRows {
     return 1 - after / before;
   }
 
-  /** Runs the network on a black chunk for each worker; the fastest run's milliseconds for a row. */
+  /**
+   * Runs the network on a black chunk for each worker; the fastest run's milliseconds for a row.
+   */
   private static double perRow(Request request, long rows, int runs) {
     DeviceMemory device = DeviceMemory.of(request.device);
     List<Tensor> chunks = new ArrayList<>();

@@ -52,8 +52,8 @@ public final class PassScoring implements AutoCloseable {
    * @param model the network; must stay open
    * @param precision what to compute with; nothing for the fastest that holds
    * @param rows of a chunk; 0 for as many as are fastest
-   * @param mostWorkers chunks that may be scored beside each other on the CPU, if there are so many;
-   *     0 for as many as LibTorch has threads, if that is faster
+   * @param mostWorkers chunks that may be scored beside each other on the CPU, if there are so
+   *     many; 0 for as many as LibTorch has threads, if that is faster
    * @param memory bytes that the chunks of a call may take with the network's activations; if
    *     nothing is said, a quarter of what is available now
    * @param progress is told after each chunk how many masked inputs of how many are scored, by the
@@ -227,8 +227,7 @@ public final class PassScoring implements AutoCloseable {
   }
 
   /** Lends so many chunks; frees them if what is done with them fails. */
-  private void withChunks(
-      Scorer scorer, long[] shape, int count, Consumer<List<Tensor>> work) {
+  private void withChunks(Scorer scorer, long[] shape, int count, Consumer<List<Tensor>> work) {
     List<Tensor> memory = new ArrayList<>();
     try {
       while (memory.size() < count) {
@@ -265,7 +264,9 @@ public final class PassScoring implements AutoCloseable {
     }
   }
 
-  /** Frees the chunks and gives up the workers. The model stays open. Closing again does nothing. */
+  /**
+   * Frees the chunks and gives up the workers. The model stays open. Closing again does nothing.
+   */
   @Override
   public synchronized void close() {
     if (!closed) {

@@ -25,7 +25,9 @@ import org.scorecam.runtime.LibTorch;
 final class ScoringChoice {
   private static final System.Logger LOG = System.getLogger(ScoringChoice.class.getName());
 
-  /** Of the memory that is available, what the chunks of a call may take if nothing else is said. */
+  /**
+   * Of the memory that is available, what the chunks of a call may take if nothing else is said.
+   */
   private static final int SHARE = 4;
 
   private final HookedModel model;
@@ -102,9 +104,7 @@ final class ScoringChoice {
     ChunkRows.Request request = request(decision, shape);
     ChunkRows rows = ChunkRows.knownOf(request);
     ChunkPlan plan =
-        givenRows > 0
-            ? rows.given(request, givenRows, passes)
-            : rows.best(request, passes);
+        givenRows > 0 ? rows.given(request, givenRows, passes) : rows.best(request, passes);
     return decision.note.map(plan::noting).orElse(plan);
   }
 
