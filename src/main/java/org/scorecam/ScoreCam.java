@@ -446,7 +446,7 @@ public final class ScoreCam implements AutoCloseable {
 
   /** For each input and each of its targets a saliency for each layer. */
   private List<List<List<Saliency>>> everyMap(Tensor inputs, List<List<Target>> targets) {
-    scoring.requireUsable();
+    scoring.requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return batches.explain(inputs, targets);
     }

@@ -99,6 +99,7 @@ final class ExplainCommand implements Callable<Integer> {
       }
     }
     if (output.json() != null) {
+      model.tell(report);
       report.write(output.json());
     }
     return failures.isEmpty() ? ExitCode.DONE : ExitCode.of(failures.get(0));
@@ -167,10 +168,10 @@ final class ExplainCommand implements Callable<Integer> {
       // What is asked for does not fit the network, so that the others would fail as well.
       throw failure;
     }
-    String reason = Main.messageOf(failure);
+    String reason = Program.messageOf(failure);
     String message = reason.contains(name) ? reason : name + ": " + reason;
     progress.clear();
-    Main.printFailure(spec.commandLine(), message, failure);
+    Program.printFailure(spec.commandLine(), message, failure);
     report.addFailure(name, reason);
     failures.add(failure);
   }

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.LibTorchWork;
 
@@ -137,34 +138,30 @@ final class Workers {
     notifyAll();
   }
 
-  /** Waits for one more step, or the end; whether it was interrupted, which ends nothing. */
   private synchronized boolean awaitStep(Job job, long seen) {
-    boolean interrupted = false;
-    while (job.steps == seen && !(job.over && job.running == 0)) {
-      interrupted |= waited();
-    }
-    return interrupted;
+    return await(() -> job.steps > seen || (job.over && job.running == 0));
   }
 
   /** Begins nothing more, and waits for what runs. */
   private synchronized boolean end(Job job) {
     job.over = true;
     jobs.remove(job);
-    boolean interrupted = false;
-    while (job.running > 0) {
-      interrupted |= waited();
-    }
+    boolean interrupted = await(() -> job.running == 0);
     notifyAll();
     return interrupted;
   }
 
-  private boolean waited() {
-    try {
-      wait();
-      return false;
-    } catch (InterruptedException e) {
-      return true;
+  /** Waits until something holds; whether it was interrupted, which ends nothing. */
+  private synchronized boolean await(BooleanSupplier condition) {
+    boolean interrupted = false;
+    while (!condition.getAsBoolean()) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
     }
+    return interrupted;
   }
 
   private void serve() {
@@ -182,22 +179,21 @@ final class Workers {
 
   /** Waits for something to do; null if the thread is to end. */
   private synchronized Job next() {
-    while (members > 0 || !jobs.isEmpty()) {
-      Job job = mayBegin();
-      if (job != null) {
-        busy++;
-        job.running++;
-        // The others first, the next time.
-        jobs.remove(job);
-        jobs.addLast(job);
-        return job;
-      }
-      waited();
+    await(() -> mayBegin() != null || (members == 0 && jobs.isEmpty()));
+    Job job = mayBegin();
+    if (job == null) {
+      threads.remove(Thread.currentThread());
+      return null;
     }
-    threads.remove(Thread.currentThread());
-    return null;
+    busy++;
+    job.running++;
+    // The others first, the next time.
+    jobs.remove(job);
+    jobs.addLast(job);
+    return job;
   }
 
+  /** A job with a step to begin, if another thread may be at one; else null. */
   private Job mayBegin() {
     int limit = jobs.stream().mapToInt(job -> job.most).max().orElse(0);
     return busy >= limit
