@@ -36,6 +36,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
 
   private final PassPlan passPlan;
   private final Tensor passScores; // [passes, targets] on the device
+  private final int samples;
 
   /**
    * Selects channels and plans their passes. Needs an open scope, in which alone the new object can
@@ -56,6 +57,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     this.recipe = configuration.recipe();
     this.targets = List.copyOf(targets);
     this.maps = new MapMaker(recipe, activations, image.size(1), image.size(2));
+    this.samples = configuration.sampling().samples();
     long[] selected = configuration.channels().select(activations);
     this.masks = configuration.masker().prepare(mapsOf(selected), image, recipe.masks());
     try (NativeScope scope = NativeScope.open()) {
@@ -198,7 +200,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
           target.referenceScore(),
           weights,
           scores,
-          passPlan.statusOf(scores, blank),
+          passPlan.statusOf(scores, blank).withSamples(samples),
           plan);
     }
   }

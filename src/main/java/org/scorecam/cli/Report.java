@@ -34,7 +34,13 @@ final class Report {
   }
 
   /** Adds what is known of one map. */
-  void add(String input, Saliency saliency, String label, double seconds, List<Path> written) {
+  void add(
+      String method,
+      String input,
+      Saliency saliency,
+      String label,
+      double seconds,
+      List<Path> written) {
     JsonObject result = new JsonObject();
     result.addProperty("input", input);
     result.addProperty("target", saliency.target().toString());
@@ -45,6 +51,7 @@ final class Report {
     float score = saliency.referenceScore();
     // JSON has no NaN and no infinities.
     result.addProperty("score", Float.isFinite(score) ? score : null);
+    result.addProperty("method", method);
     result.addProperty("layer", saliency.layer());
     result.addProperty("recipe", saliency.recipe().name());
     result.addProperty("height", saliency.height());
