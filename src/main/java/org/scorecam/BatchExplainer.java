@@ -2,6 +2,7 @@ package org.scorecam;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
@@ -9,6 +10,7 @@ import org.scorecam.model.InputShape;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
+import org.scorecam.scoring.MaskedInputs;
 import org.scorecam.scoring.PassScoring;
 import org.scorecam.tensor.Tensors;
 
@@ -38,14 +40,20 @@ final class BatchExplainer {
     this.scoring = scoring;
   }
 
-  /** As {@link ScoreCam#explainBatchLayers}. */
-  List<List<Saliency>> explain(Tensor inputs, List<Target> targets) {
+  /**
+   * Explains inputs.
+   *
+   * @param inputs float32 [N, C, H, W]
+   * @param targets those of each input
+   * @return for each input and each of its targets a saliency for each layer
+   */
+  List<List<List<Saliency>>> explain(Tensor inputs, List<List<Target>> targets) {
     Inputs.requireUsable(inputs, targets);
     return NativeErrors.translateNative(
         () -> explainAll(inputs, targets), (words, e) -> Inputs.refusal(inputs, words, e));
   }
 
-  private List<List<Saliency>> explainAll(Tensor inputs, List<Target> targets) {
+  private List<List<List<Saliency>>> explainAll(Tensor inputs, List<List<Target>> targets) {
     Device device = configuration.model().device();
     Stage.Whole stage =
         new Stage.Whole(
@@ -53,20 +61,18 @@ final class BatchExplainer {
             configuration.recipe().name(),
             device.toString(),
             Tensors.shapeOf(inputs));
-    List<List<Saliency>> results = new ArrayList<>();
+    List<List<List<Saliency>>> results = new ArrayList<>();
     try (NativeScope scope = NativeScope.open()) {
       Tensor onDevice = inputs.to(device.toTorch(), ScalarType.Float).contiguous();
       Inputs.requireFinite(onDevice);
       for (long first = 0; first < inputs.size(0); first = results.size()) {
         long count = inputsAtOnce(onDevice, inputs.size(0) - first);
-        explainFitting(onDevice, targets, (int) first, (int) count, results);
+        stage.passes += explainFitting(onDevice, targets, (int) first, (int) count, results);
       }
-      stage.passes =
-          results.stream().flatMap(List::stream).mapToLong(map -> map.status().passes()).sum();
       stage.commit();
       return results;
     } catch (RuntimeException | Error e) {
-      results.forEach(maps -> maps.forEach(Saliency::close));
+      results.stream().flatMap(List::stream).flatMap(List::stream).forEach(Saliency::close);
       throw e;
     }
   }
@@ -78,7 +84,11 @@ final class BatchExplainer {
 
   private long passesPerInput() {
     long seen = seenPassesPerInput;
-    return seen > 0 ? seen : configuration.channels().countOf(MANY) * configuration.layers().size();
+    return seen > 0
+        ? seen
+        : configuration.channels().countOf(MANY)
+            * configuration.layers().size()
+            * configuration.sampling().samples();
   }
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
@@ -90,44 +100,69 @@ final class BatchExplainer {
             count, scoring.plan(InputShape.ofRowsIn(inputs), count * passesPerInput()).rows());
   }
 
-  /** Explains some of the inputs; in two halves where all together do not fit the memory. */
-  private void explainFitting(
-      Tensor inputs, List<Target> targets, int first, int count, List<List<Saliency>> results) {
+  /**
+   * Explains some of the inputs; in two halves where all together do not fit the memory.
+   *
+   * @return how many masked inputs the network ran
+   */
+  private long explainFitting(
+      Tensor inputs,
+      List<List<Target>> targets,
+      int first,
+      int count,
+      List<List<List<Saliency>>> results) {
     try {
-      results.addAll(
-          explainGroup(inputs.narrow(0, first, count), targets.subList(first, first + count)));
+      return explainGroup(
+          inputs.narrow(0, first, count), targets.subList(first, first + count), results);
     } catch (RuntimeException e) {
       if (count == 1 || !NativeErrors.isOutOfMemory(e)) {
         throw e;
       }
-      explainFitting(inputs, targets, first, count / 2, results);
-      explainFitting(inputs, targets, first + count / 2, count - count / 2, results);
+      int half = count / 2;
+      return explainFitting(inputs, targets, first, half, results)
+          + explainFitting(inputs, targets, first + half, count - half, results);
     }
   }
 
-  private List<List<Saliency>> explainGroup(Tensor images, List<Target> targets) {
+  private long explainGroup(
+      Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<ChannelScoring> channels = new ArrayList<>();
-    List<Saliency> maps = new ArrayList<>();
+    List<List<Saliency>> maps = new ArrayList<>();
+    List<SampledInputs> sampled = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
         FirstPass firstPass = FirstPass.of(configuration, images)) {
       firstPass.addChannels(targets, channels);
-      long selected = channels.stream().mapToLong(ChannelScoring::selectedChannels).sum();
-      seenPassesPerInput = selected / targets.size();
-      ChunkPlan plan = scoring.score(channels, InputShape.ofRowsIn(images), selected);
-      for (ChannelScoring scored : channels) {
-        maps.add(scored.toSaliency(plan));
+      for (int i = 0; configuration.isSampled() && i < channels.size(); i++) {
+        Tensor image = images.select(0, i / configuration.layers().size());
+        sampled.add(new SampledInputs(channels.get(i), configuration.sampling(), image));
       }
+      List<? extends MaskedInputs> inputs = configuration.isSampled() ? sampled : channels;
+      long selected =
+          channels.stream().mapToLong(ChannelScoring::selectedChannels).sum()
+              * configuration.sampling().samples();
+      seenPassesPerInput = selected / targets.size();
+      ChunkPlan plan = scoring.score(inputs, InputShape.ofRowsIn(images), selected);
+      for (ChannelScoring scored : channels) {
+        maps.add(scored.toSaliencies(plan));
+      }
+      int layers = configuration.layers().size();
+      for (int i = 0; i < maps.size(); i += layers) {
+        results.add(byTarget(maps.subList(i, i + layers)));
+      }
+      return inputs.stream().mapToLong(MaskedInputs::passes).sum();
     } catch (RuntimeException | Error e) {
-      maps.forEach(Saliency::close);
+      maps.forEach(ofTargets -> ofTargets.forEach(Saliency::close));
       throw e;
     } finally {
+      sampled.forEach(SampledInputs::close);
       channels.forEach(ChannelScoring::close);
     }
-    int layers = configuration.layers().size();
-    List<List<Saliency>> byImage = new ArrayList<>();
-    for (int i = 0; i < maps.size(); i += layers) {
-      byImage.add(List.copyOf(maps.subList(i, i + layers)));
-    }
-    return byImage;
+  }
+
+  /** From the maps of each target for each layer to those of each layer for each target. */
+  private static List<List<Saliency>> byTarget(List<List<Saliency>> byLayer) {
+    return IntStream.range(0, byLayer.get(0).size())
+        .mapToObj(t -> byLayer.stream().map(ofTargets -> ofTargets.get(t)).toList())
+        .toList();
   }
 }

@@ -1,9 +1,12 @@
 package org.scorecam;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.mask.Masks;
@@ -14,26 +17,26 @@ import org.scorecam.scoring.MaskedInputs;
 import org.scorecam.tensor.Tensors;
 
 /**
- * The channels of one image at one target layer, from activation maps to saliency map: which are
- * selected, their masked inputs, the scores of these, the channel weights, and the map.
+ * The channels of one image at one target layer, from activation maps to saliency maps: which are
+ * selected, their masked inputs, the scores of these for each target, the channel weights, and a
+ * map for each target.
  *
- * <p>Masked inputs are numbered from 0 to {@link #passes()}, so that a chunk can hold a range of
- * them beside those of other images; a {@link PassPlan} says whose they are.
+ * <p>Masked inputs do not depend on the target: each is passed once, and all targets read their
+ * scores from its output. They are numbered from 0 to {@link #passes()}, so that a chunk can hold a
+ * range of them beside those of other images; a {@link PassPlan} says whose they are.
  */
 final class ChannelScoring implements MaskedInputs, AutoCloseable {
   private final String layer;
   private final Recipe recipe;
-  private final Target target;
-  private final float referenceScore;
-  private final Tensor activations; // [K, h, w]
-  private final long height;
-  private final long width;
+  private final List<ResolvedTarget> targets;
+  private final MapMaker maps;
 
   /** Of the selected channels' maps, by their place among the selected. */
   private final Masks masks;
 
   private final PassPlan passPlan;
-  private final Tensor passScores; // [passes] on the device
+  private final Tensor passScores; // [passes, targets] on the device
+  private final int samples;
 
   /**
    * Selects channels and plans their passes. Needs an open scope, in which alone the new object can
@@ -42,30 +45,28 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
    * @param layer the target layer's path
    * @param activations its maps, float32 [K, h, w]; must stay open
    * @param image [C, H, W] on the same device; must stay open
-   * @param target resolved for this image
-   * @param referenceScore of the unmasked image
+   * @param targets of this image, at least one
    */
   ChannelScoring(
       Configuration configuration,
       String layer,
       Tensor activations,
       Tensor image,
-      Target target,
-      float referenceScore) {
+      List<ResolvedTarget> targets) {
     this.layer = layer;
     this.recipe = configuration.recipe();
-    this.target = target;
-    this.referenceScore = referenceScore;
-    this.activations = activations;
-    this.height = image.size(1);
-    this.width = image.size(2);
+    this.targets = List.copyOf(targets);
+    this.maps = new MapMaker(recipe, activations, image.size(1), image.size(2));
+    this.samples = configuration.sampling().samples();
     long[] selected = configuration.channels().select(activations);
     this.masks = configuration.masker().prepare(mapsOf(selected), image, recipe.masks());
     try (NativeScope scope = NativeScope.open()) {
       this.passPlan =
           new PassPlan(
               (int) activations.size(0), selected, masks.facts(), recipe.constantChannels());
-      this.passScores = scope.keep(torch.empty(new long[] {passes()}, activations.options(), null));
+      this.passScores =
+          scope.keep(
+              torch.empty(new long[] {passes(), targets.size()}, activations.options(), null));
     } catch (RuntimeException | Error e) {
       masks.close();
       throw e;
@@ -73,6 +74,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
   }
 
   private Tensor mapsOf(long[] selected) {
+    Tensor activations = maps.activations();
     return selected.length == activations.size(0)
         ? activations
         : activations.index_select(
@@ -96,7 +98,13 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
 
   @Override
   public Tensor scoresOf(ModelOutput output, int firstRow, int count) {
-    return target.scores(recipe.scored(target.partOf(output).narrow(0, firstRow, count)));
+    TensorVector scores = new TensorVector();
+    for (ResolvedTarget resolved : targets) {
+      Target target = resolved.target();
+      Tensor seen = recipe.scored(target.partOf(output).narrow(0, firstRow, count));
+      scores.push_back(target.scores(seen).to(ScalarType.Float));
+    }
+    return torch.stack(scores, 1);
   }
 
   @Override
@@ -104,14 +112,30 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     passScores.narrow(0, firstPass, scores.size(0)).copy_(scores);
   }
 
-  /** That of the maps which the scores make, or, where these are blank, of the scores. */
+  /** The lowest of all targets, each of which must hold. */
   @Override
-  public OptionalDouble correlation(float[] exact, float[] other) {
+  public OptionalDouble correlation(float[][] exact, float[][] other) {
+    return IntStream.range(0, targets.size())
+        .mapToObj(t -> correlation(scoresFor(t, exact), scoresFor(t, other)))
+        .flatMapToDouble(OptionalDouble::stream)
+        .min();
+  }
+
+  /** One target's score of each pass; NaN for those that have none. */
+  private static float[] scoresFor(int target, float[][] scoresOfPasses) {
+    float[] scores = new float[scoresOfPasses.length];
+    for (int pass = 0; pass < scores.length; pass++) {
+      scores[pass] = scoresOfPasses[pass] == null ? Float.NaN : scoresOfPasses[pass][target];
+    }
+    return scores;
+  }
+
+  /** That of the maps which the scores make, or, where these are blank, of the scores. */
+  private OptionalDouble correlation(float[] exact, float[] other) {
     try (NativeScope scope = NativeScope.open()) {
-      float[] exactMap = Tensors.toArray(mapOf(exact));
+      float[] exactMap = mapOf(exact);
       if (!isConstant(exactMap)) {
-        return OptionalDouble.of(
-            MapAgreement.of(exactMap, Tensors.toArray(mapOf(other))).correlation());
+        return OptionalDouble.of(MapAgreement.of(exactMap, mapOf(other)).correlation());
       }
       int[] counted =
           IntStream.range(0, exact.length).filter(i -> !Float.isNaN(exact[i])).toArray();
@@ -120,6 +144,10 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
           ? OptionalDouble.empty()
           : OptionalDouble.of(MapAgreement.of(exactScores, valuesAt(counted, other)).correlation());
     }
+  }
+
+  private float[] mapOf(float[] scoreOfPass) {
+    return Tensors.toArray(maps.mapOfScores(passPlan.scores(scoreOfPass)));
   }
 
   private static float[] valuesAt(int[] places, float[] values) {
@@ -139,14 +167,28 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     return true;
   }
 
-  /** Turns the scores into weights and sums the maps with them. */
-  Saliency toSaliency(ChunkPlan plan) {
-    Stage.Combine stage = new Stage.Combine(layer, activations.size(0), passes());
-    float[] scores = passPlan.scores(Tensors.toArray(passScores));
-    float[] weights = weightsOf(scores);
+  /** Turns each target's scores into weights and sums the maps with them. */
+  List<Saliency> toSaliencies(ChunkPlan plan) {
+    List<Saliency> saliencies = new ArrayList<>();
     try (NativeScope scope = NativeScope.open()) {
-      Tensor layerMap = layerMap(weights);
-      Tensor map = mapOf(layerMap);
+      float[] scores = Tensors.toArray(passScores.t().contiguous());
+      for (int t = 0; t < targets.size(); t++) {
+        float[] scoreOfPass = Arrays.copyOfRange(scores, t * passes(), (t + 1) * passes());
+        saliencies.add(toSaliency(targets.get(t), passPlan.scores(scoreOfPass), plan));
+      }
+      return saliencies;
+    } catch (RuntimeException | Error e) {
+      saliencies.forEach(Saliency::close);
+      throw e;
+    }
+  }
+
+  private Saliency toSaliency(ResolvedTarget target, float[] scores, ChunkPlan plan) {
+    Stage.Combine stage = new Stage.Combine(layer, maps.activations().size(0), passes());
+    float[] weights = maps.weights(scores);
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor layerMap = maps.layerMap(weights);
+      Tensor map = maps.map(layerMap);
       boolean blank = !map.any().item().toBool();
       stage.commit();
       return new Saliency(
@@ -154,63 +196,13 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
           scope.keep(layerMap),
           layer,
           recipe,
-          target,
-          referenceScore,
+          target.target(),
+          target.referenceScore(),
           weights,
           scores,
-          passPlan.statusOf(scores, blank),
+          passPlan.statusOf(scores, blank).withSamples(samples),
           plan);
     }
-  }
-
-  /**
-   * The map [H, W] that some scores make; needs an open scope.
-   *
-   * @param scoreOfPass a score for each pass; NaN leaves a pass out
-   */
-  private Tensor mapOf(float[] scoreOfPass) {
-    return mapOf(layerMap(weightsOf(passPlan.scores(scoreOfPass))));
-  }
-
-  /** For each channel its weight, 0 where it has no finite score. */
-  private float[] weightsOf(float[] scores) {
-    double[] weights = recipe.weighting().weights(scores);
-    float[] rounded = new float[weights.length];
-    for (int k = 0; k < weights.length; k++) {
-      rounded[k] = (float) weights[k];
-    }
-    return rounded;
-  }
-
-  private Tensor layerMap(float[] weights) {
-    return recipe
-        .finish()
-        .layerMap(weightedSum(weights), recipe.masks().upsampling(), height, width);
-  }
-
-  private Tensor mapOf(Tensor layerMap) {
-    return recipe.finish().fuse(List.of(layerMap)).squeeze(0).squeeze(0).contiguous();
-  }
-
-  /**
-   * Σ wₖ·Aₖ as [1, 1, h, w], without the channels whose weight is 0 in float32: a finite map would
-   * add nothing, and one that was left out for its NaNs must not come back as 0 · NaN.
-   */
-  private Tensor weightedSum(float[] weights) {
-    long[] counted =
-        IntStream.range(0, weights.length).filter(k -> weights[k] != 0).asLongStream().toArray();
-    float[] factors = new float[counted.length];
-    for (int i = 0; i < counted.length; i++) {
-      factors[i] = weights[(int) counted[i]];
-    }
-    Tensor maps = activations.flatten(1, 2);
-    if (counted.length < weights.length) {
-      maps = maps.index_select(0, Tensor.create(counted).to(activations.device(), ScalarType.Long));
-    }
-    Tensor onDevice = Tensor.create(factors).to(activations.device(), ScalarType.Float);
-    // A matrix product with a vector, which stays in float32 where those of matrices are allowed
-    // less, and needs no products of the maps' size.
-    return maps.t().mv(onDevice).reshape(1, 1, activations.size(1), activations.size(2));
   }
 
   @Override

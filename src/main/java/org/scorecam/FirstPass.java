@@ -51,15 +51,15 @@ final class FirstPass implements AutoCloseable {
     return new FirstPass(configuration, images, capture);
   }
 
-  /** How many channels of all layers are selected for an input of a shape; runs a black one. */
-  static long selectedChannels(Configuration configuration, InputShape shape) {
+  /** How many masked inputs of all layers an input of a shape has; runs a black one. */
+  static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
         FirstPass pass = of(configuration, torch.zeros(shape.batchOf(1)))) {
       long selected = 0;
       for (int l = 0; l < configuration.layers().size(); l++) {
         selected += configuration.channels().countOf(pass.maps(l).size(1));
       }
-      return selected;
+      return selected * configuration.sampling().samples();
     }
   }
 
@@ -67,11 +67,11 @@ final class FirstPass implements AutoCloseable {
    * Selects the channels of each image at each layer and plans their passes, the layers of an image
    * one after the other. Needs an open scope.
    *
-   * @param targets one for each image
+   * @param targets those of each image
    * @param scorings gets the channels; its owner closes them, also those made before this throws,
    *     and before this pass is closed
    */
-  void addChannels(List<Target> targets, List<ChannelScoring> scorings) {
+  void addChannels(List<List<Target>> targets, List<ChannelScoring> scorings) {
     Stage.Plan stage = new Stage.Plan(configuration.layerNames());
     for (int i = 0; i < targets.size(); i++) {
       addChannelsOf(i, targets.get(i), scorings);
@@ -80,7 +80,20 @@ final class FirstPass implements AutoCloseable {
     stage.commit();
   }
 
-  private void addChannelsOf(int image, Target target, List<ChannelScoring> scorings) {
+  private void addChannelsOf(int image, List<Target> targets, List<ChannelScoring> scorings) {
+    List<ResolvedTarget> resolved = targets.stream().map(target -> resolve(image, target)).toList();
+    for (int l = 0; l < configuration.layers().size(); l++) {
+      scorings.add(
+          new ChannelScoring(
+              configuration,
+              configuration.layers().get(l),
+              maps(l).select(0, image).to(ScalarType.Float).contiguous(),
+              images.select(0, image),
+              resolved));
+    }
+  }
+
+  private ResolvedTarget resolve(int image, Target target) {
     Tensor output = target.partOf(capture.output());
     if (output.dim() < 1 || output.size(0) != images.size(0)) {
       throw new TargetException(
@@ -89,17 +102,7 @@ final class FirstPass implements AutoCloseable {
     }
     Tensor row = configuration.recipe().scored(output.narrow(0, image, 1));
     Target resolved = target.resolve(row);
-    float referenceScore = resolved.scores(row).item_float();
-    for (int l = 0; l < configuration.layers().size(); l++) {
-      scorings.add(
-          new ChannelScoring(
-              configuration,
-              configuration.layers().get(l),
-              maps(l).select(0, image).to(ScalarType.Float).contiguous(),
-              images.select(0, image),
-              resolved,
-              referenceScore));
-    }
+    return new ResolvedTarget(resolved, resolved.scores(row).item_float());
   }
 
   /** A layer's activation maps [N, K, h, w]. */

@@ -23,11 +23,24 @@ final class Inputs {
     return batch;
   }
 
-  /** Throws if these are not floating-point [N, C, H, W] with N targets. */
-  static void requireUsable(Tensor inputs, List<Target> targets) {
+  /** A list of one target for each input. */
+  static List<List<Target>> oneTargetEach(List<Target> targets) {
+    return requireNonNull(targets, "targets").stream()
+        .map(target -> List.of(requireNonNull(target, "a target")))
+        .toList();
+  }
+
+  /** Throws if these are not floating-point [N, C, H, W] with one target or more for each. */
+  static void requireUsable(Tensor inputs, List<List<Target>> targets) {
     requireNonNull(inputs, "inputs");
     requireNonNull(targets, "targets");
-    targets.forEach(target -> requireNonNull(target, "a target"));
+    for (List<Target> ofOne : targets) {
+      requireNonNull(ofOne, "an input's targets");
+      ofOne.forEach(target -> requireNonNull(target, "a target"));
+      if (ofOne.isEmpty()) {
+        throw new InputException("an input needs at least one target, but its list is empty");
+      }
+    }
     String shape = Tensors.shapeOf(inputs);
     if (inputs.dim() != 4) {
       throw new InputException("inputs must have the shape [N, C, H, W], not " + shape);

@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
@@ -91,7 +93,25 @@ public final class Target {
    * @return the target
    */
   public static Target top1() {
-    return new Target(new Top1(), "top class");
+    return new Target(new Top(0), "the top class");
+  }
+
+  /**
+   * The classes that the network finds likeliest in the unmasked input: the likeliest, the second,
+   * and so on. Of classes with equal scores that with the lower index comes first.
+   *
+   * @param count how many
+   * @return a target for each, the likeliest first
+   * @throws TargetException if it is less than 1; later, if the output has fewer classes
+   */
+  public static List<Target> top(int count) {
+    if (count < 1) {
+      throw new TargetException("at least one top class must be asked for, not " + count);
+    }
+    return IntStream.range(0, count)
+        .mapToObj(
+            place -> place == 0 ? top1() : new Target(new Top(place), "top class " + (place + 1)))
+        .toList();
   }
 
   /**
@@ -196,7 +216,7 @@ public final class Target {
   /**
    * The class of interest, where there is one.
    *
-   * @return the index of a class; empty for other targets, and for {@link #top1()} until an input
+   * @return the index of a class; empty for other targets, and for the top classes until an input
    *     was explained ({@link Saliency#target()} has it)
    */
   public OptionalLong classIndex() {
@@ -229,7 +249,7 @@ public final class Target {
     resolved.scores(output);
     String found =
         resolved.classIndex().isPresent() && rule.classIndex().isEmpty()
-            ? "class " + resolved.classIndex().getAsLong() + " (the top class)"
+            ? "class %d (%s)".formatted(resolved.classIndex().getAsLong(), name)
             : name;
     return new Target(part, resolved, found, where, output.dim() == 1 || output.size(1) == 1);
   }
@@ -289,14 +309,17 @@ public final class Target {
     }
   }
 
-  private record Top1() implements Rule {
+  /** The class at a place from 0 in the order of the unmasked input's scores, highest first. */
+  private record Top(int place) implements Rule {
     @Override
     public Rule resolve(Tensor output) {
-      requireClasses("the top class", output);
-      if (output.numel() == 0) {
-        throw outOfRange("the top class", output);
+      String what = place == 0 ? "the top class" : "top class " + (place + 1);
+      requireClasses(what, output);
+      if (place >= output.numel()) {
+        throw outOfRange(what, output);
       }
-      return new OfClass(output.argmax().item_long());
+      Tensor order = output.flatten().sort(new BoolOptional(true), 0, true).get1();
+      return new OfClass(order.select(0, place).item_long());
     }
 
     @Override

@@ -229,7 +229,7 @@ class InputErrorsTest {
       assertNamed("precision", () -> ScoreCam.on(model).precision(null));
       assertNamed("listener", () -> ScoreCam.on(model).progress(null));
       assertNamed("input", () -> cam.explain((Tensor) null, target));
-      assertNamed("target", () -> cam.explain(input, null));
+      assertNamed("target", () -> cam.explain(input, (Target) null));
       assertNamed("inputs", () -> cam.explainBatch(null, List.of(target)));
       assertNamed("targets", () -> cam.explainBatch(input, null));
       assertNamed("a target", () -> cam.explainBatch(input, Collections.singletonList(null)));

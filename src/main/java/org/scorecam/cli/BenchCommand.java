@@ -6,6 +6,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.ScoreCam;
+import org.scorecam.Target;
 import org.scorecam.bench.Contestant;
 import org.scorecam.bench.Footprint;
 import org.scorecam.bench.MachinePeaks;
@@ -63,7 +64,9 @@ final class BenchCommand implements Runnable {
   @ArgGroup(multiplicity = "1")
   private SampleInput input;
 
-  @Mixin private TargetOptions target;
+  @Mixin private TargetOptions targets;
+
+  private Target target;
 
   @Option(
       names = "--runs",
@@ -148,6 +151,7 @@ final class BenchCommand implements Runnable {
       return;
     }
     method.requireDifferentLayers();
+    target = targets.target();
     String whyNoBaseline = whyNoBaseline();
     requireBaselineIfAsked(whyNoBaseline);
     if (json != null) {
@@ -220,7 +224,7 @@ final class BenchCommand implements Runnable {
 
   private SoakReport watchMemory(HookedModel network, Tensor sample) {
     List<ScoreCam> explainers = method.ofAllRecipes(network);
-    try (Soak all = new Soak(explainers, sample, target.target())) {
+    try (Soak all = new Soak(explainers, sample, target)) {
       List<Soak.Tenth> tenths = all.run(soak, new TerminalProgress("explanations")::onProgress);
       return new SoakReport(model.name(), sample, explainers.size(), tenths);
     }
@@ -233,7 +237,7 @@ final class BenchCommand implements Runnable {
     if (method.fuses()) {
       return "needs a single --layer, since it cannot fuse maps";
     }
-    return target.isClass() ? null : "needs a class as the target";
+    return targets.isClass() ? null : "needs a class as the target";
   }
 
   private static String whyNoBaseline(HookedModel network, Tensor image) {
@@ -251,7 +255,7 @@ final class BenchCommand implements Runnable {
     try (Tensor image = inputs.narrow(0, 0, 1);
         Race race = new Race();
         ScoreCamContestant explanation = race.enter(scoreCam("explanation", explainer, image));
-        Footprint first = Footprint.of(network, explainer, image, target.target())) {
+        Footprint first = Footprint.of(network, explainer, image, target)) {
       Scorer scorer = explainer.scorer(image.size(1), image.size(2), image.size(3));
       BenchReport report = new BenchReport(model.name(), network, scorer, image, first, runs);
       race.compare(explanation, race.enter(networkAlone(network, scorer, image, first)));
@@ -287,7 +291,7 @@ final class BenchCommand implements Runnable {
   }
 
   private ScoreCamContestant scoreCam(String name, ScoreCam explainer, Tensor inputs) {
-    return new ScoreCamContestant(name, explainer, inputs, target.target());
+    return new ScoreCamContestant(name, explainer, inputs, target);
   }
 
   private List<PlainProcess> baselines(HookedModel network, Tensor image, Footprint first) {

@@ -1,7 +1,6 @@
 package org.scorecam.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,33 +75,43 @@ final class DemoCommand implements Runnable {
   private void explain(ScoreCam cam, Scene scene, String name, DemoPage page) {
     Picture picture = Picture.of(scene.image());
     picture.write(folder.resolve(name + ".png"));
-    PrintWriter out = spec.commandLine().getOut();
     List<DemoPage.Row> rows = new ArrayList<>();
+    List<SceneObject> objects = scene.objects();
+    List<Target> targets =
+        objects.stream().map(object -> Target.ofClass(object.kind().classIndex())).toList();
     try (Tensor input = scene.toTensor()) {
-      for (SceneObject object : scene.objects()) {
-        String kind = object.kind().name().toLowerCase(Locale.ROOT);
-        try (Saliency saliency = cam.explain(input, Target.ofClass(object.kind().classIndex()))) {
-          float[][] map = saliency.toArray();
-          Heatmap heatmap = Heatmap.of(map);
-          String stem = name + "-" + kind;
-          heatmap
-              .resize(picture.width(), picture.height(), Interpolation.BILINEAR)
-              .toPicture(Colormap.JET)
-              .write(folder.resolve(stem + "-heatmap.png"));
-          Overlay.jet().draw(heatmap, picture).write(folder.resolve(stem + "-overlay.png"));
-          double energy = object.box().share(map);
-          double area = (double) object.box().area() / ((long) picture.width() * picture.height());
-          rows.add(new DemoPage.Row(kind, stem, energy, area));
-          out.printf(
-              Locale.ROOT,
-              "%s %-8s %.0f %% of the energy inside its box, which is %.0f %% of the picture%n",
-              name,
-              kind,
-              100 * energy,
-              100 * area);
+      List<Saliency> saliencies = cam.explain(input, targets);
+      try {
+        for (int i = 0; i < objects.size(); i++) {
+          rows.add(show(objects.get(i), saliencies.get(i).toArray(), picture, name));
         }
+      } finally {
+        saliencies.forEach(Saliency::close);
       }
     }
     page.add(name, rows);
+  }
+
+  private DemoPage.Row show(SceneObject object, float[][] map, Picture picture, String scene) {
+    String kind = object.kind().name().toLowerCase(Locale.ROOT);
+    Heatmap heatmap = Heatmap.of(map);
+    String stem = scene + "-" + kind;
+    heatmap
+        .resize(picture.width(), picture.height(), Interpolation.BILINEAR)
+        .toPicture(Colormap.JET)
+        .write(folder.resolve(stem + "-heatmap.png"));
+    Overlay.jet().draw(heatmap, picture).write(folder.resolve(stem + "-overlay.png"));
+    double energy = object.box().share(map);
+    double area = (double) object.box().area() / ((long) picture.width() * picture.height());
+    spec.commandLine()
+        .getOut()
+        .printf(
+            Locale.ROOT,
+            "%s %-8s %.0f %% of the energy inside its box, which is %.0f %% of the picture%n",
+            scene,
+            kind,
+            100 * energy,
+            100 * area);
+    return new DemoPage.Row(kind, stem, energy, area);
   }
 }

@@ -9,9 +9,10 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.Explainer;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
-import org.scorecam.ScoreCam;
+import org.scorecam.Target;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
@@ -61,6 +62,8 @@ final class ExplainCommand implements Callable<Integer> {
 
   private Labels labels;
 
+  private List<Target> targets;
+
   private int done;
 
   /** The pictures that could not be explained; the exit code is the first one's. */
@@ -78,22 +81,25 @@ final class ExplainCommand implements Callable<Integer> {
           "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
     method.requireDifferentLayers();
+    targets = target.targets();
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     if (input.tensor() == null) {
       List<Path> images = input.images();
-      ResultFiles files = ResultFiles.ofPictures(output, images, input.isOneImage());
+      ResultFiles files =
+          ResultFiles.ofPictures(output, images, input.isOneImage(), target.fileNames());
       requireNothingOverwritten(files, images);
       try (Replicas replicas = new Replicas(model, method, progress)) {
         explainPictures(replicas.explainers(), images, files);
       }
     } else {
       try (HookedModel network = model.load();
-          ScoreCam cam = method.scoreCam(network, progress)) {
-        explainTensor(cam);
+          Explainer explainer = method.explainer(network, progress)) {
+        explainTensor(explainer);
       }
     }
     if (output.json() != null) {
+      model.tell(report);
       report.write(output.json());
     }
     return failures.isEmpty() ? ExitCode.DONE : ExitCode.of(failures.get(0));
@@ -110,10 +116,10 @@ final class ExplainCommand implements Callable<Integer> {
             });
   }
 
-  private void explainPictures(List<ScoreCam> explainers, List<Path> images, ResultFiles files) {
+  private void explainPictures(List<Explainer> explainers, List<Path> images, ResultFiles files) {
     Preprocessing preprocessing = pictures.preprocessing();
     Pipeline.Builder pipeline =
-        Pipeline.on(explainers).preprocessing(preprocessing).target(target.target());
+        Pipeline.on(explainers).preprocessing(preprocessing).targets(targets);
     if (input.failFast()) {
       pipeline.failFast();
     }
@@ -140,14 +146,19 @@ final class ExplainCommand implements Callable<Integer> {
   private void write(Explained explained, ResultFiles files, Preprocessing preprocessing) {
     int i = (int) explained.index();
     Picture picture = explained.picture();
-    Saliency saliency = explained.saliency();
-    List<Path> written = new ArrayList<>();
-    Heatmap heatmap = Heatmap.of(saliency.toArray());
-    files.writeOverlay(i, heatmap, picture, preprocessing.regionOf(picture), written);
-    files.writeHeatmap(i, heatmap, sizeOf(explained), written);
-    files.writeMaps(i, List.of(saliency), written);
-    files.writeWeights(i, List.of(saliency), written);
-    tell(explained.name(), saliency, explained.seconds(), written);
+    List<Saliency> saliencies = explained.saliencies();
+    List<Path> shared = new ArrayList<>();
+    files.writeMaps(i, saliencies, shared);
+    files.writeWeights(i, saliencies, shared);
+    for (int t = 0; t < saliencies.size(); t++) {
+      Saliency saliency = saliencies.get(t);
+      List<Path> written = new ArrayList<>();
+      Heatmap heatmap = Heatmap.of(saliency.toArray());
+      files.writeOverlay(i, t, heatmap, picture, preprocessing.regionOf(picture), written);
+      files.writeHeatmap(i, t, heatmap, sizeOf(explained), written);
+      written.addAll(shared);
+      tell(explained.name(), saliency, explained.seconds(), written);
+    }
     done++;
   }
 
@@ -157,10 +168,10 @@ final class ExplainCommand implements Callable<Integer> {
       // What is asked for does not fit the network, so that the others would fail as well.
       throw failure;
     }
-    String reason = Main.messageOf(failure);
+    String reason = Program.messageOf(failure);
     String message = reason.contains(name) ? reason : name + ": " + reason;
     progress.clear();
-    Main.printFailure(spec.commandLine(), message, failure);
+    Program.printFailure(spec.commandLine(), message, failure);
     report.addFailure(name, reason);
     failures.add(failure);
   }
@@ -169,28 +180,31 @@ final class ExplainCommand implements Callable<Integer> {
     return new Size(explained.inputWidth(), explained.inputHeight());
   }
 
-  private void explainTensor(ScoreCam cam) {
+  private void explainTensor(Explainer explainer) {
     try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
-      ResultFiles files = ResultFiles.ofTensor(output, count);
+      ResultFiles files = ResultFiles.ofTensor(output, count, target.fileNames());
       requireNothingOverwritten(files, List.of(input.tensor()));
       long start = System.nanoTime();
-      List<Saliency> saliencies =
-          cam.explainBatch(inputs, Collections.nCopies(count, target.target()));
+      List<List<Saliency>> ofInputs =
+          explainer.explainBatchTargets(inputs, Collections.nCopies(count, targets));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
+      List<Saliency> all = ofInputs.stream().flatMap(List::stream).toList();
       try {
         Size size = new Size((int) inputs.size(3), (int) inputs.size(2));
         List<Path> shared = new ArrayList<>();
-        files.writeMaps(0, saliencies, shared);
-        files.writeWeights(0, saliencies, shared);
+        files.writeMaps(0, all, shared);
+        files.writeWeights(0, all, shared);
         for (int i = 0; i < count; i++) {
-          List<Path> written = new ArrayList<>(shared);
-          Saliency saliency = saliencies.get(i);
-          files.writeHeatmap(i, Heatmap.of(saliency.toArray()), size, written);
-          tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
+          for (int t = 0; t < ofInputs.get(i).size(); t++) {
+            List<Path> written = new ArrayList<>(shared);
+            Saliency saliency = ofInputs.get(i).get(t);
+            files.writeHeatmap(i, t, Heatmap.of(saliency.toArray()), size, written);
+            tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
+          }
         }
       } finally {
-        saliencies.forEach(Saliency::close);
+        all.forEach(Saliency::close);
       }
     }
   }
@@ -201,7 +215,7 @@ final class ExplainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
@@ -213,6 +227,7 @@ final class ExplainCommand implements Callable<Integer> {
         status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
         saliency.plan().precision(),
         seconds,
+        targets.size() == 1 ? "" : " for %d targets".formatted(targets.size()),
         status.blank() ? "; the map is blank: nothing in the input speaks for the target" : "",
         status.sawNonFinite() ? "; NaN or infinite values were left out" : "",
         status.softmaxOfOneValue()
@@ -221,6 +236,6 @@ final class ExplainCommand implements Callable<Integer> {
             : "");
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
-    report.add(name, saliency, label, seconds, written);
+    report.add(method.method(), name, saliency, label, seconds, written);
   }
 }

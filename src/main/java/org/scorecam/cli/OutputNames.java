@@ -110,8 +110,13 @@ final class OutputNames {
 
   /** The output file of an input. */
   Path of(Path file, int input) {
+    return of(file, input, "");
+  }
+
+  /** That of one of several results of an input, with an ending of the name for it. */
+  Path of(Path file, int input, String result) {
     String[] parts = splitAtEnding(file.getFileName().toString());
-    return file.resolveSibling(parts[0] + suffixes.get(input) + parts[1]);
+    return file.resolveSibling(parts[0] + suffixes.get(input) + result + parts[1]);
   }
 
   private static String[] splitAtEnding(String name) {

@@ -18,7 +18,10 @@ final class OutputOptions {
   @Option(
       names = "--out",
       paramLabel = "FILE",
-      description = "Write the picture with the heatmap laid over it, in the picture's size.")
+      description = {
+        "Write the picture with the heatmap laid over it, in the picture's size.",
+        "Of several classes each has a file: out.png becomes out-class242.png, or out-top1.png.",
+      })
   private Path overlay;
 
   @Option(
@@ -30,13 +33,18 @@ final class OutputOptions {
   @Option(
       names = "--map",
       paramLabel = "FILE.npy",
-      description = "Write the map as float32 [H, W], or [N, H, W] for a tensor of several inputs.")
+      description = {
+        "Write the map as float32 [H, W].",
+        "[T, H, W] for several classes, [N, H, W] for a tensor of several inputs, [N, T, H, W] for"
+            + " both.",
+      })
   private Path map;
 
   @Option(
       names = "--channel-weights",
       paramLabel = "FILE.npy",
-      description = "Write the channel weights as float32 [K], or [N, K].")
+      description =
+          "Write the channel weights as float32 [K]; [T, K], [N, K] or [N, T, K] likewise.")
   private Path weights;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Write a report of all results.")

@@ -5,6 +5,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.scorecam.Saliency;
 import org.scorecam.file.AtomicFile;
 import org.scorecam.image.Heatmap;
@@ -23,26 +25,40 @@ final class ResultFiles {
   private final OutputNames names;
   private final int inputs;
 
+  /** What the names of the pictures of each target end with. */
+  private final List<String> targets;
+
   /** Whether one array holds the results of all inputs. */
   private final boolean sharedArrays;
 
-  private ResultFiles(OutputOptions options, OutputNames names, int inputs, boolean sharedArrays) {
+  private ResultFiles(
+      OutputOptions options,
+      OutputNames names,
+      int inputs,
+      List<String> targets,
+      boolean sharedArrays) {
     this.options = options;
     this.names = names;
     this.inputs = inputs;
+    this.targets = targets;
     this.sharedArrays = sharedArrays;
   }
 
-  /** Of pictures: files of their own for each. */
-  static ResultFiles ofPictures(OutputOptions options, List<Path> pictures, boolean one) {
+  /**
+   * Of pictures: files of their own for each.
+   *
+   * @param targets what the names of each target's pictures end with
+   */
+  static ResultFiles ofPictures(
+      OutputOptions options, List<Path> pictures, boolean one, List<String> targets) {
     OutputNames names = one ? OutputNames.ofOne() : OutputNames.of(pictures);
-    return new ResultFiles(options, names, pictures.size(), false);
+    return new ResultFiles(options, names, pictures.size(), targets, false);
   }
 
   /** Of the inputs in a tensor: pictures for each, and arrays for all together. */
-  static ResultFiles ofTensor(OutputOptions options, int inputs) {
+  static ResultFiles ofTensor(OutputOptions options, int inputs, List<String> targets) {
     OutputNames names = inputs == 1 ? OutputNames.ofOne() : OutputNames.ofNumbered(inputs);
-    return new ResultFiles(options, names, inputs, true);
+    return new ResultFiles(options, names, inputs, targets, true);
   }
 
   /**
@@ -56,9 +72,7 @@ final class ResultFiles {
     read.forEach(file -> uses.put(keyOf(file), "is an input"));
     for (Map.Entry<String, Path> asked : options.files().entrySet()) {
       String option = asked.getKey();
-      int count = isShared(option) ? 1 : inputs;
-      for (int i = 0; i < count; i++) {
-        Path file = isShared(option) ? asked.getValue() : names.of(asked.getValue(), i);
+      for (Path file : filesOf(option, asked.getValue())) {
         String other = uses.put(keyOf(file), option + " writes as well");
         if (other != null) {
           return Optional.of("%s would overwrite %s, which %s".formatted(option, file, other));
@@ -68,29 +82,35 @@ final class ResultFiles {
     return Optional.empty();
   }
 
-  private boolean isShared(String option) {
-    return switch (option) {
-      case "--json" -> true;
-      case "--map", "--channel-weights" -> sharedArrays;
-      default -> false;
-    };
+  /** The files that an option asks for. */
+  private List<Path> filesOf(String option, Path asked) {
+    boolean array = option.equals("--map") || option.equals("--channel-weights");
+    if (option.equals("--json") || (array && sharedArrays)) {
+      return List.of(asked);
+    }
+    List<String> results = array ? List.of("") : targets;
+    return IntStream.range(0, inputs)
+        .boxed()
+        .flatMap(input -> results.stream().map(result -> names.of(asked, input, result)))
+        .toList();
   }
 
   private static Path keyOf(Path file) {
     return file.toAbsolutePath().normalize();
   }
 
-  void writeOverlay(int input, Heatmap heatmap, Picture picture, Region seen, List<Path> written) {
+  void writeOverlay(
+      int input, int target, Heatmap heatmap, Picture picture, Region seen, List<Path> written) {
     if (options.overlay() != null) {
-      Path file = names.of(options.overlay(), input);
+      Path file = names.of(options.overlay(), input, targets.get(target));
       options.overlayStyle().draw(heatmap, picture, seen).write(file);
       written.add(file);
     }
   }
 
-  void writeHeatmap(int input, Heatmap heatmap, Size size, List<Path> written) {
+  void writeHeatmap(int input, int target, Heatmap heatmap, Size size, List<Path> written) {
     if (options.heatmap() != null) {
-      Path file = names.of(options.heatmap(), input);
+      Path file = names.of(options.heatmap(), input, targets.get(target));
       heatmap
           .resize(size.width(), size.height(), Interpolation.BILINEAR)
           .toPicture(options.colormap())
@@ -99,7 +119,7 @@ final class ResultFiles {
     }
   }
 
-  /** H×W for one map, N×H×W for several. */
+  /** H×W, with the targets and the inputs before it where there are several: N×T×H×W. */
   void writeMaps(int input, List<Saliency> saliencies, List<Path> written) {
     if (options.map() != null) {
       List<float[]> maps = saliencies.stream().map(s -> Tensors.toArray(s.tensor())).toList();
@@ -108,7 +128,7 @@ final class ResultFiles {
     }
   }
 
-  /** K for one map, N×K for several. */
+  /** K, with the targets and the inputs before it where there are several: N×T×K. */
   void writeWeights(int input, List<Saliency> saliencies, List<Path> written) {
     if (options.weights() != null) {
       List<float[]> weights = saliencies.stream().map(Saliency::weights).toList();
@@ -120,17 +140,15 @@ final class ResultFiles {
     return sharedArrays ? file : names.of(file, input);
   }
 
-  private static void writeArrays(
-      Path file, List<float[]> arrays, List<Path> written, long... shape) {
+  private void writeArrays(Path file, List<float[]> arrays, List<Path> written, long... shape) {
     int length = arrays.get(0).length;
     float[] values = new float[Math.multiplyExact(arrays.size(), length)];
     for (int i = 0; i < arrays.size(); i++) {
       System.arraycopy(arrays.get(i), 0, values, i * length, length);
     }
-    long[] batched = new long[shape.length + 1];
-    batched[0] = arrays.size();
-    System.arraycopy(shape, 0, batched, 1, shape.length);
-    long[] whole = arrays.size() == 1 ? shape : batched;
+    LongStream several =
+        LongStream.of(arrays.size() / targets.size(), targets.size()).filter(count -> count > 1);
+    long[] whole = LongStream.concat(several, LongStream.of(shape)).toArray();
     AtomicFile.write(file, out -> NpyFile.write(out, values, whole));
     written.add(file);
   }

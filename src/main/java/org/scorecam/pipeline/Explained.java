@@ -1,12 +1,13 @@
 package org.scorecam.pipeline;
 
+import java.util.List;
 import java.util.Optional;
 import org.scorecam.Saliency;
 import org.scorecam.image.Picture;
 
 /**
- * What became of one picture: its saliency map, or why there is none. Owned by the caller, with the
- * map.
+ * What became of one picture: its saliency map, one for each target where there are several, or why
+ * there is none. Owned by the caller, with the maps.
  */
 public final class Explained implements AutoCloseable {
   private final long index;
@@ -14,18 +15,23 @@ public final class Explained implements AutoCloseable {
   private final Picture picture;
   private final int inputHeight;
   private final int inputWidth;
-  private final Saliency saliency;
+  private final List<Saliency> saliencies;
   private final double seconds;
   private final RuntimeException failure;
 
   /** A picture and what its input [1, C, H, W] gave. */
   Explained(
-      long index, String name, Picture picture, long[] shape, Saliency saliency, double seconds) {
-    this(index, name, picture, (int) shape[2], (int) shape[3], saliency, seconds, null);
+      long index,
+      String name,
+      Picture picture,
+      long[] shape,
+      List<Saliency> saliencies,
+      double seconds) {
+    this(index, name, picture, (int) shape[2], (int) shape[3], saliencies, seconds, null);
   }
 
   Explained(long index, String name, RuntimeException failure) {
-    this(index, name, null, 0, 0, null, 0, failure);
+    this(index, name, null, 0, 0, List.of(), 0, failure);
   }
 
   private Explained(
@@ -34,7 +40,7 @@ public final class Explained implements AutoCloseable {
       Picture picture,
       int inputHeight,
       int inputWidth,
-      Saliency saliency,
+      List<Saliency> saliencies,
       double seconds,
       RuntimeException failure) {
     this.index = index;
@@ -42,7 +48,7 @@ public final class Explained implements AutoCloseable {
     this.picture = picture;
     this.inputHeight = inputHeight;
     this.inputWidth = inputWidth;
-    this.saliency = saliency;
+    this.saliencies = List.copyOf(saliencies);
     this.seconds = seconds;
     this.failure = failure;
   }
@@ -108,18 +114,28 @@ public final class Explained implements AutoCloseable {
   }
 
   /**
-   * The map.
+   * The map of the first target.
    *
    * @return closed with this object
    * @throws RuntimeException the {@link #failure}, if there is one
    */
   public Saliency saliency() {
-    requireSuccess();
-    return saliency;
+    return saliencies().get(0);
   }
 
   /**
-   * How long scoring took, without reading and waiting.
+   * The maps of all targets.
+   *
+   * @return one for each target in their order, closed with this object
+   * @throws RuntimeException the {@link #failure}, if there is one
+   */
+  public List<Saliency> saliencies() {
+    requireSuccess();
+    return saliencies;
+  }
+
+  /**
+   * How long scoring took, for all targets, without reading and waiting.
    *
    * @return seconds; of pictures that were scored together, the same part for each
    */
@@ -127,12 +143,10 @@ public final class Explained implements AutoCloseable {
     return seconds;
   }
 
-  /** Frees the map. Closing again does nothing. */
+  /** Frees the maps. Closing again does nothing. */
   @Override
   public void close() {
-    if (saliency != null) {
-      saliency.close();
-    }
+    saliencies.forEach(Saliency::close);
   }
 
   private void requireSuccess() {

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
 import java.util.function.Consumer;
-import org.scorecam.ScoreCam;
+import org.scorecam.Explainer;
 import org.scorecam.Target;
 import org.scorecam.image.Preprocessing;
 
@@ -20,7 +20,7 @@ import org.scorecam.image.Preprocessing;
  *
  * <p>Reading threads decode and preprocess pictures ahead of the scoring threads, of which there is
  * one for each explainer; pictures whose inputs have the same shape are scored together, as many as
- * {@link ScoreCam#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
+ * {@link Explainer#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
  * flat however many there are.
  *
  * <p>Immutable. Runs do not know of each other; on the CPU, two at a time take each other's cores.
@@ -29,9 +29,9 @@ public final class Pipeline {
   private static final int PROCESSORS_PER_READER = 4;
   private static final int MOST_READERS = 4;
 
-  private final List<ScoreCam> explainers;
+  private final List<Explainer> explainers;
   private final Preprocessing preprocessing;
-  private final Target target;
+  private final List<Target> targets;
   private final int readers;
   private final int ahead;
   private final boolean failFast;
@@ -39,7 +39,7 @@ public final class Pipeline {
   private Pipeline(Builder builder) {
     this.explainers = builder.explainers;
     this.preprocessing = builder.preprocessing;
-    this.target = builder.target;
+    this.targets = builder.targets;
     this.readers = builder.readers;
     this.ahead = builder.ahead;
     this.failFast = builder.failFast;
@@ -51,7 +51,7 @@ public final class Pipeline {
    * @param explainer stays the caller's, and must stay open during runs
    * @return a builder
    */
-  public static Builder on(ScoreCam explainer) {
+  public static Builder on(Explainer explainer) {
     return on(List.of(requireNonNull(explainer, "explainer")));
   }
 
@@ -63,7 +63,7 @@ public final class Pipeline {
    * @return a builder
    * @throws IllegalArgumentException if there are none
    */
-  public static Builder on(List<ScoreCam> explainers) {
+  public static Builder on(List<? extends Explainer> explainers) {
     requireNonNull(explainers, "explainers");
     explainers.forEach(explainer -> requireNonNull(explainer, "an explainer"));
     if (explainers.isEmpty()) {
@@ -74,9 +74,9 @@ public final class Pipeline {
 
   /** Collects what a {@link Pipeline} needs. */
   public static final class Builder {
-    private final List<ScoreCam> explainers;
+    private final List<Explainer> explainers;
     private Preprocessing preprocessing = Preprocessing.imagenet();
-    private Target target = Target.top1();
+    private List<Target> targets = List.of(Target.top1());
     private int readers =
         Math.max(
             1,
@@ -85,7 +85,7 @@ public final class Pipeline {
     private int ahead = 4;
     private boolean failFast;
 
-    private Builder(List<ScoreCam> explainers) {
+    private Builder(List<Explainer> explainers) {
       this.explainers = explainers;
     }
 
@@ -107,7 +107,25 @@ public final class Pipeline {
      * @return this builder
      */
     public Builder target(Target chosen) {
-      this.target = requireNonNull(chosen, "target");
+      this.targets = List.of(requireNonNull(chosen, "target"));
+      return this;
+    }
+
+    /**
+     * Says what is explained of every picture, where that is several things; they share the
+     * picture's passes, as {@link Explainer#explain(org.bytedeco.pytorch.Tensor, List)} says.
+     *
+     * @param chosen one or more
+     * @return this builder
+     * @throws IllegalArgumentException if there are none
+     */
+    public Builder targets(List<Target> chosen) {
+      requireNonNull(chosen, "targets");
+      chosen.forEach(target -> requireNonNull(target, "a target"));
+      if (chosen.isEmpty()) {
+        throw new IllegalArgumentException("a pipeline needs at least one target");
+      }
+      this.targets = List.copyOf(chosen);
       return this;
     }
 
@@ -207,7 +225,7 @@ public final class Pipeline {
   public PipelineRun start(Iterable<Source> sources) {
     requireNonNull(sources, "sources");
     return new PipelineRun(
-        sources.iterator(), explainers, preprocessing, target, readers, ahead, failFast);
+        sources.iterator(), explainers, preprocessing, targets, readers, ahead, failFast);
   }
 
   private static Iterable<Source> sourcesOf(Iterable<Path> files) {

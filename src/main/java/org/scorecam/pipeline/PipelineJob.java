@@ -3,6 +3,7 @@ package org.scorecam.pipeline;
 import static java.util.Objects.requireNonNull;
 
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.image.Picture;
@@ -60,9 +61,9 @@ final class PipelineJob {
     return Arrays.equals(shape, other.shape);
   }
 
-  /** Takes over a map. */
-  void succeed(Saliency saliency, double seconds) {
-    result = new Explained(index, source.name(), picture, shape, saliency, seconds);
+  /** Takes over the maps of all targets. */
+  void succeed(List<Saliency> saliencies, double seconds) {
+    result = new Explained(index, source.name(), picture, shape, saliencies, seconds);
     freeInput();
   }
 

@@ -31,7 +31,8 @@ public interface MaskedInputs {
    * @param output of the network for a whole chunk
    * @param firstRow the first row that is asked for
    * @param count how many rows
-   * @return float32 [count] on the network's device, owned by the scope
+   * @return float32 [count, T] with a score for each of the source's targets, on the network's
+   *     device, owned by the scope
    */
   Tensor scoresOf(ModelOutput output, int firstRow, int count);
 
@@ -46,9 +47,10 @@ public interface MaskedInputs {
   /**
    * How far other scores lead to the same result.
    *
-   * @param exact a score for each pass, NaN for those that do not count
+   * @param exact T scores for each pass, null for those that do not count
    * @param other the same passes' in a reduced precision
-   * @return Pearson's correlation of the results; nothing where these scores cannot tell
+   * @return Pearson's correlation of the results, of several the lowest; nothing where these scores
+   *     cannot tell
    */
-  OptionalDouble correlation(float[] exact, float[] other);
+  OptionalDouble correlation(float[][] exact, float[][] other);
 }

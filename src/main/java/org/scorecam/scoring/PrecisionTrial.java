@@ -93,14 +93,16 @@ final class PrecisionTrial {
   private static final class Runner implements AutoCloseable {
     private final Scorer scorer;
     private final Tensor chunk;
-    private final float[] scores;
+
+    /** By pass; null for those that are not tried. */
+    private final float[][] scores;
+
     private final List<Double> millis = new ArrayList<>();
 
     private Runner(Scorer scorer, Tensor chunk, int passes) {
       this.scorer = scorer;
       this.chunk = chunk;
-      this.scores = new float[passes];
-      Arrays.fill(scores, Float.NaN);
+      this.scores = new float[passes][];
     }
 
     private double medianMillis() {
@@ -174,8 +176,10 @@ final class PrecisionTrial {
         memory.finishWork();
         runner.millis.add((System.nanoTime() - start) / NANOS_PER_MILLI);
         float[] scores = Tensors.toArray(inputs.scoresOf(output, 0, count));
+        int targets = scores.length / count;
         for (int row = 0; row < count; row++) {
-          runner.scores[passes[first + row]] = scores[row];
+          runner.scores[passes[first + row]] =
+              Arrays.copyOfRange(scores, row * targets, (row + 1) * targets);
         }
       }
     }

@@ -9,6 +9,7 @@ import static org.scorecam.Goldens.assertClose;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -254,6 +255,116 @@ class ExplainCommandTest {
     assertEquals(
         file("m-other.npy").toString(),
         result(file("r.json"), 1).getAsJsonArray("files").get(1).getAsString());
+  }
+
+  @Test
+  void severalClassesOfAPictureHaveFilesAndResultsOfTheirOwn() throws IOException {
+    CommandLineRun run =
+        CommandLineRun.of(
+                "explain",
+                "--model",
+                MODEL,
+                "--layer",
+                "layer3",
+                "--image",
+                picture,
+                "--size",
+                "64x64",
+                "--class",
+                "5,1",
+                "--out",
+                file("o.png"),
+                "--map",
+                file("m.npy"),
+                "--channel-weights",
+                file("w.npy"),
+                "--json",
+                file("r.json"))
+            .assertDone();
+    assertEquals(
+        List.of("m.npy", "o-class1.png", "o-class5.png", "r.json", "scene.png", "w.npy"),
+        namesInFolder());
+    assertTrue(run.out().contains(" for 2 targets"), run.out());
+    assertEquals(5, result(file("r.json"), 0).get("class").getAsInt());
+    assertEquals(1, result(file("r.json"), 1).get("class").getAsInt());
+    values(file("w.npy"), 2, 64);
+    float[] both = values(file("m.npy"), 2, 64, 64);
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--image",
+            picture,
+            "--size",
+            "64x64",
+            "--class",
+            1,
+            "--map",
+            file("one.npy"))
+        .assertDone();
+    assertArrayEquals(
+        values(file("one.npy"), 64, 64), Arrays.copyOfRange(both, 64 * 64, 2 * 64 * 64));
+  }
+
+  @Test
+  void theTopClassesOfATensorsInputsAreEachInputsOwn() throws IOException {
+    Path inputs = file("x.npy");
+    float[] values = new float[2 * 3 * 64 * 64];
+    Random random = new Random(5);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    try (OutputStream out = Files.newOutputStream(inputs)) {
+      NpyFile.write(out, values, new long[] {2, 3, 64, 64});
+    }
+    CommandLineRun.of(
+            "explain",
+            "--model",
+            MODEL,
+            "--layer",
+            "layer3",
+            "--tensor",
+            inputs,
+            "--top",
+            3,
+            "--heatmap",
+            file("h.png"),
+            "--map",
+            file("m.npy"),
+            "--json",
+            file("r.json"))
+        .assertDone();
+    values(file("m.npy"), 2, 3, 64, 64);
+    for (String name : List.of("h-0-top1.png", "h-0-top3.png", "h-1-top2.png")) {
+      assertTrue(namesInFolder().contains(name), name);
+    }
+    for (int input = 0; input < 2; input++) {
+      double first = result(file("r.json"), 3 * input).get("score").getAsDouble();
+      double second = result(file("r.json"), 3 * input + 1).get("score").getAsDouble();
+      double third = result(file("r.json"), 3 * input + 2).get("score").getAsDouble();
+      assertTrue(first >= second && second >= third, first + " " + second + " " + third);
+    }
+  }
+
+  @Test
+  void classesThatAreNamedTwiceOrTooManyAreRefused() {
+    List<Object> start =
+        List.of("explain", "--model", MODEL, "--layer", "layer3", "--image", picture);
+    explainMore(start, "--class", "3,3").assertMisused("--class names a class twice");
+    explainMore(start, "--class", 3, "--top", 2).assertMisused("--top");
+    explainMore(start, "--top", 0).assertMisused("--top");
+    explainMore(start, "--top", 11).assertFails(ExitCode.BAD_INPUT, "top class 11 is out of range");
+    CommandLineRun.of(
+            "bench", "--model", MODEL, "--layer", "layer3", "--shape", "64x64", "--class", "1,2")
+        .assertMisused();
+  }
+
+  private static CommandLineRun explainMore(List<Object> start, Object... more) {
+    List<Object> arguments = new ArrayList<>(start);
+    arguments.addAll(Arrays.asList(more));
+    return CommandLineRun.of(arguments.toArray());
   }
 
   /** Explains pictures of the folder; the last of them cannot be read. */

@@ -1,7 +1,6 @@
 package org.scorecam.image;
 
-import com.sun.management.ThreadMXBean;
-import java.lang.management.ManagementFactory;
+import org.scorecam.HeapUse;
 import org.scorecam.error.InputException;
 
 /**
@@ -13,8 +12,6 @@ public final class PictureFuzz {
 
   /** Of the Java heap, for any file: some hundred bytes for each pixel. */
   private static final long MAX_ALLOCATION = 64L << 20;
-
-  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   private PictureFuzz() {}
 
@@ -30,18 +27,7 @@ public final class PictureFuzz {
    * @param input the file
    */
   public static void fuzzerTestOneInput(byte[] input) {
-    Picture picture = null;
-    long allocated = Long.MAX_VALUE;
-    // The first time may load classes, which costs much, under Jazzer above all.
-    for (int i = 0; i < 2 && allocated > MAX_ALLOCATION; i++) {
-      long before = THREADS.getCurrentThreadAllocatedBytes();
-      picture = decode(input);
-      allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-    }
-    if (allocated > MAX_ALLOCATION) {
-      throw new AssertionError(
-          input.length + " bytes of file took " + allocated + " bytes of Java heap");
-    }
+    Picture picture = HeapUse.within(MAX_ALLOCATION, input.length, () -> decode(input));
     if (picture != null && (long) picture.width() * picture.height() > MAX_PIXELS) {
       throw new AssertionError(picture + " is over the limit");
     }

@@ -139,6 +139,31 @@ class PipelineTest {
   }
 
   @Test
+  void severalTargetsOfAPictureShareItsPasses() {
+    List<Target> targets = List.of(Target.ofClass(4), Target.top1());
+    List<List<float[]>> maps = new ArrayList<>();
+    pipeline()
+        .targets(targets)
+        .build()
+        .runSources(
+            sources(3),
+            explained -> {
+              assertSame(explained.saliencies().get(0), explained.saliency());
+              maps.add(
+                  explained.saliencies().stream().map(s -> Tensors.toArray(s.tensor())).toList());
+            });
+    for (int i = 0; i < 3; i++) {
+      assertEquals(2, maps.get(i).size());
+      assertClose(expected(i), maps.get(i).get(1), TOLERANCE);
+      try (Tensor input = PLAIN.apply(picture(i));
+          Saliency first = cam.explain(input, targets.get(0))) {
+        assertClose(Tensors.toArray(first.tensor()), maps.get(i).get(0), TOLERANCE);
+      }
+    }
+    assertThrows(IllegalArgumentException.class, () -> pipeline().targets(List.of()));
+  }
+
+  @Test
   void filesAreRead() {
     List<Path> files = new ArrayList<>();
     for (int i = 0; i < 3; i++) {

@@ -1,12 +1,11 @@
 package org.scorecam.tensor;
 
-import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.HeapUse;
 import org.scorecam.error.InputException;
 import org.scorecam.runtime.LibTorch;
 
@@ -21,7 +20,6 @@ public final class NpyFuzz {
   /** What a file of a byte for each value may hold; an archive may be packed. */
   private static final long VALUES_PER_BYTE = 2000;
 
-  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final Path FILE = temporaryFile();
 
   private NpyFuzz() {}
@@ -44,20 +42,11 @@ public final class NpyFuzz {
       throw new UncheckedIOException(e);
     }
     long limit = FIXED_ALLOCATION + ALLOCATION_PER_BYTE * input.length;
-    long allocated = Long.MAX_VALUE;
-    // The first time may load classes.
-    for (int i = 0; i < 2 && allocated > limit; i++) {
-      long before = THREADS.getCurrentThreadAllocatedBytes();
-      read(input.length);
-      allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-    }
-    if (allocated > limit) {
-      throw new AssertionError(
-          input.length + " bytes of file took " + allocated + " bytes of Java heap");
-    }
+    HeapUse.within(limit, input.length, () -> read(input.length));
   }
 
-  private static void read(long length) {
+  /** Whether it is an array. */
+  private static boolean read(long length) {
     try (Tensor tensor = NpyFile.read(FILE)) {
       if (tensor.numel() > VALUES_PER_BYTE * length) {
         throw new AssertionError(tensor.numel() + " values of " + length + " bytes");
@@ -65,10 +54,12 @@ public final class NpyFuzz {
       if (tensor.numel() > 0) {
         tensor.view(-1).narrow(0, tensor.numel() - 1, 1).item_float();
       }
+      return true;
     } catch (InputException e) {
       if (e.getMessage().lines().count() != 1) {
         throw new AssertionError("not one line", e);
       }
+      return false;
     }
   }
 

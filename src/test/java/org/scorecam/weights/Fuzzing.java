@@ -1,14 +1,13 @@
 package org.scorecam.weights;
 
-import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.HeapUse;
 import org.scorecam.error.ModelException;
 import org.scorecam.runtime.NativeScope;
 
@@ -26,7 +25,6 @@ final class Fuzzing {
   private static final long ALLOCATION_PER_BYTE = 512;
   private static final int MAX_ELEMENTS_READ = 1 << 16;
 
-  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final Path FILE = temporaryFile();
 
   private Fuzzing() {}
@@ -44,19 +42,7 @@ final class Fuzzing {
       throw new UncheckedIOException(e);
     }
     long limit = FIXED_ALLOCATION + ALLOCATION_PER_BYTE * content.length;
-    boolean good = false;
-    long allocated = Long.MAX_VALUE;
-    // The first time may load classes, which costs much, under Jazzer above all.
-    for (int i = 0; i < 2 && allocated > limit; i++) {
-      long before = THREADS.getCurrentThreadAllocatedBytes();
-      good = opens();
-      allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-    }
-    if (allocated > limit) {
-      throw new AssertionError(
-          content.length + " bytes of file took " + allocated + " bytes of Java heap");
-    }
-    return good;
+    return HeapUse.within(limit, content.length, Fuzzing::opens);
   }
 
   private static boolean opens() {
