@@ -34,6 +34,18 @@ import org.scorecam.tensor.Tensors;
  * HookedModel#from}. Immutable and safe for several threads.
  */
 public final class FeatureCam implements Explainer {
+  /** Scales as pytorch-grad-cam does, so that maps of all methods can be compared. */
+  private static final Recipe RECIPRO =
+      new Recipe(
+          "recipro-cam",
+          Recipe.PYTORCH_GRAD_CAM.masks(),
+          Recipe.Score.PROBABILITY,
+          Weighting.SCORE,
+          Recipe.ConstantChannels.SCORED,
+          MapFinish.SCALE_RESIZE_SCALE,
+          RepeatedCall.LAST,
+          CaptureMoment.AT_CALL);
+
   /** So many inputs at once fill chunks well; their activation maps are held together. */
   private static final int GROUP = 8;
 
@@ -56,7 +68,7 @@ public final class FeatureCam implements Explainer {
      * the same map there, but takes min A − 10⁷ elsewhere. A pass for each channel that is not 0
      * everywhere.
      */
-    ABLATION(Recipe.PYTORCH_GRAD_CAM),
+    ABLATION,
     /**
      * Recipro-CAM (Byun and Lee, CVPR workshops 2024, arXiv 2209.14074): the map's value at a place
      * is f(A ∘ M), where M is 1 at that place and 0 at the others. This is the authors' code as it
@@ -64,33 +76,25 @@ public final class FeatureCam implements Explainer {
      * like a Gaussian. f is the class's probability. A pass for each of the h·w places, and no
      * channel weights.
      */
-    RECIPRO(
-        new Recipe(
-            "recipro-cam",
-            Recipe.PYTORCH_GRAD_CAM.masks(),
-            Recipe.Score.PROBABILITY,
-            Weighting.SCORE,
-            Recipe.ConstantChannels.SCORED,
-            MapFinish.SCALE_RESIZE_SCALE,
-            RepeatedCall.LAST,
-            CaptureMoment.AT_CALL));
-
-    private final Recipe usual;
-
-    Method(Recipe usual) {
-      this.usual = usual;
-    }
+    RECIPRO
   }
 
   private FeatureCam(Builder builder, String layer, HookedModel after) {
     this.model = builder.model;
     this.layer = layer;
     this.method = builder.method;
-    this.recipe = builder.recipe == null ? method.usual : builder.recipe;
+    this.recipe = builder.recipe == null ? usualRecipe(method) : builder.recipe;
     this.after = after;
     this.scoring =
         new PassScoring(
             after, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
+  }
+
+  private static Recipe usualRecipe(Method method) {
+    return switch (method) {
+      case ABLATION -> Recipe.PYTORCH_GRAD_CAM;
+      case RECIPRO -> RECIPRO;
+    };
   }
 
   /**

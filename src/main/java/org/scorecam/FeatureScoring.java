@@ -56,8 +56,7 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
 
   /** To leave out one that is 0 everywhere changes nothing. */
   private static int[] channelsThatAreNotZero(Tensor activations) {
-    float[] largest =
-        Tensors.toArray(activations.abs().flatten(1, 2).amax(new long[] {1}, false));
+    float[] largest = Tensors.toArray(activations.abs().flatten(1, 2).amax(new long[] {1}, false));
     return IntStream.range(0, largest.length).filter(k -> largest[k] != 0).toArray();
   }
 
@@ -110,7 +109,8 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
     return IntStream.range(0, targets.size())
         .filter(t -> Arrays.stream(counted).anyMatch(i -> exact[i][t] != exact[counted[0]][t]))
         .mapToDouble(
-            t -> MapAgreement.of(column(exact, counted, t), column(other, counted, t)).correlation())
+            t ->
+                MapAgreement.of(column(exact, counted, t), column(other, counted, t)).correlation())
         .min();
   }
 

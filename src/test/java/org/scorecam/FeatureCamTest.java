@@ -105,10 +105,11 @@ class FeatureCamTest {
 
   @Test
   void aResidualAroundTheLayerIsRefused() {
-    LayerException refusal =
-        assertThrows(LayerException.class, () -> MODEL.from("layer3.1.conv2"));
+    LayerException refusal = assertThrows(LayerException.class, () -> MODEL.from("layer3.1.conv2"));
     assertTrue(
-        refusal.getMessage().startsWith("the network cannot be run from layer 'layer3.1.conv2' on:"),
+        refusal
+            .getMessage()
+            .startsWith("the network cannot be run from layer 'layer3.1.conv2' on:"),
         refusal.getMessage());
     assertTrue(refusal.getMessage().contains("residual"), refusal.getMessage());
     assertThrows(LayerException.class, () -> MODEL.from("layer9"));

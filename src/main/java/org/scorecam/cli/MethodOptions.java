@@ -69,7 +69,8 @@ final class MethodOptions {
       names = "--recipe",
       paramLabel = "NAME",
       converter = RecipeConverter.class,
-      description = "tiskw, pytorch-grad-cam, torchcam or haofanwang; default: tiskw, or what the"
+      description =
+          "tiskw, pytorch-grad-cam, torchcam or haofanwang; default: tiskw, or what the"
               + " method's published code does.")
   private Recipe recipe;
 
@@ -223,7 +224,10 @@ final class MethodOptions {
     requireLayer(model, layers);
     requireFittingOptions();
     ScoreCam.Builder builder =
-        ScoreCam.on(model).layers(layers.toArray(String[]::new)).recipe(recipeOrTiskw()).channels(channels);
+        ScoreCam.on(model)
+            .layers(layers.toArray(String[]::new))
+            .recipe(recipeOrTiskw())
+            .channels(channels);
     if (batch != null) {
       builder.batch(batch);
     }

@@ -67,7 +67,10 @@ class MethodOptionTest {
   @Test
   void helpListsTheMethods() {
     String help = CommandLineRun.of("explain", "--help").assertDone().out();
-    assertTrue(help.replaceAll("\\s+", " ").contains("score-cam, ss-cam, is-cam, ablation-cam, recipro-cam"), help);
+    assertTrue(
+        help.replaceAll("\\s+", " ")
+            .contains("score-cam, ss-cam, is-cam, ablation-cam, recipro-cam"),
+        help);
   }
 
   @Test
