@@ -67,7 +67,12 @@ public final class ScoreCam implements Explainer {
             builder.sampling);
     this.scoring =
         new PassScoring(
-            model, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
+            model,
+            builder.precision,
+            builder.batch,
+            builder.workers,
+            builder.memory,
+            builder.progress::onProgress);
     this.batches = new BatchExplainer(configuration, scoring);
   }
 
@@ -88,6 +93,7 @@ public final class ScoreCam implements Explainer {
     private Recipe recipe = Recipe.TISKW;
     private ChannelSelection channels = ChannelSelection.all();
     private int batch;
+    private int workers;
     private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
     private MaskSampling sampling = MaskSampling.once();
@@ -163,8 +169,29 @@ public final class ScoreCam implements Explainer {
     }
 
     /**
-     * Limits the memory of a chunk of masked inputs with the network's activations for it, for each
-     * thread that explains. There is always at least one row.
+     * Sets how many chunks of masked inputs are scored beside each other on the CPU, if there are
+     * so many. Each has a thread of the process's that is called {@code scorecam-worker-…}, and
+     * these share the threads that are set for LibTorch, so that they have one each in an
+     * operation, or some. The map does not depend on it. Unless set, there are as many as LibTorch
+     * has threads, or one where a probe shows that all threads are faster together on one chunk
+     * after the other.
+     *
+     * @param most 1 to have all threads work on one chunk, called by the thread that explains
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder workers(int most) {
+      if (most < 1) {
+        throw new IllegalArgumentException("there must be at least 1 worker, not " + most);
+      }
+      this.workers = most;
+      return this;
+    }
+
+    /**
+     * Limits the memory of the chunks of masked inputs that are scored at a time, with the
+     * network's activations for them, for each thread that explains. There is always at least one
+     * row.
      *
      * @param bytes on the model's device; a quarter of what is available when the explainer is
      *     built, unless set

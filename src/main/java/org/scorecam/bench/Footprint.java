@@ -8,6 +8,7 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.scoring.ChunkPlan;
 
 /**
  * What an explanation makes and takes: its map, the chunks it was scored in, and its memory.
@@ -15,7 +16,7 @@ import org.scorecam.runtime.DeviceMemory;
  * @param saliency the map, closed with this
  * @param chunks rows of each chunk that the network ran
  * @param residentIdle bytes that the process had with the network loaded and prepared, without the
- *     chunk that the explainer keeps
+ *     chunks that the explainer keeps
  * @param residentPeak the most that it had while it explained
  */
 public record Footprint(
@@ -49,7 +50,7 @@ public record Footprint(
     StageTimes stages = StageTimes.during(() -> made[0] = explainer.explain(input, target));
     try {
       DeviceMemory.of(model.device()).releaseKept();
-      long idle = ResidentMemory.now() - chunkBytes(explainer, input, made[0].plan().rows());
+      long idle = ResidentMemory.now() - chunkBytes(explainer, input, made[0].plan());
       long peak = ResidentMemory.peakOf(() -> explainer.explain(input, target).close());
       return new Footprint(made[0], stages.chunks(), idle, peak);
     } catch (RuntimeException | Error e) {
@@ -58,11 +59,12 @@ public record Footprint(
     }
   }
 
-  /** Of the chunk that the explainer keeps for its next explanation; on CUDA it is not resident. */
-  private static long chunkBytes(ScoreCam explainer, Tensor input, long rows) {
+  /** Of the chunks that the explainer keeps for its next explanation; on CUDA not resident. */
+  private static long chunkBytes(ScoreCam explainer, Tensor input, ChunkPlan plan) {
     return switch (explainer.device().type()) {
       case CPU ->
-          rows
+          plan.workers()
+              * plan.rows()
               * input.numel()
               * torch.elementSize(
                   explainer.scorer(input.size(1), input.size(2), input.size(3)).dtype());

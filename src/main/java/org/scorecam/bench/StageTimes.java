@@ -94,7 +94,7 @@ public record StageTimes(Map<String, Double> seconds, double whole, List<Integer
 
   private static StageTimes of(List<RecordedEvent> events) {
     Map<String, Double> seconds = new LinkedHashMap<>();
-    STAGES.forEach((stage, event) -> seconds.put(stage, sum(events, event)));
+    STAGES.forEach((stage, event) -> seconds.put(stage, sumPerThread(events, event)));
     double whole = sum(events, WHOLE);
     double known = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
     seconds.put(REST, whole - known);
@@ -104,6 +104,17 @@ public record StageTimes(Map<String, Double> seconds, double whole, List<Integer
             .map(event -> event.getInt("rows"))
             .toList();
     return new StageTimes(seconds, whole, chunks);
+  }
+
+  /** Of a stage that several threads are at beside each other, what each took in the mean. */
+  private static double sumPerThread(List<RecordedEvent> events, String name) {
+    long threads =
+        events.stream()
+            .filter(event -> isA(event, name))
+            .map(event -> event.getThread().getJavaThreadId())
+            .distinct()
+            .count();
+    return sum(events, name) / Math.max(1, threads);
   }
 
   private static double sum(List<RecordedEvent> events, String name) {

@@ -28,6 +28,7 @@ final class JsonFile {
   static JsonObject of(ChunkPlan plan) {
     JsonObject chunk = new JsonObject();
     chunk.addProperty("rows", plan.rows());
+    chunk.addProperty("workers", plan.workers());
     chunk.addProperty("precision", plan.precision().toString());
     chunk.addProperty("bytes", plan.bytes());
     chunk.addProperty("basis", plan.basis().name().toLowerCase(Locale.ROOT).replace('_', ' '));

@@ -90,6 +90,15 @@ final class MethodOptions {
   private Integer batch;
 
   @Option(
+      names = "--workers",
+      paramLabel = "W",
+      converter = Positive.class,
+      description =
+          "Chunks of masked inputs scored beside each other on the CPU, which share the threads; by"
+              + " default one for each thread, or 1 if that is faster.")
+  private Integer workers;
+
+  @Option(
       names = "--memory",
       paramLabel = "SIZE",
       converter = MemorySize.Converter.class,
@@ -230,6 +239,9 @@ final class MethodOptions {
             .channels(channels);
     if (batch != null) {
       builder.batch(batch);
+    }
+    if (workers != null) {
+      builder.workers(workers);
     }
     if (memory != null) {
       builder.memory(memory.bytes());

@@ -80,7 +80,8 @@ final class ModelOptions {
       names = "--threads",
       paramLabel = "T",
       converter = Positive.class,
-      description = "Threads per operation; default: one per physical core.")
+      description =
+          "Threads of one operation, or shared by the workers; default: one per physical core.")
   private Integer threads;
 
   @Option(

@@ -12,7 +12,7 @@ public interface Masks extends AutoCloseable {
   ChannelFacts facts();
 
   /**
-   * Writes image × mask for some channels.
+   * Writes image × mask for some channels. Several threads may write at once, each its own rows.
    *
    * @param channels indices of b channels
    * @param rows where to: [b, C, H, W] in the scorer's dtype and layout, on the image's device

@@ -49,6 +49,8 @@ public abstract class Network extends Module {
 
   /**
    * The network's computation. Call {@link #call} to have this network's own hooks run as well.
+   * Several threads call it at once when masked inputs are scored, so that it may keep nothing in
+   * fields from one call to the next; where it does, build the explainer with one worker.
    *
    * @param input what the network takes
    * @return its output, owned by the scope that is open

@@ -23,7 +23,7 @@ import org.scorecam.image.Preprocessing;
  * {@link Explainer#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
  * flat however many there are.
  *
- * <p>Immutable. Runs do not know of each other; on the CPU, two at a time take each other's cores.
+ * <p>Immutable. Runs do not know of each other; on the CPU, two at a time share its workers.
  */
 public final class Pipeline {
   private static final int PROCESSORS_PER_READER = 4;

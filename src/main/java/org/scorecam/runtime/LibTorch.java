@@ -135,6 +135,16 @@ public final class LibTorch {
   }
 
   /**
+   * Whether each thread can have its own number of threads for LibTorch's operations, as it can
+   * where they are OpenMP's.
+   *
+   * @return whether {@link LibTorchWork#begin(int)} concerns the calling thread alone
+   */
+  public static boolean countsForEachThread() {
+    return threadCounts().areOfEachThread();
+  }
+
+  /**
    * What is set, and what could not be.
    *
    * @return the settings' names, and what was done, in words: first what holds during our work,

@@ -43,7 +43,21 @@ public final class LibTorchWork implements AutoCloseable {
    * @return to be closed by this thread
    */
   public static LibTorchWork begin() {
-    return new LibTorchWork(ofThisThread(), false);
+    return new LibTorchWork(ofThisThread(0), false);
+  }
+
+  /**
+   * Begins a work in which the operations that this thread calls have a number of threads of their
+   * own, whatever is set for others. Within another work of this thread its number stays.
+   *
+   * @param threads of one operation, at least 1; only where {@link LibTorch#countsForEachThread}
+   * @return to be closed by this thread
+   */
+  public static LibTorchWork begin(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads must be at least 1, not " + threads);
+    }
+    return new LibTorchWork(ofThisThread(threads), false);
   }
 
   /**
@@ -63,7 +77,8 @@ public final class LibTorchWork implements AutoCloseable {
     }
   }
 
-  private static OfThread ofThisThread() {
+  /** The thread's works, begun if there is none; with 0 as many threads as are set for all. */
+  private static OfThread ofThisThread(int ownThreads) {
     OfThread thread = OPEN.get();
     if (thread != null) {
       return thread;
@@ -72,7 +87,7 @@ public final class LibTorchWork implements AutoCloseable {
     ProcessValues values = LibTorch.values();
     values.enter();
     try {
-      int wanted = LibTorch.wantedThreads();
+      int wanted = ownThreads > 0 ? ownThreads : LibTorch.wantedThreads();
       if (wanted > 0) {
         ThreadCounts counts = LibTorch.threadCounts();
         Borrowed<Integer> threads = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);

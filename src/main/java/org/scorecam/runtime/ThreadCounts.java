@@ -74,6 +74,11 @@ final class ThreadCounts {
     }
   }
 
+  /** Whether one thread's number can be set and no other thread notices. */
+  boolean areOfEachThread() {
+    return openMp != null;
+  }
+
   boolean hasOpenBlas() {
     return openBlas != null;
   }

@@ -9,15 +9,18 @@ import org.scorecam.model.Precision;
  * How many masked inputs the network sees at once, and why.
  *
  * @param rows of a chunk
+ * @param workers chunks that are scored beside each other, each by a thread of its own; 1 where all
+ *     threads work on one chunk together
  * @param precision of its values and of the network
- * @param bytes that such a chunk takes with its activations, on the network's device: measured, or
- *     estimated where no chunk was probed
+ * @param bytes that one such chunk takes with its activations, on the network's device: measured,
+ *     or estimated where no chunk was probed
  * @param basis what the number was taken from
  * @param probes the sizes that were tried, ascending; empty if none were
  * @param notes what was decided otherwise than was asked for, and why, a sentence each
  */
 public record ChunkPlan(
     long rows,
+    int workers,
     Precision precision,
     long bytes,
     Basis basis,
@@ -53,6 +56,7 @@ public record ChunkPlan(
    * Copies the lists.
    *
    * @param rows of a chunk
+   * @param workers chunks that are scored beside each other
    * @param precision of its values
    * @param bytes that such a chunk takes
    * @param basis what the number was taken from
@@ -64,32 +68,44 @@ public record ChunkPlan(
     notes = List.copyOf(notes);
   }
 
-  /** The same with fewer rows, for which there was more memory. */
-  ChunkPlan reducedTo(long fewer) {
-    return fewer == rows
+  /** The same with fewer rows or workers, for which there was more memory. */
+  ChunkPlan reducedTo(long fewerRows, int fewerWorkers) {
+    return fewerRows == rows && fewerWorkers == workers
         ? this
-        : new ChunkPlan(fewer, precision, bytes * fewer / rows, Basis.REDUCED, probes, notes);
+        : new ChunkPlan(
+            fewerRows,
+            fewerWorkers,
+            precision,
+            bytes * fewerRows / rows,
+            Basis.REDUCED,
+            probes,
+            notes);
   }
 
   /** The same with one more note. */
   ChunkPlan noting(String note) {
     List<String> more = new ArrayList<>(notes);
     more.add(note);
-    return new ChunkPlan(rows, precision, bytes, basis, probes, more);
+    return new ChunkPlan(rows, workers, precision, bytes, basis, probes, more);
   }
 
   /**
    * The plan in words.
    *
-   * @return for example {@code 8 rows of float32 (probed), 58 MiB}
+   * @return for example {@code 8 rows of float32 (probed), 58 MiB}, or {@code 2 workers with 8 rows
+   *     of float32 each (probed), 58 MiB each}
    */
   @Override
   public String toString() {
-    return "%d rows of %s (%s), %.0f MiB"
+    String each = workers == 1 ? "" : " each";
+    return "%s%d rows of %s%s (%s), %.0f MiB%s"
         .formatted(
+            workers == 1 ? "" : workers + " workers with ",
             rows,
             precision,
+            each,
             basis.name().toLowerCase(Locale.ROOT).replace('_', ' '),
-            bytes / MEBIBYTE);
+            bytes / MEBIBYTE,
+            each);
   }
 }

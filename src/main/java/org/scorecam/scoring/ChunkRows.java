@@ -5,7 +5,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Queue;
 import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.LongSupplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -17,8 +19,12 @@ import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.scoring.ChunkPlan.Probe;
 
 /**
- * How many rows the chunks of one scorer have for inputs of one size: how fast each number is, and
- * what it takes in memory. Belongs to the scorer and is kept as long as that, for all who use it.
+ * How many rows the chunks of one scorer have for inputs of one size, and how many chunks are
+ * scored beside each other: how fast each number is, and what it takes in memory. Belongs to the
+ * scorer and is kept as long as that, for all who use it.
+ *
+ * <p>Each worker has a chunk and a core of its own, unless the first probe shows that all threads
+ * are faster together on one chunk after the other, or there are too few passes.
  *
  * <p>Chunks of 8, 16, 32, … rows are timed for as long as larger ones are faster: what each chunk
  * costs beside its rows is shared by twice as many, so that each doubling gains half of what the
@@ -28,10 +34,17 @@ import org.scorecam.scoring.ChunkPlan.Probe;
  * smallest and the largest that were; rows of inputs of different shapes count by their pixels.
  */
 final class ChunkRows {
-  /** The rows that are taken where there are too few passes to find out better ones. */
+  /**
+   * The rows at a time, of all workers together, that are taken where there are too few passes to
+   * find out better ones.
+   */
   static final long USUAL_ROWS = 32;
 
   private static final long FIRST_ROWS = 8;
+
+  /** With fewer rows for each, fewer workers with more threads each are faster. */
+  private static final long LEAST_ROWS_OF_WORKER = 4;
+
   private static final long LAST_ROWS = 512;
   private static final double NANOS_PER_MILLI = 1e6;
 
@@ -45,6 +58,12 @@ final class ChunkRows {
 
   /** What a larger chunk must gain to be worth its memory. */
   private static final double GAIN = 0.02;
+
+  /**
+   * What all threads must gain on one chunk after the other, since they lose more than workers when
+   * a core is busy otherwise.
+   */
+  private static final double CLEAR_GAIN = 0.1;
 
   /**
    * Where nothing was measured: the network's widest point is two times 64 channels at the input's
@@ -69,6 +88,9 @@ final class ChunkRows {
   /** Whether larger chunks have stopped to be faster. */
   private boolean settled;
 
+  /** Whether all threads were faster on one chunk after the other than workers with one each. */
+  private boolean fasterTogether;
+
   /** Null while nothing was measured. */
   private Measured smallest;
 
@@ -85,9 +107,17 @@ final class ChunkRows {
   /**
    * What chunks are planned for.
    *
-   * @param budget bytes that a chunk may take with the network's activations
+   * @param workers chunks that may be scored beside each other
+   * @param choosing whether a single one may be taken in place of so many if that is faster
+   * @param budget bytes that all of them may take with the network's activations
    */
-  record Request(Scorer scorer, Device device, InputShape shape, long budget) {
+  record Request(
+      Scorer scorer, Device device, InputShape shape, int workers, boolean choosing, long budget) {
+    /** The same for so many workers, of which each has its part of the memory. */
+    private Request eachOf(int fewer) {
+      return new Request(scorer, device, shape, fewer, choosing, budget / fewer);
+    }
+
     private Tensor newChunk(long rows) {
       return ChunkPool.allocate(shape.batchOf(rows), scorer, device);
     }
@@ -119,34 +149,58 @@ final class ChunkRows {
    * The best rows for so many passes. The first call, and one of more passes than before, may run
    * the network; other threads wait for it.
    */
-  synchronized ChunkPlan best(Request request, long passes) {
-    if (request.scorer.oneByOne().isPresent()) {
-      return planOf(request, 1, ChunkPlan.Basis.ONE_BY_ONE);
+  synchronized ChunkPlan best(Request whole, long passes) {
+    if (whole.scorer.oneByOne().isPresent()) {
+      return planOf(whole.eachOf(workersFor(whole, passes)), 1, ChunkPlan.Basis.ONE_BY_ONE);
     }
+    Request request = whole.eachOf(workersWithMemory(whole, passes));
     probeWhatPays(request, passes);
+    if (fasterTogether && request.choosing) {
+      request = whole.eachOf(1);
+    }
     long fastest = fastest(request);
-    long wanted = settled && fastest > 0 ? fastest : Math.max(USUAL_ROWS, fastest);
+    long usual = Math.max(FIRST_ROWS, USUAL_ROWS / request.workers);
+    long wanted = settled && fastest > 0 ? fastest : Math.max(usual, fastest);
     long possible = possibleRows(request, LAST_ROWS);
     // What is only estimated may be far from what it takes.
     if (probes.isEmpty() && possible < Math.min(wanted, passes)) {
       probe(request, Math.min(FIRST_ROWS, possible));
       possible = possibleRows(request, LAST_ROWS);
     }
+    long rows = spread(passes, Math.min(wanted, possible), request.workers);
     ChunkPlan.Basis basis =
         possible < Math.min(wanted, passes)
             ? ChunkPlan.Basis.REDUCED
             : probes.isEmpty() ? ChunkPlan.Basis.FITTED : ChunkPlan.Basis.PROBED;
-    return planOf(request, spread(passes, Math.min(wanted, possible)), basis);
+    return planOf(request, rows, basis);
+  }
+
+  /** As many workers as have something to do. */
+  private static int workersFor(Request whole, long passes) {
+    return (int) Math.max(1, Math.min(whole.workers, passes));
+  }
+
+  /** As many workers as have some rows each, and memory for them. */
+  private int workersWithMemory(Request whole, long passes) {
+    int workers = workersFor(whole, passes / LEAST_ROWS_OF_WORKER);
+    while (workers > 1 && possibleRows(whole.eachOf(workers), LAST_ROWS) < LEAST_ROWS_OF_WORKER) {
+      workers /= 2;
+    }
+    return workers;
   }
 
   /** A plan of exactly so many rows, but for those that were too many lately. */
-  synchronized ChunkPlan given(Request request, long rows) {
-    if (request.scorer.oneByOne().isPresent()) {
-      return planOf(request, 1, ChunkPlan.Basis.ONE_BY_ONE);
+  synchronized ChunkPlan given(Request whole, long given, long passes) {
+    if (whole.scorer.oneByOne().isPresent()) {
+      return planOf(whole.eachOf(workersFor(whole, passes)), 1, ChunkPlan.Basis.ONE_BY_ONE);
     }
-    long fitting = Math.min(rows, fittingRows(request));
+    long rows = Math.min(given, passes);
+    long fitting = Math.min(rows, fittingRows(whole));
+    long chunks = (passes + fitting - 1) / fitting;
     return planOf(
-        request, fitting, fitting < rows ? ChunkPlan.Basis.REDUCED : ChunkPlan.Basis.GIVEN);
+        whole.eachOf(fasterTogether && whole.choosing ? 1 : workersFor(whole, chunks)),
+        fitting,
+        fitting < rows ? ChunkPlan.Basis.REDUCED : ChunkPlan.Basis.GIVEN);
   }
 
   private ChunkPlan planOf(Request request, long rows, ChunkPlan.Basis basis) {
@@ -155,7 +209,13 @@ final class ChunkRows {
             .map(reason -> "masked inputs are scored one by one: " + reason)
             .toList();
     return new ChunkPlan(
-        rows, request.scorer.precision(), bytes(request, rows), basis, probes, notes);
+        rows,
+        request.workers,
+        request.scorer.precision(),
+        bytes(request, rows),
+        basis,
+        probes,
+        notes);
   }
 
   /** Remembers for a while that so many rows did not fit. */
@@ -165,9 +225,12 @@ final class ChunkRows {
     tooManySince = clock.getAsLong();
   }
 
-  /** At most the limit, spread so that the last chunk is nearly full. */
-  static long spread(long passes, long limit) {
-    long chunks = (passes + limit - 1) / limit;
+  /**
+   * At most the limit, spread so that the last chunks are nearly full, and all workers have one.
+   */
+  static long spread(long passes, long limit, int workers) {
+    long atOnce = limit * workers;
+    long chunks = (passes + atOnce - 1) / atOnce * workers;
     return (passes + chunks - 1) / chunks;
   }
 
@@ -178,7 +241,8 @@ final class ChunkRows {
           probes.isEmpty()
               ? Math.min(FIRST_ROWS, possible)
               : 2 * probes.get(probes.size() - 1).rows();
-      boolean pays = rows <= possible && probedRows + RUNS * rows <= passes / PROBE_SHARE;
+      boolean pays =
+          rows <= possible && probedRows + RUNS * rows * request.workers <= passes / PROBE_SHARE;
       if (!pays || !probe(request, rows)) {
         return;
       }
@@ -186,23 +250,35 @@ final class ChunkRows {
   }
 
   /** Measures chunks of so many rows; false if they do not fit. */
-  private boolean probe(Request request, long rows) {
-    DeviceMemory device = DeviceMemory.of(request.device);
+  private boolean probe(Request asked, long rows) {
+    DeviceMemory device = DeviceMemory.of(asked.device);
+    Request request = fasterTogether && asked.choosing ? asked.eachOf(1) : asked;
     try {
+      double together = Double.POSITIVE_INFINITY;
       if (probes.isEmpty()) {
         // Compiles and prepares the network itself.
-        perRow(request, rows, 1, device);
+        perRow(request.eachOf(1), rows, 1);
+        if (request.workers > 1 && request.choosing) {
+          together = perRow(request.eachOf(1), rows, 1);
+        }
       }
       double[] millis = new double[1];
-      OptionalLong bytes = device.peakOf(() -> millis[0] = perRow(request, rows, RUNS, device));
+      int workers = request.workers;
+      OptionalLong bytes = device.peakOf(() -> millis[0] = perRow(request, rows, RUNS));
+      OptionalLong bytesEach =
+          bytes.isPresent() ? OptionalLong.of(bytes.getAsLong() / workers) : bytes;
+      if (gain(millis[0], together) > CLEAR_GAIN) {
+        fasterTogether = true;
+        millis[0] = together;
+      }
       double before = fastestMillis(Long.MAX_VALUE);
       if (!probes.isEmpty() && gain(before, millis[0]) < GAIN) {
         // Another process may have had the machine: once more before it counts.
-        millis[0] = Math.min(millis[0], perRow(request, rows, RUNS, device));
+        millis[0] = Math.min(millis[0], perRow(request, rows, RUNS));
       }
       settled = !probes.isEmpty() && gain(before, millis[0]) / 2 < GAIN;
-      probes.add(new Probe(rows, millis[0], measured(request, rows, bytes)));
-      probedRows += RUNS * rows;
+      probes.add(new Probe(rows, millis[0], measured(request, rows, bytesEach)));
+      probedRows += RUNS * rows * workers;
       return true;
     } catch (RuntimeException e) {
       if (!NativeErrors.isOutOfMemory(e)) {
@@ -220,20 +296,39 @@ final class ChunkRows {
     return 1 - after / before;
   }
 
-  /** Runs the network on a black chunk; the fastest run in milliseconds for each row. */
-  private static double perRow(Request request, long rows, int runs, DeviceMemory device) {
-    double fastest = Double.POSITIVE_INFINITY;
-    try (Tensor chunk = request.newChunk(rows)) {
-      chunk.zero_();
+  /**
+   * Runs the network on a black chunk for each worker; the fastest run's milliseconds for a row.
+   */
+  private static double perRow(Request request, long rows, int runs) {
+    DeviceMemory device = DeviceMemory.of(request.device);
+    List<Tensor> chunks = new ArrayList<>();
+    try {
+      while (chunks.size() < request.workers) {
+        Tensor chunk = request.newChunk(rows);
+        chunks.add(chunk);
+        chunk.zero_();
+      }
+      double fastest = Double.POSITIVE_INFINITY;
       for (int run = 0; run < runs; run++) {
+        Queue<Tensor> left = new ConcurrentLinkedQueue<>(chunks);
         device.finishWork();
         long start = System.nanoTime();
-        request.scorer.score(chunk).close();
+        Workers.ofTheProcess()
+            .run(request.workers, () -> scores(request.scorer, left.poll()), () -> {});
         device.finishWork();
         fastest = Math.min(fastest, (System.nanoTime() - start) / NANOS_PER_MILLI);
       }
+      return fastest / rows / request.workers;
+    } finally {
+      chunks.forEach(Tensor::close);
     }
-    return fastest / rows;
+  }
+
+  private static boolean scores(Scorer scorer, Tensor chunk) {
+    if (chunk != null) {
+      scorer.score(chunk).close();
+    }
+    return chunk != null;
   }
 
   /** The smallest size that is nearly as fast as the fastest within the budget; 0 if none. */

@@ -6,7 +6,8 @@ import org.scorecam.model.ModelOutput;
 
 /**
  * Masked inputs to be scored, numbered from 0: writes them into the rows of chunks, and reads their
- * scores from what the network puts out. Used by one thread at a time.
+ * scores from what the network puts out. Rows may be written by several threads at once, each its
+ * own; scores are read by one thread at a time, not always the same.
  */
 public interface MaskedInputs {
   /**

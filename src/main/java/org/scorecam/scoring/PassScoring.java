@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
@@ -14,7 +17,6 @@ import org.scorecam.error.PrecisionException;
 import org.scorecam.error.ScoreCamException;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
-import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
@@ -28,6 +30,9 @@ import org.scorecam.runtime.NativeScope;
  * the last of one image and the first of the next. All chunks have the same shape, since oneDNN and
  * cuDNN plan anew for each; what is left of the last one is scored and not looked at.
  *
+ * <p>On the CPU several chunks are scored beside each other by {@link Workers}, where there are
+ * enough masked inputs for that.
+ *
  * <p>Where a chunk does not fit the memory, the same masked inputs are tried again in chunks of
  * half the rows; what was scored before stays scored.
  *
@@ -38,6 +43,7 @@ public final class PassScoring implements AutoCloseable {
   private final ScoringChoice choice;
   private final BiConsumer<Long, Long> progress;
   private final ChunkPool chunks = new ChunkPool();
+  private final Workers workers = Workers.ofTheProcess();
   private volatile boolean closed;
 
   /**
@@ -46,19 +52,24 @@ public final class PassScoring implements AutoCloseable {
    * @param model the network; must stay open
    * @param precision what to compute with; nothing for the fastest that holds
    * @param rows of a chunk; 0 for as many as are fastest
-   * @param memory bytes that a chunk may take with the network's activations; if nothing is said, a
-   *     quarter of what is available now
-   * @param progress is told after each chunk how many masked inputs of how many are scored
+   * @param mostWorkers chunks that may be scored beside each other on the CPU, if there are so
+   *     many; 0 for as many as LibTorch has threads, if that is faster
+   * @param memory bytes that the chunks of a call may take with the network's activations; if
+   *     nothing is said, a quarter of what is available now
+   * @param progress is told after each chunk how many masked inputs of how many are scored, by the
+   *     thread that calls
    */
   public PassScoring(
       HookedModel model,
       Optional<Precision> precision,
       long rows,
+      int mostWorkers,
       OptionalLong memory,
       BiConsumer<Long, Long> progress) {
     this.device = model.device();
-    this.choice = new ScoringChoice(model, precision, rows, memory);
+    this.choice = new ScoringChoice(model, precision, rows, mostWorkers, memory);
     this.progress = progress;
+    workers.join();
   }
 
   /**
@@ -106,11 +117,70 @@ public final class PassScoring implements AutoCloseable {
     ScoringChoice.Decision decision =
         sample.isPresent() ? choice.decide(sample.get(), shape) : choice.known(shape);
     ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes));
-    return plan.reducedTo(new Run(inputs, decision, shape).inChunksOf(plan.rows()));
+    return scoreAll(new PassRun(inputs, choice.scorer(decision, shape)), decision, shape, plan);
+  }
+
+  /** Scores everything; the plan as it was in the end. */
+  private ChunkPlan scoreAll(
+      PassRun run, ScoringChoice.Decision decision, InputShape shape, ChunkPlan plan) {
+    long rows = plan.rows();
+    int most = plan.workers();
+    while (run.left() > 0) {
+      try {
+        scoreChunks(run, choice.scorer(decision, shape), shape.batchOf(rows), most);
+      } catch (RuntimeException e) {
+        if (!NativeErrors.isOutOfMemory(e)) {
+          throw e;
+        }
+        chunks.clear();
+        DeviceMemory.of(device).releaseKept();
+        choice.tooMany(decision, shape, rows);
+        if (rows > 1) {
+          rows /= 2;
+        } else if (most > 1) {
+          most /= 2;
+        } else {
+          // What may also have another reason keeps its own words.
+          boolean otherReason =
+              e instanceof ScoreCamException && !(e instanceof NativeMemoryException);
+          throw otherReason ? e : tooLarge(shape, e);
+        }
+      }
+    }
+    return plan.reducedTo(rows, most);
+  }
+
+  private void scoreChunks(PassRun run, Scorer scorer, long[] shape, int most) {
+    // No more chunks than there is something for.
+    int count = (int) Math.min(most, (run.left() + shape[0] - 1) / shape[0]);
+    withChunks(
+        scorer,
+        shape,
+        count,
+        memory -> {
+          run.use(memory);
+          workers.run(
+              count, run, () -> progress.accept((long) run.nextScored(), (long) run.total()));
+        });
+  }
+
+  private NativeMemoryException tooLarge(InputShape shape, RuntimeException cause) {
+    OptionalLong available = DeviceMemory.of(device).available();
+    return new NativeMemoryException(
+        "not even a chunk of one masked input, of shape %s, fits into the memory of %s (%s): %s"
+            .formatted(
+                Arrays.toString(shape.batchOf(1)),
+                device,
+                available.isPresent()
+                    ? "%d MiB available".formatted(available.getAsLong() >> 20)
+                    : "available memory unknown",
+                NativeErrors.messageOf(cause)),
+        cause);
   }
 
   /**
-   * Plans chunks for so many passes, and runs a black one, of fewer rows where it does not fit.
+   * Plans chunks for so many passes, and has each worker run a black one, of fewer rows where they
+   * do not fit.
    *
    * @param shape of one input
    * @param passes at least 1
@@ -124,7 +194,7 @@ public final class PassScoring implements AutoCloseable {
     while (true) {
       ChunkPlan plan = choice.plan(decision, shape, passes);
       try {
-        runBlackChunk(choice.scorer(decision, shape), shape.batchOf(plan.rows()));
+        runBlackChunks(choice.scorer(decision, shape), shape, plan);
         return plan;
       } catch (NativeMemoryException e) {
         if (plan.rows() == 1) {
@@ -135,21 +205,42 @@ public final class PassScoring implements AutoCloseable {
     }
   }
 
-  private void runBlackChunk(Scorer scorer, long[] shape) {
-    Tensor chunk = chunks.take(shape, scorer, device);
-    try (NativeScope scope = NativeScope.open()) {
-      scorer.score(chunk.zero_()).close();
-    } catch (RuntimeException | Error e) {
-      chunk.close();
-      throw e;
-    }
-    giveBack(chunk);
+  private void runBlackChunks(Scorer scorer, InputShape shape, ChunkPlan plan) {
+    withChunks(
+        scorer,
+        shape.batchOf(plan.rows()),
+        plan.workers(),
+        memory -> {
+          Queue<Tensor> black = new ConcurrentLinkedQueue<>(memory);
+          workers.run(plan.workers(), () -> runBlack(scorer, black.poll()), () -> {});
+        });
   }
 
-  private void giveBack(Tensor chunk) {
-    // Whoever takes it next may use another stream.
+  private static boolean runBlack(Scorer scorer, Tensor chunk) {
+    if (chunk == null) {
+      return false;
+    }
+    try (NativeScope scope = NativeScope.open()) {
+      scorer.score(chunk.zero_()).close();
+    }
+    return true;
+  }
+
+  /** Lends so many chunks; frees them if what is done with them fails. */
+  private void withChunks(Scorer scorer, long[] shape, int count, Consumer<List<Tensor>> work) {
+    List<Tensor> memory = new ArrayList<>();
+    try {
+      while (memory.size() < count) {
+        memory.add(chunks.take(shape, scorer, device));
+      }
+      work.accept(memory);
+    } catch (RuntimeException | Error e) {
+      memory.forEach(Tensor::close);
+      throw e;
+    }
+    // Whoever takes them next may use another stream.
     DeviceMemory.of(device).finishWork();
-    chunks.giveBack(chunk);
+    memory.forEach(chunks::giveBack);
   }
 
   /**
@@ -163,134 +254,15 @@ public final class PassScoring implements AutoCloseable {
     }
   }
 
-  /** Frees the chunks. The model stays open. Closing again does nothing. */
+  /**
+   * Frees the chunks and gives up the workers. The model stays open. Closing again does nothing.
+   */
   @Override
-  public void close() {
-    closed = true;
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      workers.leave();
+    }
     chunks.close();
-  }
-
-  /** One call of {@link #score}: where it stands. */
-  private final class Run {
-    private final List<? extends MaskedInputs> inputs;
-    private final ScoringChoice.Decision decision;
-    private final InputShape shape;
-    private final Scorer scorer;
-    private final long total;
-    private long scored;
-
-    /** The next pass to score: of which source, and its number there. */
-    private int nextSource;
-
-    private int nextPass;
-
-    /** Passes of one source that stand in a chunk's rows one after the other. */
-    private record Part(int source, int firstPass, int count, int firstRow) {}
-
-    private Run(
-        List<? extends MaskedInputs> inputs, ScoringChoice.Decision decision, InputShape shape) {
-      this.inputs = inputs;
-      this.decision = decision;
-      this.shape = shape;
-      this.scorer = choice.scorer(decision, shape);
-      this.total = inputs.stream().mapToLong(MaskedInputs::passes).sum();
-    }
-
-    /** Scores everything; the rows that it was done with in the end. */
-    private long inChunksOf(long most) {
-      long rows = most;
-      while (scored < total) {
-        try {
-          scoreChunks(rows);
-        } catch (RuntimeException e) {
-          if (!NativeErrors.isOutOfMemory(e)) {
-            throw e;
-          }
-          chunks.clear();
-          DeviceMemory.of(device).releaseKept();
-          choice.tooMany(decision, shape, rows);
-          if (rows == 1) {
-            // What may also have another reason keeps its own words.
-            boolean otherReason =
-                e instanceof ScoreCamException && !(e instanceof NativeMemoryException);
-            throw otherReason ? e : tooLarge(e);
-          }
-          rows /= 2;
-        }
-      }
-      return rows;
-    }
-
-    private void scoreChunks(long rows) {
-      Tensor chunk = chunks.take(shape.batchOf(rows), scorer, device);
-      try {
-        while (scored < total) {
-          List<Part> parts = nextParts((int) rows);
-          score(chunk, parts);
-          Part last = parts.get(parts.size() - 1);
-          nextSource = last.source;
-          nextPass = last.firstPass + last.count;
-          scored += last.firstRow + last.count;
-          progress.accept(scored, total);
-        }
-      } catch (RuntimeException | Error e) {
-        chunk.close();
-        throw e;
-      }
-      giveBack(chunk);
-    }
-
-    private List<Part> nextParts(int rows) {
-      List<Part> parts = new ArrayList<>();
-      int row = 0;
-      int pass = nextPass;
-      for (int source = nextSource; source < inputs.size() && row < rows; source++) {
-        int count = Math.min(rows - row, inputs.get(source).passes() - pass);
-        if (count > 0) {
-          parts.add(new Part(source, pass, count, row));
-        }
-        row += count;
-        pass = 0;
-      }
-      return parts;
-    }
-
-    private void score(Tensor chunk, List<Part> parts) {
-      int filled = parts.stream().mapToInt(Part::count).sum();
-      ChunkStage.Masks masksStage = new ChunkStage.Masks(filled);
-      for (Part part : parts) {
-        try (NativeScope scope = NativeScope.open()) {
-          Tensor rows = chunk.narrow(0, part.firstRow, part.count);
-          inputs.get(part.source).write(part.firstPass, part.count, rows);
-        }
-      }
-      masksStage.commit();
-      ChunkStage.Network networkStage = new ChunkStage.Network((int) chunk.size(0), filled);
-      try (ModelOutput output = scorer.score(chunk)) {
-        networkStage.commit();
-        ChunkStage.Scores scoresStage = new ChunkStage.Scores(filled);
-        for (Part part : parts) {
-          try (NativeScope scope = NativeScope.open()) {
-            MaskedInputs source = inputs.get(part.source);
-            source.keep(part.firstPass, source.scoresOf(output, part.firstRow, part.count));
-          }
-        }
-        scoresStage.commit();
-      }
-    }
-
-    private NativeMemoryException tooLarge(RuntimeException cause) {
-      OptionalLong available = DeviceMemory.of(device).available();
-      return new NativeMemoryException(
-          "not even a chunk of one masked input, of shape %s, fits into the memory of %s (%s): %s"
-              .formatted(
-                  Arrays.toString(shape.batchOf(1)),
-                  device,
-                  available.isPresent()
-                      ? "%d MiB available".formatted(available.getAsLong() >> 20)
-                      : "available memory unknown",
-                  NativeErrors.messageOf(cause)),
-          cause);
-    }
   }
 }

@@ -14,6 +14,7 @@ import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.runtime.LibTorch;
 
 /**
  * Tries, decides and remembers how one {@link PassScoring} scores inputs of a size: by which of the
@@ -24,7 +25,9 @@ import org.scorecam.runtime.DeviceMemory;
 final class ScoringChoice {
   private static final System.Logger LOG = System.getLogger(ScoringChoice.class.getName());
 
-  /** Of the memory that is available, what one chunk may take unless something else is said. */
+  /**
+   * Of the memory that is available, what the chunks of a call may take if nothing else is said.
+   */
   private static final int SHARE = 4;
 
   private final HookedModel model;
@@ -33,6 +36,9 @@ final class ScoringChoice {
 
   /** 0 for as many as are best. */
   private final long givenRows;
+
+  /** Chunks that may be scored beside each other; 0 for as many as are best. */
+  private final int givenWorkers;
 
   private final long budget;
   private final Map<SizeClass, Decision> decisions = new HashMap<>();
@@ -57,14 +63,21 @@ final class ScoringChoice {
    *
    * @param asked nothing for the fastest precision
    * @param givenRows 0 for the best
-   * @param memory bytes that a chunk may take; if nothing is said, a quarter of what the device has
-   *     available now
+   * @param givenWorkers 0 for the best
+   * @param memory bytes that the chunks of a call may take; if nothing is said, a quarter of what
+   *     the device has available now
    */
-  ScoringChoice(HookedModel model, Optional<Precision> asked, long givenRows, OptionalLong memory) {
+  ScoringChoice(
+      HookedModel model,
+      Optional<Precision> asked,
+      long givenRows,
+      int givenWorkers,
+      OptionalLong memory) {
     this.model = model;
     this.device = model.device();
     this.asked = asked;
     this.givenRows = givenRows;
+    this.givenWorkers = givenWorkers;
     this.budget = givenRows > 0 ? Long.MAX_VALUE : memory.orElseGet(() -> shareOf(device));
   }
 
@@ -91,9 +104,7 @@ final class ScoringChoice {
     ChunkRows.Request request = request(decision, shape);
     ChunkRows rows = ChunkRows.knownOf(request);
     ChunkPlan plan =
-        givenRows > 0
-            ? rows.given(request, Math.min(givenRows, passes))
-            : rows.best(request, passes);
+        givenRows > 0 ? rows.given(request, givenRows, passes) : rows.best(request, passes);
     return decision.note.map(plan::noting).orElse(plan);
   }
 
@@ -104,7 +115,15 @@ final class ScoringChoice {
   }
 
   private ChunkRows.Request request(Decision decision, InputShape shape) {
-    return new ChunkRows.Request(scorer(decision, shape), device, shape, budget);
+    return new ChunkRows.Request(
+        scorer(decision, shape), device, shape, mostWorkers(), givenWorkers == 0, budget);
+  }
+
+  private int mostWorkers() {
+    // Chunks on a device of its own wait for each other there, and threads whose number is the
+    // process's would not have one each.
+    boolean possible = device.type() == Device.Type.CPU && LibTorch.countsForEachThread();
+    return !possible ? 1 : givenWorkers > 0 ? givenWorkers : LibTorch.threads();
   }
 
   /**

@@ -37,7 +37,7 @@ class ChunkRowsTest {
 
   private ChunkRows.Request request(long height, long width, long budget) {
     return new ChunkRows.Request(
-        model.scorer(), model.device(), InputShape.of(CHANNELS, height, width), budget);
+        model.scorer(), model.device(), InputShape.of(CHANNELS, height, width), 1, true, budget);
   }
 
   private ChunkRows.Request within(long budget) {

@@ -93,6 +93,7 @@ class ChunksTest {
             model,
             Optional.of(Precision.FLOAT32),
             0,
+            0,
             OptionalLong.of(memory),
             (scored, total) -> {})) {
       return scoring.plan(shape, passes);

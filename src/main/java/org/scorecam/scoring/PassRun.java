@@ -1,0 +1,144 @@
+package org.scorecam.scoring;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Deque;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.model.ModelOutput;
+import org.scorecam.model.Scorer;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * One call of {@link PassScoring#score}: which masked inputs are scored, are being scored, and wait
+ * for it. A step scores one chunk; several threads may be at a step each.
+ */
+final class PassRun implements Workers.Work {
+  private final List<? extends MaskedInputs> inputs;
+  private final Scorer scorer;
+  private final int total;
+
+  /** Held while scores are read, which sources and targets are not asked for by two threads. */
+  private final Object reading = new Object();
+
+  // All below under this object's lock.
+
+  /** The passes that nobody has begun, numbered through all sources. */
+  private final BitSet waiting = new BitSet();
+
+  /** Memory that no step uses, all of one shape. */
+  private Deque<Tensor> chunks = new ArrayDeque<>();
+
+  private int scored;
+
+  /** How many were scored after each step, as far as that is not told yet. */
+  private final Deque<Integer> untold = new ArrayDeque<>();
+
+  /** Passes of one source that stand in a chunk's rows one after the other. */
+  private record Part(int source, int firstPass, int count, int firstRow) {}
+
+  PassRun(List<? extends MaskedInputs> inputs, Scorer scorer) {
+    this.inputs = inputs;
+    this.scorer = scorer;
+    this.total = inputs.stream().mapToInt(MaskedInputs::passes).reduce(0, Math::addExact);
+    waiting.set(0, total);
+  }
+
+  /** How many passes are neither scored nor being scored. */
+  synchronized int left() {
+    return waiting.cardinality();
+  }
+
+  int total() {
+    return total;
+  }
+
+  /** Takes the memory for the steps that follow, of which each uses one chunk. */
+  synchronized void use(List<Tensor> memory) {
+    chunks = new ArrayDeque<>(memory);
+  }
+
+  /** How many passes were scored after the earliest step that this was not asked for yet. */
+  synchronized int nextScored() {
+    return untold.remove();
+  }
+
+  @Override
+  public boolean step() {
+    Tensor chunk;
+    BitSet passes = new BitSet();
+    synchronized (this) {
+      if (waiting.isEmpty()) {
+        return false;
+      }
+      chunk = chunks.pop();
+      for (int row = 0; row < chunk.size(0) && !waiting.isEmpty(); row++) {
+        int pass = waiting.nextSetBit(0);
+        waiting.clear(pass);
+        passes.set(pass);
+      }
+    }
+    try {
+      score(chunk, partsOf(passes));
+    } catch (RuntimeException | Error e) {
+      synchronized (this) {
+        waiting.or(passes);
+      }
+      throw e;
+    }
+    synchronized (this) {
+      chunks.push(chunk);
+      scored += passes.cardinality();
+      untold.add(scored);
+    }
+    return true;
+  }
+
+  private List<Part> partsOf(BitSet passes) {
+    List<Part> parts = new ArrayList<>();
+    int row = 0;
+    int firstOfSource = 0;
+    for (int source = 0; source < inputs.size(); source++) {
+      int end = firstOfSource + inputs.get(source).passes();
+      for (int from = passes.nextSetBit(firstOfSource); from >= 0 && from < end; ) {
+        int to = Math.min(passes.nextClearBit(from), end);
+        parts.add(new Part(source, from - firstOfSource, to - from, row));
+        row += to - from;
+        from = passes.nextSetBit(to);
+      }
+      firstOfSource = end;
+    }
+    return parts;
+  }
+
+  private void score(Tensor chunk, List<Part> parts) {
+    int filled = parts.stream().mapToInt(Part::count).sum();
+    ChunkStage.Masks masksStage = new ChunkStage.Masks(filled);
+    for (Part part : parts) {
+      try (NativeScope scope = NativeScope.open()) {
+        Tensor rows = chunk.narrow(0, part.firstRow, part.count);
+        inputs.get(part.source).write(part.firstPass, part.count, rows);
+      }
+    }
+    masksStage.commit();
+    ChunkStage.Network networkStage = new ChunkStage.Network((int) chunk.size(0), filled);
+    try (ModelOutput output = scorer.score(chunk)) {
+      networkStage.commit();
+      synchronized (reading) {
+        read(output, parts, filled);
+      }
+    }
+  }
+
+  private void read(ModelOutput output, List<Part> parts, int filled) {
+    ChunkStage.Scores scoresStage = new ChunkStage.Scores(filled);
+    for (Part part : parts) {
+      try (NativeScope scope = NativeScope.open()) {
+        MaskedInputs source = inputs.get(part.source);
+        source.keep(part.firstPass, source.scoresOf(output, part.firstRow, part.count));
+      }
+    }
+    scoresStage.commit();
+  }
+}
