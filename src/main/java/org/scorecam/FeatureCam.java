@@ -87,7 +87,12 @@ public final class FeatureCam implements Explainer {
     this.after = after;
     this.scoring =
         new PassScoring(
-            after, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
+            after,
+            builder.precision,
+            builder.batch,
+            builder.workers,
+            builder.memory,
+            builder.progress::onProgress);
   }
 
   private static Recipe usualRecipe(Method method) {
@@ -115,6 +120,7 @@ public final class FeatureCam implements Explainer {
     private String layer;
     private Recipe recipe;
     private int batch;
+    private int workers;
     private OptionalLong memory = OptionalLong.empty();
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
     private ProgressListener progress = (scored, total) -> {};
@@ -159,6 +165,21 @@ public final class FeatureCam implements Explainer {
         throw new IllegalArgumentException("batch must be at least 1 row, not " + rows);
       }
       this.batch = rows;
+      return this;
+    }
+
+    /**
+     * As {@link ScoreCam.Builder#workers}.
+     *
+     * @param most chunks that are scored beside each other
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder workers(int most) {
+      if (most < 1) {
+        throw new IllegalArgumentException("workers must be at least 1, not " + most);
+      }
+      this.workers = most;
       return this;
     }
 

@@ -170,6 +170,9 @@ final class MethodOptions {
     if (batch != null) {
       builder.batch(batch);
     }
+    if (workers != null) {
+      builder.workers(workers);
+    }
     if (memory != null) {
       builder.memory(memory.bytes());
     }
