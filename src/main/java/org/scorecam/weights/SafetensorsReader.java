@@ -30,6 +30,7 @@ final class SafetensorsReader {
   /** The reference implementation's own limit. */
   private static final long MAX_HEADER = 100_000_000;
 
+  private static final int MAX_SHOWN = 300;
   private static final String METADATA = "__metadata__";
 
   private final long begin;
@@ -76,11 +77,15 @@ final class SafetensorsReader {
     }
   }
 
-  /** What Gson says of malformed JSON, without its advice to programmers. */
+  /**
+   * What Gson says of malformed JSON, without its advice to programmers, which comes last. It
+   * quotes names from the file, of any length: no search in it may go back.
+   */
   static String whereIn(Exception e) {
-    return String.valueOf(e.getMessage())
-        .replaceFirst("^Use JsonReader\\S* to accept malformed JSON", "malformed JSON")
-        .replaceFirst("(?s)\\s*See https?:.*", "");
+    String said = String.valueOf(e.getMessage());
+    int advice = said.lastIndexOf("See http");
+    return Printable.of(advice < 0 ? said : said.substring(0, advice).strip(), MAX_SHOWN)
+        .replaceFirst("^Use JsonReader\\S* to accept malformed JSON", "malformed JSON");
   }
 
   private Map<String, StoredTensor> header(JsonReader json) throws IOException {

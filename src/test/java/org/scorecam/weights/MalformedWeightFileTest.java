@@ -344,6 +344,16 @@ class MalformedWeightFileTest {
     WeightFile.open(TestFiles.write(folder, content)).close();
   }
 
+  @Test
+  void namesOfAnyLengthAreCutInMessages() {
+    String name = "a" + " ".repeat(1 << 20) + "b";
+    byte[] bytes = TestFiles.safetensors("{\"" + name + "\":{\"shape\"}}", new byte[0]);
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightFile.open(TestFiles.write(folder, bytes)));
+    assertTrue(error.getMessage().contains("not a JSON object of tensors: "), error::getMessage);
+    assertTrue(error.getMessage().length() < 1000, () -> "" + error.getMessage().length());
+  }
+
   private void requireMessage(byte[] content, String part) {
     ModelException error = assertThrows(ModelException.class, () -> open(content));
     assertTrue(error.getMessage().contains(part), error::getMessage);
