@@ -3,7 +3,6 @@ package org.scorecam.runtime;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.DeviceException;
 
 /**
@@ -77,25 +76,24 @@ public record Device(Type type, int index) {
   /**
    * How many CUDA devices this process can use.
    *
-   * @return 0 where LibTorch is built without CUDA, or where there is no driver or no device
+   * @return 0 where LibTorch has no CUDA, or where a library, the driver or a device is missing
    */
   public static int cudaCount() {
-    LibTorch.load();
-    return torch.cuda_is_available() ? torch.cuda_device_count() : 0;
+    return CudaState.now().devices();
   }
 
   /**
    * Makes sure that the device is there.
    *
    * @return this device
-   * @throws DeviceException if it is not, with what there is
+   * @throws DeviceException if it is not, with what there is or the first thing that is missing
    */
   public Device require() {
     if (type == Type.CUDA) {
-      LibTorch.load();
-      int count = cudaCount();
-      if (index >= count) {
-        throw new DeviceException("there is no device " + this + ": " + cudaState(count));
+      CudaState cuda = CudaState.now();
+      if (index >= cuda.devices()) {
+        String advice = cuda.advice().isEmpty() ? "" : "; " + cuda.advice();
+        throw new DeviceException("there is no " + this + ": " + cuda.words() + advice);
       }
     }
     return this;
@@ -119,15 +117,5 @@ public record Device(Type type, int index) {
   @Override
   public String toString() {
     return type == Type.CPU ? "cpu" : "cuda:" + index;
-  }
-
-  private static String cudaState(int count) {
-    if (!torch.hasCUDA()) {
-      return "this LibTorch is built without CUDA (build with -Pgpu for one that has it)";
-    }
-    if (count == 0) {
-      return "no CUDA device or driver is found on this machine";
-    }
-    return count == 1 ? "the only one is cuda:0" : "there are cuda:0 to cuda:" + (count - 1);
   }
 }

@@ -46,8 +46,9 @@ public final class Diagnostics {
     facts.put("instruction set", isa);
     facts.put("BLAS", "OpenBLAS " + versionOf("org.bytedeco", "openblas"));
     facts.putAll(LibTorch.setUp());
-    facts.put("CUDA", cudaFacts());
-    return new Diagnostics(facts, adviceFor(cores, isa));
+    CudaState cuda = CudaState.now();
+    facts.put("CUDA", cuda.words());
+    return new Diagnostics(facts, adviceFor(cores, isa, cuda));
   }
 
   /**
@@ -68,15 +69,7 @@ public final class Diagnostics {
     return advice;
   }
 
-  private static String cudaFacts() {
-    if (!torch.hasCUDA()) {
-      return "not in this build of LibTorch";
-    }
-    int count = Device.cudaCount();
-    return count == 0 ? "no device or driver" : count + " device(s), cuda:0 to cuda:" + (count - 1);
-  }
-
-  private static List<String> adviceFor(int cores, String isa) {
+  private static List<String> adviceFor(int cores, String isa, CudaState cuda) {
     List<String> advice = new ArrayList<>();
     if (LibTorch.openBlasThreads() > 1) {
       advice.add(
@@ -92,8 +85,8 @@ public final class Diagnostics {
     if (isa.equals("DEFAULT")) {
       advice.add("this processor has no AVX2 that LibTorch could use; expect slow passes");
     }
-    if (!torch.hasCUDA()) {
-      advice.add("with an NVIDIA GPU, build with -Pgpu and explain on cuda:0");
+    if (!cuda.advice().isEmpty()) {
+      advice.add("CUDA: " + cuda.advice());
     }
     return advice;
   }

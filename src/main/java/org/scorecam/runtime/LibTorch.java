@@ -238,7 +238,9 @@ public final class LibTorch {
       ofTheProcess.put("JavaCPP's limit", liftJavaCppLimit(settings));
       Loader.load(openblas.class);
       unpackTogether();
+      CudaHalf.standInForBoth();
       Loader.load(torch.class);
+      CudaHalf.load();
     } catch (LinkageError | RuntimeException e) {
       throw new NativeLibraryException(
           "LibTorch cannot be loaded on "

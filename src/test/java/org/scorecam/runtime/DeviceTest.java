@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.javacpp.Loader;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -47,6 +49,36 @@ class DeviceTest {
     int count = Device.cudaCount();
     String message =
         assertThrows(DeviceException.class, () -> Device.cuda(count).require()).getMessage();
-    assertTrue(message.startsWith("there is no device cuda:" + count + ": "), message);
+    assertTrue(message.startsWith("there is no cuda:" + count + ": "), message);
+  }
+
+  @Test
+  void nativesForTheProcessorAreNamedAsTheReasonWithWhatToTakeInstead() {
+    CudaState state = CudaState.now();
+    Assumptions.assumeFalse(
+        CudaHalf.isOnClassPath(), "LibTorch's natives are those with CUDA (-Pgpu)");
+    assertEquals(0, state.devices());
+    assertEquals("the natives of LibTorch on the class path are those for the CPU", state.words());
+    assertTrue(state.advice().contains(Loader.getPlatform() + "-gpu"), state.advice());
+  }
+
+  @Test
+  void anOldDriverIsNamedWithWhatItKnows() {
+    CudaState state =
+        CudaState.withoutDevice(
+            "The NVIDIA driver on your system is too old (found version 12040). Please update");
+    assertEquals(
+        "the NVIDIA driver is too old: it knows CUDA 12.4, and this LibTorch needs CUDA 13",
+        state.words());
+  }
+
+  @Test
+  void aMissingDriverIsToldFromAHiddenDevice() {
+    String noDriver = "Found no NVIDIA driver on your system. Please check that you have a GPU";
+    assertEquals(
+        "there is no NVIDIA driver on this machine", CudaState.withoutDevice(noDriver).words());
+    CudaState hidden = CudaState.withoutDevice("No CUDA GPUs are available");
+    assertTrue(hidden.words().endsWith("no device: No CUDA GPUs are available"), hidden.words());
+    assertTrue(hidden.advice().contains("CUDA_VISIBLE_DEVICES"), hidden.advice());
   }
 }
