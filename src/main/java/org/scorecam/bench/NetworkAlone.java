@@ -10,8 +10,9 @@ import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * What an explanation could not be faster than: the same passes through the same scorer in chunks
- * of the same shape, whose rows are all the input as it is.
+ * What an explanation could not be faster than with one worker: the same passes through the same
+ * scorer in chunks of the same shape, one after the other with all threads, whose rows are all the
+ * input as it is.
  */
 public final class NetworkAlone implements Contestant {
   private final Scorer scorer;

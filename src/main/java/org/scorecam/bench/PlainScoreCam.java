@@ -1,5 +1,6 @@
 package org.scorecam.bench;
 
+import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -26,14 +27,16 @@ final class PlainScoreCam {
   /**
    * Explains a class.
    *
-   * @param network float32, in evaluation mode; puts out [N, classes]
+   * @param network runs it as it is, float32 and in evaluation mode; puts out [N, classes], which
+   *     belongs to the scope that is open
    * @param image [1, C, H, W]
    * @param activations of the target layer for it, [K, h, w]. LibTorch has no hook that would find
    *     them in the pass on the unmasked image, which is run all the same
    * @param classIndex which class
    * @return the map [H, W], owned by the caller
    */
-  static Tensor explain(JitModule network, Tensor image, Tensor activations, long classIndex) {
+  static Tensor explain(
+      UnaryOperator<Tensor> network, Tensor image, Tensor activations, long classIndex) {
     try (PointerScope scope = new PointerScope();
         NoGradGuard noGradients = new NoGradGuard()) {
       Tensor reference = scores(network, image, classIndex); // [1]
@@ -55,8 +58,12 @@ final class PlainScoreCam {
     }
   }
 
-  private static Tensor scores(JitModule network, Tensor inputs, long classIndex) {
-    IValue output = network.forward(new IValueVector(new IValue(inputs)));
-    return output.toTensor().select(1, classIndex);
+  /** A TorchScript network as it was loaded. */
+  static UnaryOperator<Tensor> of(JitModule network) {
+    return inputs -> network.forward(new IValueVector(new IValue(inputs))).toTensor();
+  }
+
+  private static Tensor scores(UnaryOperator<Tensor> network, Tensor inputs, long classIndex) {
+    return network.apply(inputs).select(1, classIndex);
   }
 }

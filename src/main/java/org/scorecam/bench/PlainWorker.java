@@ -104,7 +104,7 @@ final class PlainWorker {
 
   private void time(JsonObject answer) {
     long start = System.nanoTime();
-    map = PlainScoreCam.explain(network, image, activations, classIndex);
+    map = PlainScoreCam.explain(PlainScoreCam.of(network), image, activations, classIndex);
     // On CUDA the first copy waits for everything before it.
     map.cpu().close();
     Lap lap = Lap.since(start, activations.size(0));

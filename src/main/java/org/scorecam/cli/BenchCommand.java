@@ -9,16 +9,19 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.bench.Contestant;
 import org.scorecam.bench.Footprint;
+import org.scorecam.bench.MachinePeaks;
 import org.scorecam.bench.NetworkAlone;
 import org.scorecam.bench.PlainProcess;
 import org.scorecam.bench.Race;
 import org.scorecam.bench.ScoreCamContestant;
 import org.scorecam.bench.Soak;
+import org.scorecam.bench.Suite;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -48,6 +51,9 @@ final class BenchCommand implements Runnable {
 
   /** Two for each of the tenths that are shown. */
   private static final int LEAST_SOAK = 20;
+
+  /** Of the suite's input. */
+  private static final Size SUITE_SIZE = new Size(224, 224);
 
   @Spec private CommandSpec spec;
 
@@ -117,6 +123,22 @@ final class BenchCommand implements Runnable {
   private Integer soak;
 
   @Option(
+      names = "--suite",
+      paramLabel = "NAME",
+      arity = "0..1",
+      split = ",",
+      help = true, // The other options need not be there.
+      fallbackValue = "",
+      description = {
+        "Instead of all that, time a few passes of each network of a suite, or of those of the zoo"
+            + " that are named, with random weights: against a plain Score-CAM by the same network"
+            + " and against what the machine reaches in matrix products and copies.",
+        "--size is 224x224 unless given; --runs, --threads, --device, --precision, --batch and"
+            + " --memory are as always.",
+      })
+  private List<String> suite;
+
+  @Option(
       names = "--json",
       paramLabel = "FILE",
       description = "Write everything that was measured to this file.")
@@ -124,6 +146,10 @@ final class BenchCommand implements Runnable {
 
   @Override
   public void run() {
+    if (suite != null) {
+      runSuite();
+      return;
+    }
     method.requireDifferentLayers();
     target = targets.target();
     String whyNoBaseline = whyNoBaseline();
@@ -146,9 +172,43 @@ final class BenchCommand implements Runnable {
       report =
           soak == null ? measure(network, inputs, whyNoBaseline) : watchMemory(network, inputs);
     }
+    finish(report);
+  }
+
+  private void finish(BenchOutput report) {
     report.print(spec.commandLine().getOut());
     if (json != null) {
       report.write(json);
+    }
+  }
+
+  private void runSuite() {
+    if (model.isGiven() || soak != null || baseline != null || variesAnything()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--suite has networks of its own; leave out --model, --arch, --soak, --baseline,"
+              + " --chunks, --images and --compare-threads");
+    }
+    if (json != null) {
+      OutputOptions.requireFolder(json);
+    }
+    List<String> names = suite.equals(List.of("")) ? Suite.NAMES : suite;
+    Suite.requireAll(names);
+    Size size = input == null ? SUITE_SIZE : input.size();
+    if (size == null) {
+      throw new ParameterException(spec.commandLine(), "--suite takes --size, not --tensor");
+    }
+    model.setThreads();
+    Device device = model.devices().get(0);
+    TerminalProgress progress = new TerminalProgress("networks");
+    try (Tensor noise = SampleInput.colouredNoise(size)) {
+      SuiteReport report = new SuiteReport(noise, device, MachinePeaks.of(device), runs);
+      for (int i = 0; i < names.size(); i++) {
+        report.print(spec.commandLine().getOut());
+        report.add(Suite.measure(names.get(i), device, noise, method::builder, runs));
+        progress.onProgress(i + 1, names.size());
+      }
+      finish(report);
     }
   }
 

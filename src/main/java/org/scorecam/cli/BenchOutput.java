@@ -26,8 +26,11 @@ abstract class BenchOutput {
     json.add("machine", machine);
   }
 
+  /** Prints what has been added since it was last printed. */
   final void print(PrintWriter out) {
     lines.forEach(out::println);
+    lines.clear();
+    out.flush();
   }
 
   /** Writes the JSON, whole or not at all. */

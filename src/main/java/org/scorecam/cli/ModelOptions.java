@@ -118,6 +118,18 @@ final class ModelOptions {
     return devices;
   }
 
+  /** Whether a network was named. */
+  boolean isGiven() {
+    return network != null;
+  }
+
+  /** Sets the threads that were asked for. */
+  void setThreads() {
+    if (threads != null) {
+      LibTorch.setThreads(threads);
+    }
+  }
+
   /** Loads the network; owned by the caller. */
   HookedModel loadOn(Device device) {
     if (network.architecture != null && weights == null) {
@@ -134,9 +146,7 @@ final class ModelOptions {
           command.commandLine(),
           (weightsKey == null ? "--classes" : "--weights-key") + " needs --arch and --weights");
     }
-    if (threads != null) {
-      LibTorch.setThreads(threads);
-    }
+    setThreads();
     operators.forEach(LibTorch::loadOperators);
     HookedModel loaded =
         network.architecture == null

@@ -28,6 +28,18 @@ final class SampleInput {
           "Random noise of this size as the input, with as many channels as the network takes.")
   private Size size;
 
+  /** Noise [1, 3, H, W]; owned by the caller. */
+  static Tensor colouredNoise(Size size) {
+    SampleInput input = new SampleInput();
+    input.size = size;
+    return input.noise(PICTURE_CHANNELS.get(0));
+  }
+
+  /** The size of the noise, or null for a given input. */
+  Size size() {
+    return size;
+  }
+
   /** The input, which the network has run if it is noise; owned by the caller. */
   Tensor tensorFor(HookedModel network) {
     if (tensor != null) {

@@ -63,7 +63,8 @@ class PlainScoreCamTest {
         JitModule network =
             torch.load(golden.path("model").toString(), new DeviceOptional(), false)) {
       network.eval();
-      try (Tensor actual = PlainScoreCam.explain(network, image, activations, classIndex)) {
+      try (Tensor actual =
+          PlainScoreCam.explain(PlainScoreCam.of(network), image, activations, classIndex)) {
         assertClose(expected, actual, TOLERANCE);
       }
     }

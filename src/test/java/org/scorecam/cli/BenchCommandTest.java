@@ -25,6 +25,8 @@ class BenchCommandTest {
   private static final Path MODEL = Goldens.file("tinyresnet_script.pt");
   private static final Path INPUT = Goldens.file("tinyresnet.input.npy");
 
+  private static final long SQUEEZENET_MULTIPLY_ADDS = 21_584_576;
+
   @TempDir Path folder;
 
   private static CommandLineRun bench(Object... more) {
@@ -233,5 +235,40 @@ class BenchCommandTest {
         .assertFails(ExitCode.BAD_INPUT, "class 10");
     bench("--layer", "layer3", "--tensor", INPUT, "--json", folder.resolve("none/a.json"))
         .assertFails(ExitCode.OTHER, "there is no folder");
+  }
+
+  @Test
+  void theSuiteTimesNetworksOfTheZooAgainstThePlainAlgorithm() throws IOException {
+    Path file = folder.resolve("suite.json");
+    CommandLineRun run =
+        CommandLineRun.of(
+                "bench", "--suite", "squeezenet1_1", "--size", "64x64", "--runs", 1, "--json", file)
+            .assertDone();
+    assertTrue(run.out().lines().anyMatch(line -> line.startsWith("squeezenet1_1  ")), run.out());
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    JsonObject peaks = found.getAsJsonObject("peaks");
+    for (String peak : List.of("float32", "bfloat16", "copyBytesPerSecond")) {
+      assertTrue(peaks.get(peak).getAsDouble() > 1e6, peaks::toString);
+    }
+    assertEquals(List.of("squeezenet1_1"), names(found, "networks", "name"));
+    JsonObject network = objects(found, "networks").get(0);
+    // Counted by hand: 64 sides give 31, 15, 7 and 3 after the stem and each pooling.
+    assertEquals(2.0 * SQUEEZENET_MULTIPLY_ADDS, network.get("operations").getAsDouble());
+    double perPass = network.get("millisecondsPerPass").getAsDouble();
+    assertEquals(
+        network.get("operations").getAsDouble() / perPass * 1e3,
+        network.get("operationsPerSecond").getAsDouble(),
+        1);
+    // Of other channels, or of another class, it would be a tenth and more.
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
+    assertTrue(network.get("speedup").getAsDouble() > 0, network::toString);
+  }
+
+  @Test
+  void theSuiteTakesNoNetworkOrTensor() {
+    CommandLineRun.of("bench", "--suite", "--model", MODEL).assertMisused("leave out --model");
+    CommandLineRun.of("bench", "--suite", "--tensor", INPUT)
+        .assertMisused("--suite takes --size, not --tensor");
+    CommandLineRun.of("bench", "--suite", "resnet19").assertFails(3, "resnet18");
   }
 }

@@ -1,0 +1,177 @@
+package org.scorecam.bench;
+
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.MapAgreement;
+import org.scorecam.Recipe;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.model.Capture;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.ModuleModel;
+import org.scorecam.model.RepeatedCall;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.LibTorchWork;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+import org.scorecam.zoo.Zoo;
+
+/**
+ * Explanations by networks of many kinds, each in turns with Score-CAM written plainly, which runs
+ * the same network module by module: how fast scoring is, whatever the network.
+ *
+ * <p>Their weights are random. Few channels are scored: what counts is the time of a pass.
+ */
+public final class Suite {
+  /** What the suite consists of, unless it is told otherwise. */
+  public static final List<String> NAMES =
+      List.of(
+          "resnet18",
+          "resnet50",
+          "vgg16",
+          "mobilenet_v2",
+          "efficientnet_b0",
+          "densenet121",
+          "resnext50_32x4d",
+          "convnext_tiny");
+
+  /** So that every run sees the same weights. */
+  private static final long SEED = 7;
+
+  /** Passes of an explanation: those with the largest maxima. */
+  private static final int CHANNELS = 32;
+
+  /** Any would do. */
+  private static final int CLASS = 1;
+
+  private Suite() {}
+
+  /**
+   * Makes sure that the zoo has networks.
+   *
+   * @param names of them
+   * @throws org.scorecam.error.ModelException if it lacks one, with the nearest names
+   */
+  public static void requireAll(List<String> names) {
+    // Creating one that is not there says what is instead.
+    names.stream().filter(name -> !Zoo.names().contains(name)).forEach(Zoo::create);
+  }
+
+  /**
+   * What was found for a network.
+   *
+   * @param name in the zoo
+   * @param multiplyAdds of a pass, as {@code 2 · multiplyAdds} operations are usually counted
+   * @param scorer how it was scored, in words
+   * @param ours the explanations
+   * @param plain Score-CAM written plainly
+   * @param speedup how many times as long the plain one took, as {@link Laps#over} has it
+   * @param agreement of the two maps
+   */
+  public record Entry(
+      String name,
+      long multiplyAdds,
+      String scorer,
+      Laps ours,
+      Laps plain,
+      double speedup,
+      MapAgreement agreement) {}
+
+  /**
+   * Measures a network at its customary layer.
+   *
+   * @param name in the zoo
+   * @param device where it runs
+   * @param input [1, 3, H, W]
+   * @param setUp makes what explains by the network, but for channels and recipe
+   * @param runs timed runs of each, at least 1
+   * @return what was found
+   */
+  public static Entry measure(
+      String name,
+      Device device,
+      Tensor input,
+      Function<HookedModel, ScoreCam.Builder> setUp,
+      int runs) {
+    torch.manual_seed(SEED);
+    try (ModuleModel network = ModuleModel.of(Zoo.create(name), device);
+        Race race = new Race()) {
+      ScoreCam explainer =
+          setUp
+              .apply(network)
+              .channels(ChannelSelection.topMax(CHANNELS))
+              .recipe(Recipe.TISKW)
+              .build();
+      Target target = Target.ofClass(CLASS);
+      ScoreCamContestant ours = race.enter(new ScoreCamContestant(name, explainer, input, target));
+      try (Saliency map = explainer.explain(input, target)) {
+        PlainContestant plain = race.enter(new PlainContestant(network, input, map));
+        race.compare(plain, ours);
+        Race.Result result = race.run(runs, (done, of) -> {});
+        return new Entry(
+            name,
+            MultiplyAdds.of(network),
+            explainer.scorer(input.size(1), input.size(2), input.size(3)).description(),
+            result.laps().get(0),
+            result.laps().get(1),
+            result.comparisons().get(0).quotient(),
+            MapAgreement.of(plain.map(), Tensors.toArray(map.tensor())));
+      }
+    }
+  }
+
+  /** Score-CAM written plainly, with our set-up of LibTorch but nothing else of ours. */
+  private static final class PlainContestant implements Contestant {
+    private final ModuleModel network;
+    private final Tensor input;
+
+    /** Of the channels that the other explanation scored, [K, h, w]. */
+    private final Tensor activations;
+
+    private float[] map;
+
+    PlainContestant(ModuleModel network, Tensor input, Saliency explained) {
+      this.network = network;
+      this.input = input;
+      float[] weights = explained.weights();
+      long[] scored =
+          IntStream.range(0, weights.length).filter(k -> weights[k] != 0).asLongStream().toArray();
+      try (NativeScope scope = NativeScope.open();
+          Capture capture = network.capture(input, List.of(explained.layer()), RepeatedCall.LAST)) {
+        Tensor all = capture.activations().get(0).select(0, 0);
+        activations =
+            scope.keep(all.index_select(0, torch.tensor(scored).to(all.device(), ScalarType.Long)));
+      }
+    }
+
+    @Override
+    public String name() {
+      return "plain";
+    }
+
+    @Override
+    public Lap run() {
+      long start = System.nanoTime();
+      try (LibTorchWork work = LibTorchWork.begin();
+          Tensor made = PlainScoreCam.explain(network.network()::call, input, activations, CLASS)) {
+        map = Tensors.toArray(made); // On CUDA this waits for the work.
+        return Lap.since(start, activations.size(0));
+      }
+    }
+
+    float[] map() {
+      return map.clone();
+    }
+
+    @Override
+    public void close() {
+      activations.close();
+    }
+  }
+}
