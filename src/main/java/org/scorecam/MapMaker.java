@@ -27,9 +27,12 @@ record MapMaker(Recipe recipe, Tensor activations, long height, long width) {
 
   /** The layer's own map [1, 1, H, W], from which several are fused; needs an open scope. */
   Tensor layerMap(float[] weights) {
-    return recipe
-        .finish()
-        .layerMap(weightedSum(weights), recipe.masks().upsampling(), height, width);
+    return finished(weightedSum(weights));
+  }
+
+  /** The same of a map [1, 1, h, w] that was made otherwise; needs an open scope. */
+  Tensor finished(Tensor sum) {
+    return recipe.finish().layerMap(sum, recipe.masks().upsampling(), height, width);
   }
 
   /** The final map [H, W] where there is no other layer; needs an open scope. */

@@ -4,7 +4,7 @@ package org.scorecam;
  * What happened on the way to a saliency map.
  *
  * @param channels of the target layer
- * @param scoredChannels channels that got a score
+ * @param scoredChannels channels that got a score; 0 for a method that scores places instead
  * @param samples masked inputs of each mask: 1, or those of a {@link
  *     org.scorecam.mask.MaskSampling}
  * @param passes masked inputs that the network ran: fewer than the samples of the scored channels
@@ -79,10 +79,10 @@ public record SaliencyStatus(
   /**
    * How many forward passes were not needed, since another channel had the same masked input.
    *
-   * @return the samples of the scored channels less passes
+   * @return the samples of the scored channels less passes; 0 where no channels are scored
    */
   public long savedPasses() {
-    return scoredChannels * samples - passes;
+    return Math.max(0, scoredChannels * samples - passes);
   }
 
   /**

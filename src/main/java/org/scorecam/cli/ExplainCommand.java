@@ -80,6 +80,11 @@ final class ExplainCommand implements Callable<Integer> {
           spec.commandLine(),
           "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
+    if (!method.hasChannelWeights() && output.weights() != null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--channel-weights: channels have no weights with --method " + method.method());
+    }
     method.requireDifferentLayers();
     targets = target.targets();
     output.requireFolders();

@@ -12,7 +12,9 @@ import picocli.CommandLine.TypeConversionException;
 enum Method {
   SCORE_CAM,
   SS_CAM,
-  IS_CAM;
+  IS_CAM,
+  ABLATION_CAM,
+  RECIPRO_CAM;
 
   private static List<String> names() {
     return Arrays.stream(values()).map(Method::toString).toList();

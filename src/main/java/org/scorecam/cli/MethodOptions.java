@@ -5,9 +5,11 @@ import static java.util.stream.Collectors.joining;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.scorecam.Explainer;
+import org.scorecam.FeatureCam;
 import org.scorecam.ProgressListener;
 import org.scorecam.Recipe;
 import org.scorecam.ScoreCam;
@@ -66,9 +68,10 @@ final class MethodOptions {
   @Option(
       names = "--recipe",
       paramLabel = "NAME",
-      defaultValue = "tiskw",
       converter = RecipeConverter.class,
-      description = "tiskw, pytorch-grad-cam, torchcam or haofanwang; default: ${DEFAULT-VALUE}.")
+      description =
+          "tiskw, pytorch-grad-cam, torchcam or haofanwang; default: tiskw, or what the"
+              + " method's published code does.")
   private Recipe recipe;
 
   @Option(
@@ -133,7 +136,7 @@ final class MethodOptions {
 
   /** Whether the map is the one that the benchmark's baseline computes. */
   boolean isTheBaselines() {
-    return recipe.equals(Recipe.TISKW) && method == Method.SCORE_CAM;
+    return recipeOrTiskw().equals(Recipe.TISKW) && method == Method.SCORE_CAM;
   }
 
   /** The method's name. */
@@ -143,7 +146,65 @@ final class MethodOptions {
 
   /** The explainer that the options ask for; owned by the caller. */
   Explainer explainer(HookedModel model, ProgressListener progress) {
-    return builder(model).progress(progress).build();
+    return switch (method) {
+      case SCORE_CAM, SS_CAM, IS_CAM -> builder(model).progress(progress).build();
+      case ABLATION_CAM -> featureCam(model, FeatureCam.Method.ABLATION, progress);
+      case RECIPRO_CAM -> featureCam(model, FeatureCam.Method.RECIPRO, progress);
+    };
+  }
+
+  private FeatureCam featureCam(
+      HookedModel model, FeatureCam.Method changed, ProgressListener progress) {
+    requireFittingOptions();
+    if (layers.size() > 1 || !scoresAllChannels()) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--method %s takes a single --layer, and no --channels".formatted(method));
+    }
+    requireLayer(model, layers);
+    FeatureCam.Builder builder = FeatureCam.on(model, changed).progress(progress);
+    layers.forEach(builder::layer);
+    if (recipe != null) {
+      builder.recipe(recipe);
+    }
+    if (batch != null) {
+      builder.batch(batch);
+    }
+    if (workers != null) {
+      builder.workers(workers);
+    }
+    if (memory != null) {
+      builder.memory(memory.bytes());
+    }
+    return builder.precision(Optional.ofNullable(precision.fixed)).build();
+  }
+
+  /** Refuses options that do not go with the method or with each other. */
+  private void requireFittingOptions() {
+    requireOnlyWith("--samples", samples, Method.SS_CAM, Method.IS_CAM);
+    requireOnlyWith("--std", std, Method.SS_CAM);
+    requireOnlyWith("--seed", seed, Method.SS_CAM);
+    if (batch != null && memory != null) {
+      throw new ParameterException(
+          command.commandLine(), "--batch and --memory cannot be used together");
+    }
+  }
+
+  private void requireLayer(HookedModel model, List<String> layers) {
+    if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
+      throw new ParameterException(
+          command.commandLine(),
+          "Missing required option: '--layer=PATH'. The layers command lists the network's layers");
+    }
+  }
+
+  /** Whether channels have weights. */
+  boolean hasChannelWeights() {
+    return method != Method.RECIPRO_CAM;
+  }
+
+  private Recipe recipeOrTiskw() {
+    return recipe == null ? Recipe.TISKW : recipe;
   }
 
   /** The same, for what one command varies. */
@@ -172,17 +233,13 @@ final class MethodOptions {
   }
 
   private ScoreCam.Builder builder(HookedModel model, List<String> layers) {
-    if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
-      throw new ParameterException(
-          command.commandLine(),
-          "Missing required option: '--layer=PATH'. The layers command lists the network's layers");
-    }
-    if (batch != null && memory != null) {
-      throw new ParameterException(
-          command.commandLine(), "--batch and --memory cannot be used together");
-    }
+    requireLayer(model, layers);
+    requireFittingOptions();
     ScoreCam.Builder builder =
-        ScoreCam.on(model).layers(layers.toArray(String[]::new)).recipe(recipe).channels(channels);
+        ScoreCam.on(model)
+            .layers(layers.toArray(String[]::new))
+            .recipe(recipeOrTiskw())
+            .channels(channels);
     if (batch != null) {
       builder.batch(batch);
     }
@@ -199,15 +256,15 @@ final class MethodOptions {
   }
 
   private MaskSampling sampling() {
-    requireOnlyWith("--samples", samples, Method.SS_CAM, Method.IS_CAM);
-    requireOnlyWith("--std", std, Method.SS_CAM);
-    requireOnlyWith("--seed", seed, Method.SS_CAM);
     return switch (method) {
       case SCORE_CAM -> MaskSampling.once();
       case SS_CAM ->
           MaskSampling.noise(
               samples == null ? 35 : samples, std == null ? 2 : std, seed == null ? 0 : seed);
       case IS_CAM -> MaskSampling.scaled(samples == null ? 10 : samples);
+      case ABLATION_CAM, RECIPRO_CAM ->
+          throw new ParameterException(
+              command.commandLine(), "this command does not know --method " + method);
     };
   }
 

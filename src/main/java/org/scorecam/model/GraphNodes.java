@@ -34,11 +34,17 @@ final class GraphNodes {
   static List<JitNode> deepOf(Block block) {
     List<JitNode> all = new ArrayList<>();
     for (JitNode node : of(block)) {
-      all.add(node);
-      BlockArrayRef blocks = node.blocks();
-      for (long i = 0; i < blocks.size(); i++) {
-        all.addAll(deepOf(blocks.get(i)));
-      }
+      all.addAll(deepOf(node));
+    }
+    return all;
+  }
+
+  /** A node and those in its blocks, with what the blocks return. */
+  static List<JitNode> deepOf(JitNode node) {
+    List<JitNode> all = new ArrayList<>(List.of(node));
+    BlockArrayRef blocks = node.blocks();
+    for (long i = 0; i < blocks.size(); i++) {
+      all.addAll(deepOf(blocks.get(i)));
     }
     return all;
   }

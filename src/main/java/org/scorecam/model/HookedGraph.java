@@ -147,18 +147,19 @@ final class HookedGraph {
       }
       boolean onTheWay = watch.layers().stream().anyMatch(layer -> isBelow(layer, call.path()));
       if (onTheWay || (watched && !wanted)) {
-        inline(call);
+        inline(root, call);
         any = true;
       }
     }
     return any;
   }
 
-  private static boolean isBelow(String layer, String path) {
+  static boolean isBelow(String layer, String path) {
     return path.isEmpty() || layer.startsWith(path + ".");
   }
 
-  private void inline(Call call) {
+  /** Puts what a call runs in its place. */
+  static void inline(JitModule root, Call call) {
     JitModule module = TorchScriptModules.find(root, call.path());
     GraphFunction callee = new GraphFunction(module.get_method(call.method()).function());
     torch.inlineCallTo(call.node(), callee, false);

@@ -110,6 +110,21 @@ public interface HookedModel extends AutoCloseable {
   }
 
   /**
+   * The network from a layer on: what it computes of the layer's output, without what comes before.
+   *
+   * @param layer dotted path of a submodule that everything goes through on its way to the output
+   * @return a model of its own, which shares the network's parameters and whose input is the
+   *     layer's output [N, K, h, w]; owned by the caller, and closed before or after this one
+   * @throws LayerException if there is no such layer, or the network cannot be cut there, with the
+   *     reason
+   */
+  default HookedModel from(String layer) {
+    throw new LayerException(
+        "the network cannot be run from layer '%s' on: only TorchScript networks can be cut"
+            .formatted(layer));
+  }
+
+  /**
    * The network's layers, parents before children, without the root.
    *
    * @return a path and type each; with output shapes once an input has been seen

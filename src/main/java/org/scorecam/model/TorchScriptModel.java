@@ -74,6 +74,24 @@ public final class TorchScriptModel extends CapturingModel {
   }
 
   @Override
+  public TorchScriptModel from(String layer) {
+    requireCapturable(layer);
+    return whileOpen(
+        () -> {
+          // As in scorerOf: copies register their classes with the module's.
+          synchronized (module) {
+            try (NativeScope scope = NativeScope.open()) {
+              // With a class of its own, but the same parameters.
+              JitModule cut = module.clone(true);
+              GraphCut.in(cut, layer);
+              return new TorchScriptModel(
+                  scope.keep(cut), device(), types(), FixedInputs.none(module));
+            }
+          }
+        });
+  }
+
+  @Override
   void checkCapture(String layer) {
     try (NativeScope scope = NativeScope.open()) {
       HookedGraph.of(module, new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL));

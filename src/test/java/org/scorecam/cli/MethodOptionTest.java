@@ -39,6 +39,7 @@ class MethodOptionTest {
     "--method score-cam --recipe torchcam, torchcam",
     "--method is-cam --recipe torchcam, iscam",
     "--method ss-cam --recipe torchcam --samples 5 --seed 7, sscam",
+    "--method ablation-cam, ablation",
   })
   void mapIsTheMethods(String options, String golden) {
     explain(options).assertDone();
@@ -58,9 +59,18 @@ class MethodOptionTest {
   }
 
   @Test
+  void reciproScoresPlaces() {
+    CommandLineRun run = explain("--method recipro-cam").assertDone();
+    assertTrue(run.out().contains("0 of 64 channels in 64 passes of float32"), run.out());
+  }
+
+  @Test
   void helpListsTheMethods() {
     String help = CommandLineRun.of("explain", "--help").assertDone().out();
-    assertTrue(help.replaceAll("\\s+", " ").contains("score-cam, ss-cam, is-cam"), help);
+    assertTrue(
+        help.replaceAll("\\s+", " ")
+            .contains("score-cam, ss-cam, is-cam, ablation-cam, recipro-cam"),
+        help);
   }
 
   @Test
@@ -73,6 +83,11 @@ class MethodOptionTest {
     explain("--method is-cam --seed 1").assertMisused("--seed is for --method ss-cam");
     explain("--method ss-cam --std 0").assertMisused("--std", "'0' is not a number above 0");
     explain("--method ss-cam --std NaN").assertMisused("'NaN' is not a number above 0");
+    explain("--method ablation-cam --channels max:3")
+        .assertMisused("--method ablation-cam takes a single --layer, and no --channels");
+    explain("--method recipro-cam --channel-weights " + map())
+        .assertMisused("channels have no weights with --method recipro-cam");
+    explain("--method recipro-cam --samples 2").assertMisused("--samples is for --method ss-cam");
     explain("--method ss-cam --samples 0").assertMisused("--samples");
   }
 }

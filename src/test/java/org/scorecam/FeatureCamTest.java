@@ -1,0 +1,125 @@
+package org.scorecam;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.scorecam.Goldens.assertClose;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.FeatureCam.Method;
+import org.scorecam.error.LayerException;
+import org.scorecam.model.Capture;
+import org.scorecam.model.HookedModel;
+import org.scorecam.model.ModelOutput;
+import org.scorecam.model.RepeatedCall;
+
+/** Ablation-CAM against pytorch-grad-cam's, Recipro-CAM against its authors'. */
+class FeatureCamTest {
+  private static final double TOLERANCE = 1e-4;
+  private static final HookedModel MODEL = Goldens.model("tinyresnet_script.pt");
+
+  /** As the authors leave it: h×w values scaled to [0, 1]. */
+  private static final Recipe AT_LAYER_SIZE =
+      new Recipe(
+          "recipro-cam",
+          Recipe.TORCHCAM.masks(),
+          Recipe.Score.PROBABILITY,
+          Weighting.SCORE,
+          Recipe.ConstantChannels.SCORED,
+          MapFinish.LAYER_SIZE_MIN_MAX,
+          RepeatedCall.LAST,
+          Recipe.TORCHCAM.moment());
+
+  @AfterAll
+  static void close() {
+    MODEL.close();
+  }
+
+  private static Saliency explain(FeatureCam.Builder builder, long classIndex) {
+    try (FeatureCam cam = builder.build();
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      return cam.explain(input, Target.ofClass(classIndex));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"layer2, 3", "layer2, 8", "layer3, 3", "layer3, 8"})
+  void ablationGivesThePublishedMap(String layer, long classIndex) {
+    try (Saliency actual = explain(FeatureCam.on(MODEL, Method.ABLATION).layer(layer), classIndex);
+        Tensor expected =
+            Goldens.tensor("tinyresnet-%s-c%d-ablation.map.npy".formatted(layer, classIndex))) {
+      assertClose(expected, actual.tensor(), TOLERANCE);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"layer2, 3, 256", "layer2, 8, 256", "layer3, 3, 64", "layer3, 8, 64"})
+  void reciproGivesThePublishedMap(String layer, long classIndex, long places) {
+    FeatureCam.Builder builder =
+        FeatureCam.on(MODEL, Method.RECIPRO).layer(layer).recipe(AT_LAYER_SIZE);
+    try (Saliency actual = explain(builder, classIndex);
+        Tensor expected =
+            Goldens.tensor("tinyresnet-%s-c%d-recipro.map.npy".formatted(layer, classIndex))) {
+      assertClose(expected, actual.tensor(), TOLERANCE);
+      assertEquals(places, actual.status().passes());
+      assertEquals(0, actual.weights().length);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"layer1", "layer2", "layer3", "layer3.0", "avgpool"})
+  void theNetworkFromALayerOnComputesTheSame(String layer) {
+    try (HookedModel after = MODEL.from(layer);
+        Tensor input = Goldens.tensor("tinyresnet.batch.input.npy");
+        Capture capture = MODEL.capture(input, List.of(layer), RepeatedCall.LAST);
+        ModelOutput actual = after.forward(capture.activations().get(0))) {
+      assertClose(capture.output().tensor(), actual.tensor(), 1e-6);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 5, 64})
+  void mapsDoNotDependOnTheChunksOrTheBatch(int rows) {
+    for (Method method : Method.values()) {
+      try (FeatureCam cam = FeatureCam.on(MODEL, method).layer("layer3").batch(rows).build();
+          FeatureCam alone = FeatureCam.on(MODEL, method).layer("layer3").build();
+          Tensor inputs = Goldens.tensor("tinyresnet.batch.input.npy")) {
+        List<Target> targets = List.of(Target.ofClass(3), Target.top1(), Target.ofClass(0));
+        List<Saliency> maps = cam.explainBatch(inputs, targets);
+        for (int i = 0; i < maps.size(); i++) {
+          try (Saliency actual = maps.get(i);
+              Tensor input = inputs.narrow(0, i, 1);
+              Saliency expected = alone.explain(input, targets.get(i))) {
+            assertClose(expected.tensor(), actual.tensor(), TOLERANCE);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aResidualAroundTheLayerIsRefused() {
+    LayerException refusal = assertThrows(LayerException.class, () -> MODEL.from("layer3.1.conv2"));
+    assertTrue(
+        refusal
+            .getMessage()
+            .startsWith("the network cannot be run from layer 'layer3.1.conv2' on:"),
+        refusal.getMessage());
+    assertTrue(refusal.getMessage().contains("residual"), refusal.getMessage());
+    assertThrows(LayerException.class, () -> MODEL.from("layer9"));
+  }
+
+  @Test
+  void aLayerThatIsCalledTwiceIsRefused() {
+    try (HookedModel model = Goldens.model("tinyreuse_script.pt")) {
+      LayerException refusal = assertThrows(LayerException.class, () -> model.from("block"));
+      assertTrue(refusal.getMessage().contains("calls the layer 2 times"), refusal.getMessage());
+    }
+  }
+}
