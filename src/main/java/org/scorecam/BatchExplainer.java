@@ -124,8 +124,8 @@ final class BatchExplainer {
     List<ChannelScoring> channels = new ArrayList<>();
     List<List<Saliency>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass firstPass = FirstPass.of(configuration, images)) {
-      firstPass.addChannels(targets, channels);
+        FirstPass firstPass = FirstPass.of(configuration, images, targets)) {
+      firstPass.addChannels(channels);
       long selected = channels.stream().mapToLong(ChannelScoring::selectedChannels).sum();
       seenPassesPerInput = selected / targets.size();
       ChunkPlan plan = scoring.score(channels, InputShape.ofRowsIn(images), selected);
