@@ -10,6 +10,7 @@ import org.scorecam.model.InputShape;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
+import org.scorecam.scoring.MaskedInputs;
 import org.scorecam.scoring.PassScoring;
 import org.scorecam.tensor.Tensors;
 
@@ -83,7 +84,11 @@ final class BatchExplainer {
 
   private long passesPerInput() {
     long seen = seenPassesPerInput;
-    return seen > 0 ? seen : configuration.channels().countOf(MANY) * configuration.layers().size();
+    return seen > 0
+        ? seen
+        : configuration.channels().countOf(MANY)
+            * configuration.layers().size()
+            * configuration.sampling().samples();
   }
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
@@ -123,25 +128,33 @@ final class BatchExplainer {
       Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<ChannelScoring> channels = new ArrayList<>();
     List<List<Saliency>> maps = new ArrayList<>();
+    List<SampledInputs> sampled = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
         FirstPass firstPass = FirstPass.of(configuration, images, targets)) {
       firstPass.addChannels(channels);
-      long selected = channels.stream().mapToLong(ChannelScoring::selectedChannels).sum();
+      for (int i = 0; configuration.isSampled() && i < channels.size(); i++) {
+        Tensor image = images.select(0, i / configuration.layers().size());
+        sampled.add(new SampledInputs(channels.get(i), configuration.sampling(), image));
+      }
+      List<? extends MaskedInputs> inputs = configuration.isSampled() ? sampled : channels;
+      long selected =
+          channels.stream().mapToLong(ChannelScoring::selectedChannels).sum()
+              * configuration.sampling().samples();
       seenPassesPerInput = selected / targets.size();
-      ChunkPlan plan = scoring.score(channels, InputShape.ofRowsIn(images), selected);
+      ChunkPlan plan = scoring.score(inputs, InputShape.ofRowsIn(images), selected);
       for (ChannelScoring scored : channels) {
         maps.add(scored.toSaliencies(plan));
       }
-      long passes = channels.stream().mapToLong(ChannelScoring::passes).sum();
       int layers = configuration.layers().size();
       for (int i = 0; i < maps.size(); i += layers) {
         results.add(byTarget(maps.subList(i, i + layers)));
       }
-      return passes;
+      return inputs.stream().mapToLong(MaskedInputs::passes).sum();
     } catch (RuntimeException | Error e) {
       maps.forEach(ofTargets -> ofTargets.forEach(Saliency::close));
       throw e;
     } finally {
+      sampled.forEach(SampledInputs::close);
       channels.forEach(ChannelScoring::close);
     }
   }

@@ -25,10 +25,10 @@ import org.scorecam.tensor.Tensors;
  * map for each target.
  *
  * <p>Masked inputs do not depend on the target: each is passed once, and all targets read their
- * scores from its output. Where channels are
- * selected by a gradient, each target has its own, and those that any of them has are passed. They
- * are numbered from 0 to {@link #passes()}, so that a chunk can hold a
- * range of them beside those of other images; a {@link PassPlan} says whose they are.
+ * scores from its output. Where channels are selected by a gradient, each target has its own, and
+ * those that any of them has are passed. They are numbered from 0 to {@link #passes()}, so that a
+ * chunk can hold a range of them beside those of other images; a {@link PassPlan} says whose they
+ * are.
  */
 final class ChannelScoring implements MaskedInputs, AutoCloseable {
   private final String layer;
@@ -44,6 +44,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
 
   private final PassPlan passPlan;
   private final Tensor passScores; // [passes, targets] on the device
+  private final int samples;
 
   /**
    * Selects channels and plans their passes. Needs an open scope, in which alone the new object can
@@ -67,6 +68,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     this.recipe = configuration.recipe();
     this.targets = List.copyOf(targets);
     this.maps = new MapMaker(recipe, activations, image.size(1), image.size(2));
+    this.samples = configuration.sampling().samples();
     this.channelsOf = channelsOf(configuration.channels(), gradients);
     long[] selected =
         channelsOf.stream().flatMapToLong(LongStream::of).sorted().distinct().toArray();
@@ -219,7 +221,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
           target.referenceScore(),
           weights,
           scores,
-          passPlan.statusOf(channels, scores, blank),
+          passPlan.statusOf(channels, scores, blank).withSamples(samples),
           plan);
     }
   }

@@ -2,6 +2,7 @@ package org.scorecam;
 
 import java.util.List;
 import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.Masker;
 import org.scorecam.model.HookedModel;
 
@@ -11,9 +12,15 @@ record Configuration(
     List<String> layers,
     Recipe recipe,
     ChannelSelection channels,
-    Masker masker) {
+    Masker masker,
+    MaskSampling sampling) {
   Configuration {
     layers = List.copyOf(layers);
+  }
+
+  /** Whether each mask goes into several masked inputs. */
+  boolean isSampled() {
+    return !sampling.equals(MaskSampling.once());
   }
 
   /** The target layers' paths as one. */

@@ -161,8 +161,8 @@ final class FirstPass implements AutoCloseable {
     return sums;
   }
 
-  /** How many channels of all layers are selected for an input of a shape; runs a black one. */
-  static long selectedChannels(Configuration configuration, InputShape shape) {
+  /** How many masked inputs of all layers an input of a shape has; runs a black one. */
+  static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
         FirstPass pass =
             withoutGradients(configuration, torch.zeros(shape.batchOf(1)), List.of())) {
@@ -170,7 +170,7 @@ final class FirstPass implements AutoCloseable {
       for (int l = 0; l < configuration.layers().size(); l++) {
         selected += configuration.channels().countOf(pass.maps(l).size(1));
       }
-      return selected;
+      return selected * configuration.sampling().samples();
     }
   }
 

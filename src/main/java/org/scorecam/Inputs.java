@@ -23,6 +23,13 @@ final class Inputs {
     return batch;
   }
 
+  /** A list of one target for each input. */
+  static List<List<Target>> oneTargetEach(List<Target> targets) {
+    return requireNonNull(targets, "targets").stream()
+        .map(target -> List.of(requireNonNull(target, "a target")))
+        .toList();
+  }
+
   /** Throws if these are not floating-point [N, C, H, W] with one target or more for each. */
   static void requireUsable(Tensor inputs, List<List<Target>> targets) {
     requireNonNull(inputs, "inputs");

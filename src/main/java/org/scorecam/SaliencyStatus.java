@@ -5,8 +5,10 @@ package org.scorecam;
  *
  * @param channels of the target layer
  * @param scoredChannels channels that got a score
- * @param passes masked inputs that the network ran: fewer than scored channels where several have
- *     the same masked input
+ * @param samples masked inputs of each mask: 1, or those of a {@link
+ *     org.scorecam.mask.MaskSampling}
+ * @param passes masked inputs that the network ran: fewer than the samples of the scored channels
+ *     where several have the same masked input
  * @param constantChannels selected channels whose map has one value everywhere
  * @param nonFiniteChannels selected channels left out because their map holds NaN or an infinity
  * @param nonFiniteScores scored channels that got no weight because their score was not finite
@@ -17,6 +19,7 @@ package org.scorecam;
 public record SaliencyStatus(
     long channels,
     long scoredChannels,
+    long samples,
     long passes,
     long constantChannels,
     long nonFiniteChannels,
@@ -36,6 +39,7 @@ public record SaliencyStatus(
     this(
         channels,
         scoredChannels,
+        1,
         passes,
         constantChannels,
         nonFiniteChannels,
@@ -49,6 +53,7 @@ public record SaliencyStatus(
     return new SaliencyStatus(
         channels,
         scoredChannels,
+        samples,
         passes,
         constantChannels,
         nonFiniteChannels,
@@ -57,13 +62,27 @@ public record SaliencyStatus(
         true);
   }
 
+  /** The same where every mask went into several masked inputs. */
+  SaliencyStatus withSamples(int each) {
+    return new SaliencyStatus(
+        channels,
+        scoredChannels,
+        each,
+        passes * each,
+        constantChannels,
+        nonFiniteChannels,
+        nonFiniteScores,
+        blank,
+        softmaxOfOneValue);
+  }
+
   /**
    * How many forward passes were not needed, since another channel had the same masked input.
    *
-   * @return scored channels less passes
+   * @return the samples of the scored channels less passes
    */
   public long savedPasses() {
-    return scoredChannels - passes;
+    return scoredChannels * samples - passes;
   }
 
   /**
@@ -79,6 +98,7 @@ public record SaliencyStatus(
     return new SaliencyStatus(
         channels + other.channels,
         scoredChannels + other.scoredChannels,
+        samples,
         passes + other.passes,
         constantChannels + other.constantChannels,
         nonFiniteChannels + other.nonFiniteChannels,

@@ -11,8 +11,8 @@ import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.PrecisionException;
-import org.scorecam.error.TargetException;
 import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.Masker;
 import org.scorecam.mask.Maskers;
 import org.scorecam.model.HookedModel;
@@ -24,7 +24,6 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
-import org.scorecam.tensor.Tensors;
 
 /**
  * Explains what a network looked at.
@@ -40,13 +39,13 @@ import org.scorecam.tensor.Tensors;
  * <p>With A for the activation maps of the target layer, X for the input, f for the target's score
  * and U for the upsampling to the input's size: Mₖ = the min-max of U(Aₖ), sₖ = f(X ∘ Mₖ), w =
  * softmax s, and the saliency map is ReLU(Σ wₖ·U(Aₖ)); {@link Recipe} says how the published
- * implementations differ.
+ * implementations differ. With a {@link MaskSampling} it is SS-CAM or IS-CAM.
  *
  * <p>Immutable and safe for several threads; built once and used for any number of inputs. Memory
  * beyond the network's own is one chunk of masked inputs for each thread and the activation maps,
  * whatever the number of channels.
  */
-public final class ScoreCam implements AutoCloseable {
+public final class ScoreCam implements Explainer {
   private final Configuration configuration;
 
   /** The model with fixed inputs, which is this object's; null where there are none. */
@@ -64,7 +63,8 @@ public final class ScoreCam implements AutoCloseable {
             builder.layers,
             builder.recipe,
             builder.channels,
-            builder.masker == null ? Maskers.preferred() : builder.masker);
+            builder.masker == null ? Maskers.preferred() : builder.masker,
+            builder.sampling);
     this.scoring =
         new PassScoring(
             model, builder.precision, builder.batch, builder.memory, builder.progress::onProgress);
@@ -90,6 +90,7 @@ public final class ScoreCam implements AutoCloseable {
     private int batch;
     private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
+    private MaskSampling sampling = MaskSampling.once();
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
     private List<Tensor> fixedInputs = List.of();
     private ProgressListener progress = (scored, total) -> {};
@@ -190,6 +191,18 @@ public final class ScoreCam implements AutoCloseable {
     }
 
     /**
+     * Has every mask scored several times, changed each time: SS-CAM and IS-CAM. So many times more
+     * masked inputs are scored.
+     *
+     * @param chosen {@link MaskSampling#once} unless set
+     * @return this builder
+     */
+    public Builder sampling(MaskSampling chosen) {
+      this.sampling = requireNonNull(chosen, "sampling");
+      return this;
+    }
+
+    /**
      * Chooses what the network computes with when it scores masked inputs. A reduced precision is
      * tried on some masked inputs of the first input of each size. If the map that they make
      * correlates less than 0.99 with float32's, explaining it throws a {@link PrecisionException},
@@ -273,71 +286,9 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
-   * Explains one input.
-   *
-   * @param input float32 [1, C, H, W] or [C, H, W] on any device; not changed
-   * @param target what is explained
-   * @return the saliency map, fused where there are several target layers; owned by the caller
-   * @throws InputException if the input is empty, not finite, or the network cannot run it
-   * @throws TargetException if the target does not fit the network's output
-   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
-   * @throws PrecisionException if a reduced precision was chosen and does not hold
-   * @throws org.scorecam.error.NativeMemoryException if there is not enough native memory
-   */
-  public Saliency explain(Tensor input, Target target) {
-    try (NativeScope scope = NativeScope.open()) {
-      return explainBatch(Inputs.asBatch(input), List.of(requireNonNull(target, "target"))).get(0);
-    }
-  }
-
-  /**
-   * Explains a picture with its channels last.
-   *
-   * @param image H×W×C values, preprocessed as the network wants them
-   * @param target what is explained
-   * @return as {@link #explain(Tensor, Target)}
-   */
-  public Saliency explain(float[][][] image, Target target) {
-    try (Tensor input = Tensors.ofImage(image)) {
-      return explain(input, target);
-    }
-  }
-
-  /**
-   * Explains a picture of one channel.
-   *
-   * @param image H×W values, preprocessed as the network wants them
-   * @param target what is explained
-   * @return as {@link #explain(Tensor, Target)}
-   */
-  public Saliency explain(float[][] image, Target target) {
-    try (Tensor input = Tensors.ofImage(image)) {
-      return explain(input, target);
-    }
-  }
-
-  /**
-   * Explains one input for several targets, such as the classes that a network hesitates between.
-   * Masked inputs do not depend on the target: each is passed through the network once, and all
-   * targets read their scores from its output, so that many targets take hardly longer than one.
-   * The maps are those that each target has by itself.
-   *
-   * @param input as for {@link #explain(Tensor, Target)}
-   * @param targets one or more; one that occurs twice is explained twice
-   * @return a saliency map for each target in their order, fused where there are several target
-   *     layers, each owned by the caller
-   * @throws InputException as {@link #explain(Tensor, Target)}, and if there is no target
-   */
-  public List<Saliency> explain(Tensor input, List<Target> targets) {
-    try (NativeScope scope = NativeScope.open()) {
-      return explainBatchTargets(Inputs.asBatch(input), List.of(targets)).get(0);
-    }
-  }
-
-  /**
    * Explains one input at each target layer.
    *
-   * @param input as for {@link #explain(Tensor, Target)}
+   * @param input as for {@link Explainer#explain(Tensor, Target)}
    * @param target what is explained
    * @return a saliency for each layer in the order of the builder, each owned by the caller
    */
@@ -346,10 +297,10 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
-   * Explains one input for several targets at each target layer; see {@link #explain(Tensor,
-   * List)}.
+   * Explains one input for several targets at each target layer; see {@link
+   * Explainer#explain(Tensor, List)}.
    *
-   * @param input as for {@link #explain(Tensor, Target)}
+   * @param input as for {@link Explainer#explain(Tensor, Target)}
    * @param targets one or more
    * @return for each target a saliency for each layer, each owned by the caller
    */
@@ -360,20 +311,6 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
-   * Explains several inputs; their masked inputs share chunks.
-   *
-   * @param inputs float32 [N, C, H, W] on any device; not changed
-   * @param targets N targets
-   * @return N saliency maps, fused where there are several target layers, each owned by the caller
-   * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets
-   */
-  public List<Saliency> explainBatch(Tensor inputs, List<Target> targets) {
-    return explainBatchTargets(inputs, oneForEach(targets)).stream()
-        .map(ofOneTarget -> ofOneTarget.get(0))
-        .toList();
-  }
-
-  /**
    * Explains several inputs at each target layer.
    *
    * @param inputs as for {@link #explainBatch}
@@ -381,26 +318,17 @@ public final class ScoreCam implements AutoCloseable {
    * @return for each input a saliency for each layer, each owned by the caller
    */
   public List<List<Saliency>> explainBatchLayers(Tensor inputs, List<Target> targets) {
-    return everyMap(inputs, oneForEach(targets)).stream()
+    return everyMap(inputs, Inputs.oneTargetEach(targets)).stream()
         .map(ofOneTarget -> ofOneTarget.get(0))
         .toList();
   }
 
-  private static List<List<Target>> oneForEach(List<Target> targets) {
-    return requireNonNull(targets, "targets").stream()
-        .map(target -> List.of(requireNonNull(target, "a target")))
-        .toList();
-  }
-
   /**
-   * Explains several inputs for several targets each; see {@link #explain(Tensor, List)}.
-   *
-   * @param inputs as for {@link #explainBatch}
-   * @param targets for each of the N inputs its targets, one or more
-   * @return for each input a saliency map for each of its targets, fused where there are several
-   *     target layers, each owned by the caller
-   * @throws InputException as {@link #explainBatch}, and if an input has no target
+   * {@inheritDoc} Masked inputs do not depend on the target: each is passed through the network
+   * once, and all targets read their scores from its output, so that many targets take hardly
+   * longer than one. Those of several inputs share chunks.
    */
+  @Override
   public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
     List<List<List<Saliency>>> maps = everyMap(inputs, targets);
     if (configuration.layers().size() == 1) {
@@ -419,7 +347,7 @@ public final class ScoreCam implements AutoCloseable {
 
   /** For each input and each of its targets a saliency for each layer. */
   private List<List<List<Saliency>>> everyMap(Tensor inputs, List<List<Target>> targets) {
-    scoring.requireUsable();
+    scoring.requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return batches.explain(inputs, targets);
     }
@@ -442,7 +370,7 @@ public final class ScoreCam implements AutoCloseable {
     InputShape shape = InputShape.of(inputShape);
     try (LibTorchWork work = LibTorchWork.begin()) {
       return NativeErrors.translateNative(
-          () -> scoring.warmUp(shape, FirstPass.selectedChannels(configuration, shape)),
+          () -> scoring.warmUp(shape, FirstPass.maskedInputs(configuration, shape)),
           (words, e) ->
               new InputException(
                   "an input of shape %s cannot be explained: %s".formatted(shape, words), e));
@@ -450,21 +378,16 @@ public final class ScoreCam implements AutoCloseable {
   }
 
   /**
-   * How many inputs {@link #explainBatch} needs to fill its chunks well: few where each has many
-   * masked inputs, more where the layer has few channels or only the strongest are scored. How many
-   * a layer has is known when an input was explained.
-   *
-   * @return from 1 to 32
+   * {@inheritDoc} That is few where each has many masked inputs, more where the layer has few
+   * channels or only the strongest are scored. How many a layer has is known when an input was
+   * explained.
    */
+  @Override
   public int inputsPerGroup() {
     return batches.inputsPerGroup();
   }
 
-  /**
-   * Where the network runs.
-   *
-   * @return the model's device
-   */
+  @Override
   public Device device() {
     return configuration.model().device();
   }

@@ -82,7 +82,11 @@ class GradientSelectionTest {
 
   private static void assertNear(double[] expected, float[] actual) {
     assertEquals(expected.length, actual.length);
-    double largest = IntStream.range(0, expected.length).mapToDouble(k -> Math.abs(expected[k])).max().orElseThrow();
+    double largest =
+        IntStream.range(0, expected.length)
+            .mapToDouble(k -> Math.abs(expected[k]))
+            .max()
+            .orElseThrow();
     for (int k = 0; k < expected.length; k++) {
       assertEquals(expected[k], actual[k], 1e-4 * largest, "channel " + k);
     }
@@ -100,7 +104,8 @@ class GradientSelectionTest {
         Tensor input = Goldens.tensor(golden.get("input").getAsString())) {
       // More than once, since LibTorch optimises what it has seen.
       for (int run = 0; run < 3; run++) {
-        assertNear(products(golden), products(model, input, watch, golden.get("class").getAsLong()));
+        assertNear(
+            products(golden), products(model, input, watch, golden.get("class").getAsLong()));
       }
     }
   }
@@ -186,7 +191,8 @@ class GradientSelectionTest {
   @CsvSource({"tiskw", "haofanwang"})
   void severalTargetsHaveTheMapsThatTheyHaveAlone(String recipe) {
     List<Target> targets =
-        List.of(Target.ofClass(3), Target.top1(), Target.of(o -> o.select(1, 2).sub(o.select(1, 7))));
+        List.of(
+            Target.ofClass(3), Target.top1(), Target.of(o -> o.select(1, 2).sub(o.select(1, 7))));
     try (HookedModel model = Goldens.model("tinyresnet_script.pt");
         Tensor input = Goldens.tensor("tinyresnet.input.npy");
         NativeScope scope = NativeScope.open();
@@ -213,7 +219,8 @@ class GradientSelectionTest {
         try (Saliency fused = cam.explain(input, targets.get(t))) {
           MapAgreement agreement =
               MapAgreement.of(
-                  Tensors.toArray(fused.tensor()), Tensors.toArray(together.get(0).get(t).tensor()));
+                  Tensors.toArray(fused.tensor()),
+                  Tensors.toArray(together.get(0).get(t).tensor()));
           assertTrue(agreement.largestDifference() < 1e-4, agreement.toString());
         }
         alone.forEach(Saliency::close);
@@ -243,16 +250,13 @@ class GradientSelectionTest {
   void thoseThatVaryMostAreChosenWithoutAGradient() {
     try (NativeScope scope = NativeScope.open()) {
       // Deviations 0, 1, 3 and 2, maxima the other way round.
-      Tensor maps =
-          Tensor.create(9f, 9f, 5f, 7f, 0f, 6f, -4f, 0f).reshape(4, 1, 2);
+      Tensor maps = Tensor.create(9f, 9f, 5f, 7f, 0f, 6f, -4f, 0f).reshape(4, 1, 2);
       assertArrayEquals(new long[] {2, 3}, ChannelSelection.topStd(2).select(maps));
       assertArrayEquals(new long[] {0, 1}, ChannelSelection.topMax(2).select(maps));
       // Products with it of -18, 12, 6 and 4.
       Tensor gradient = Tensor.create(-1f, -1f, 1f, 1f, 5f, 1f, -1f, 7f).reshape(4, 1, 2);
-      assertArrayEquals(
-          new long[] {1, 2}, ChannelSelection.topGradient(2).select(maps, gradient));
-      assertThrows(
-          IllegalStateException.class, () -> ChannelSelection.topGradient(2).select(maps));
+      assertArrayEquals(new long[] {1, 2}, ChannelSelection.topGradient(2).select(maps, gradient));
+      assertThrows(IllegalStateException.class, () -> ChannelSelection.topGradient(2).select(maps));
       assertEquals(
           1, ChannelSelection.topStd(1).select(maps.narrow(2, 0, 1)).length, "maps of one place");
     }

@@ -9,9 +9,9 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.Explainer;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
-import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.error.GradientException;
 import org.scorecam.error.LayerException;
@@ -95,11 +95,12 @@ final class ExplainCommand implements Callable<Integer> {
       }
     } else {
       try (HookedModel network = model.load();
-          ScoreCam cam = method.scoreCam(network, progress)) {
-        explainTensor(cam);
+          Explainer explainer = method.explainer(network, progress)) {
+        explainTensor(explainer);
       }
     }
     if (output.json() != null) {
+      model.tell(report);
       report.write(output.json());
     }
     return failures.isEmpty() ? ExitCode.DONE : ExitCode.of(failures.get(0));
@@ -116,7 +117,7 @@ final class ExplainCommand implements Callable<Integer> {
             });
   }
 
-  private void explainPictures(List<ScoreCam> explainers, List<Path> images, ResultFiles files) {
+  private void explainPictures(List<Explainer> explainers, List<Path> images, ResultFiles files) {
     Preprocessing preprocessing = pictures.preprocessing();
     Pipeline.Builder pipeline =
         Pipeline.on(explainers).preprocessing(preprocessing).targets(targets);
@@ -171,10 +172,10 @@ final class ExplainCommand implements Callable<Integer> {
       // What is asked for does not fit the network, so that the others would fail as well.
       throw failure;
     }
-    String reason = Main.messageOf(failure);
+    String reason = Program.messageOf(failure);
     String message = reason.contains(name) ? reason : name + ": " + reason;
     progress.clear();
-    Main.printFailure(spec.commandLine(), message, failure);
+    Program.printFailure(spec.commandLine(), message, failure);
     report.addFailure(name, reason);
     failures.add(failure);
   }
@@ -183,14 +184,14 @@ final class ExplainCommand implements Callable<Integer> {
     return new Size(explained.inputWidth(), explained.inputHeight());
   }
 
-  private void explainTensor(ScoreCam cam) {
+  private void explainTensor(Explainer explainer) {
     try (Tensor inputs = InputTensor.read(input.tensor())) {
       int count = (int) inputs.size(0);
       ResultFiles files = ResultFiles.ofTensor(output, count, target.fileNames());
       requireNothingOverwritten(files, List.of(input.tensor()));
       long start = System.nanoTime();
       List<List<Saliency>> ofInputs =
-          cam.explainBatchTargets(inputs, Collections.nCopies(count, targets));
+          explainer.explainBatchTargets(inputs, Collections.nCopies(count, targets));
       double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
       List<Saliency> all = ofInputs.stream().flatMap(List::stream).toList();
       try {
@@ -239,6 +240,6 @@ final class ExplainCommand implements Callable<Integer> {
             : "");
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
-    report.add(name, saliency, label, seconds, written);
+    report.add(method.method(), name, saliency, label, seconds, written);
   }
 }

@@ -7,6 +7,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.Locale;
 import org.scorecam.file.AtomicFile;
 import org.scorecam.scoring.ChunkPlan;
@@ -39,9 +40,14 @@ final class JsonFile {
       probes.add(probe);
     }
     chunk.add("probes", probes);
-    JsonArray notes = new JsonArray();
-    plan.notes().forEach(notes::add);
-    chunk.add("notes", notes);
+    chunk.add("notes", of(plan.notes()));
     return chunk;
+  }
+
+  /** A list of texts. */
+  static JsonArray of(Collection<String> texts) {
+    JsonArray array = new JsonArray();
+    texts.forEach(array::add);
+    return array;
   }
 }

@@ -6,64 +6,13 @@ import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import org.scorecam.error.NativeErrors;
-import org.scorecam.error.ScoreCamException;
-import picocli.CommandLine;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 
-/** The program: explains images, lists layers, measures, and says how the machine is set up. */
-@Command(
-    name = "scorecam",
-    description = "Score-CAM shows what a convolutional network looked at, without gradients.",
-    mixinStandardHelpOptions = true,
-    versionProvider = Main.Version.class,
-    subcommands = {
-      ExplainCommand.class,
-      LayersCommand.class,
-      DiagnosticsCommand.class,
-      DemoCommand.class,
-      BenchCommand.class,
-    },
-    exitCodeListHeading = "%nExit codes:%n",
-    exitCodeList = {
-      "0:done",
-      "1:any other failure",
-      "2:wrong usage",
-      "3:bad model, layer, class, input, device or precision",
-      "4:out of memory",
-    })
-public final class Main implements Runnable {
+/** Starts the program. Needs none of the libraries that only the program has, to say so. */
+public final class Main {
   /** Of all our classes; kept, since a level is forgotten with its logger. */
   private static final Logger LOG = Logger.getLogger("org.scorecam");
 
-  @Spec private CommandSpec spec;
-
-  @Option(
-      names = "--verbose",
-      scope = ScopeType.INHERIT,
-      description = "On failure, print the stack trace as well.")
-  private boolean verbose;
-
   private Main() {}
-
-  /** Says which version this is. */
-  static final class Version implements CommandLine.IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      // The manifest's is not read on the module path.
-      Module module = Main.class.getModule();
-      String version =
-          module.isNamed()
-              ? module.getDescriptor().rawVersion().orElse(null)
-              : Main.class.getPackage().getImplementationVersion();
-      return new String[] {"scorecam " + (version == null ? "(development)" : version)};
-    }
-  }
 
   /**
    * Runs a command and ends the process with its exit code.
@@ -75,52 +24,26 @@ public final class Main implements Runnable {
     if (LOG.getLevel() == null) {
       LOG.setLevel(Level.WARNING);
     }
-    System.exit(run(writerTo(System.out), writerTo(System.err), arguments));
-  }
-
-  /**
-   * Runs a command.
-   *
-   * @param out for results
-   * @param err for messages
-   * @param arguments the command line
-   * @return the exit code
-   */
-  static int run(PrintWriter out, PrintWriter err, String... arguments) {
-    Main main = new Main();
-    return new CommandLine(main)
-        .setOut(out)
-        .setErr(err)
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler(
-            (thrown, commandLine, parsed) -> {
-              printFailure(commandLine, messageOf(thrown), thrown);
-              return ExitCode.of(thrown);
-            })
-        .execute(arguments);
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(spec.commandLine(), "Missing command.");
-  }
-
-  /** Says what went wrong; with {@code --verbose} also where. */
-  static void printFailure(CommandLine command, String message, Throwable thrown) {
-    command.getErr().println("scorecam: " + message);
-    Main main = (Main) command.getCommandSpec().root().userObject();
-    if (main.verbose) {
-      thrown.printStackTrace(command.getErr());
+    int exitCode;
+    try {
+      exitCode = Program.run(writerTo(System.out), writerTo(System.err), arguments);
+    } catch (NoClassDefFoundError e) {
+      if (e.getMessage() == null || e.getMessage().contains(" ")) {
+        // The class is there, and failed to initialise.
+        throw e;
+      }
+      System.err.println(
+          "scorecam: "
+              + e.getMessage().replace('/', '.')
+              + " is missing from the class path; run scorecam.jar with the lib folder beside it, or"
+              + " add what the program needs and the library does not: info.picocli:picocli and"
+              + " me.tongfei:progressbar");
+      exitCode = 1;
     }
+    System.exit(exitCode);
   }
 
   private static PrintWriter writerTo(PrintStream stream) {
     return new PrintWriter(new OutputStreamWriter(stream, Charset.defaultCharset()), true);
-  }
-
-  static String messageOf(Throwable thrown) {
-    return thrown instanceof ScoreCamException
-        ? thrown.getMessage()
-        : thrown.getClass().getSimpleName() + ": " + NativeErrors.messageOf(thrown);
   }
 }

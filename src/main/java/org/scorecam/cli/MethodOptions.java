@@ -1,13 +1,18 @@
 package org.scorecam.cli;
 
+import static java.util.stream.Collectors.joining;
+
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.scorecam.Explainer;
 import org.scorecam.ProgressListener;
 import org.scorecam.Recipe;
 import org.scorecam.ScoreCam;
 import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.MaskSampling;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import picocli.CommandLine.ITypeConverter;
@@ -32,6 +37,33 @@ final class MethodOptions {
   private List<String> layers = List.of();
 
   @Option(
+      names = "--method",
+      paramLabel = "NAME",
+      defaultValue = "score-cam",
+      converter = Method.Converter.class,
+      description = "${COMPLETION-CANDIDATES}; default: ${DEFAULT-VALUE}.",
+      completionCandidates = Method.Names.class)
+  private Method method;
+
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      converter = Positive.class,
+      description =
+          "Masked inputs of each mask: of ss-cam 35, of is-cam 10, unless something else is said.")
+  private Integer samples;
+
+  @Option(
+      names = "--std",
+      paramLabel = "S",
+      converter = StdConverter.class,
+      description = "Standard deviation of ss-cam's noise, on masks from 0 to 1; default: 2.")
+  private Double std;
+
+  @Option(names = "--seed", paramLabel = "N", description = "Seed of ss-cam's noise; default: 0.")
+  private Long seed;
+
+  @Option(
       names = "--recipe",
       paramLabel = "NAME",
       defaultValue = "tiskw",
@@ -44,7 +76,8 @@ final class MethodOptions {
       paramLabel = "all|max:K|gradient:K|std:K",
       defaultValue = "all",
       converter = ChannelsConverter.class,
-      description = "Score all channels, or only K: those with the largest maxima (max), those that the score"
+      description =
+          "Score all channels, or only K: those with the largest maxima (max), those that the score"
               + " depends on most (gradient), or those whose maps vary most (std); default: all.")
   private ChannelSelection channels;
 
@@ -93,11 +126,16 @@ final class MethodOptions {
 
   /** Whether the map is the one that the benchmark's baseline computes. */
   boolean isTheBaselines() {
-    return recipe.equals(Recipe.TISKW);
+    return recipe.equals(Recipe.TISKW) && method == Method.SCORE_CAM;
+  }
+
+  /** The method's name. */
+  String method() {
+    return method.toString();
   }
 
   /** The explainer that the options ask for; owned by the caller. */
-  ScoreCam scoreCam(HookedModel model, ProgressListener progress) {
+  Explainer explainer(HookedModel model, ProgressListener progress) {
     return builder(model).progress(progress).build();
   }
 
@@ -144,9 +182,50 @@ final class MethodOptions {
     if (memory != null) {
       builder.memory(memory.bytes());
     }
+    builder.sampling(sampling());
     return precision.fixed == null
         ? builder.fastestPrecision()
         : builder.precision(precision.fixed);
+  }
+
+  private MaskSampling sampling() {
+    requireOnlyWith("--samples", samples, Method.SS_CAM, Method.IS_CAM);
+    requireOnlyWith("--std", std, Method.SS_CAM);
+    requireOnlyWith("--seed", seed, Method.SS_CAM);
+    return switch (method) {
+      case SCORE_CAM -> MaskSampling.once();
+      case SS_CAM ->
+          MaskSampling.noise(
+              samples == null ? 35 : samples, std == null ? 2 : std, seed == null ? 0 : seed);
+      case IS_CAM -> MaskSampling.scaled(samples == null ? 10 : samples);
+    };
+  }
+
+  private void requireOnlyWith(String option, Object value, Method... methods) {
+    if (value != null && !List.of(methods).contains(method)) {
+      throw new ParameterException(
+          command.commandLine(),
+          "%s is for --method %s, not for %s"
+              .formatted(
+                  option,
+                  Arrays.stream(methods).map(Method::toString).collect(joining(" and ")),
+                  method));
+    }
+  }
+
+  private static final class StdConverter implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String text) {
+      try {
+        double value = Double.parseDouble(text);
+        if (value > 0 && Double.isFinite(value)) {
+          return value;
+        }
+      } catch (NumberFormatException e) {
+        // Falls through to the one message for both.
+      }
+      throw new TypeConversionException("'%s' is not a number above 0".formatted(text));
+    }
   }
 
   private static final class RecipeConverter implements ITypeConverter<Recipe> {

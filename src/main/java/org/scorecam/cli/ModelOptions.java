@@ -55,7 +55,7 @@ final class ModelOptions {
       paramLabel = "KEY",
       description =
           "Which weights of --weights, where it has several: the key of a dict, such as model_ema,"
-              + " with dots to go further inside.")
+              + " with dots to go further inside, and positions in lists (models.0).")
   private String weightsKey;
 
   @Option(
@@ -99,10 +99,8 @@ final class ModelOptions {
               + " one may be given.")
   private List<Path> operators = List.of();
 
-  /**
-   * Whether it was said how the weights were loaded; replicas of the network need not repeat it.
-   */
-  private boolean told;
+  /** How the weights were loaded; the same for all replicas of the network. */
+  private LoadReport loadReport;
 
   /** Loads the network on the one device; owned by the caller. */
   HookedModel load() {
@@ -159,16 +157,22 @@ final class ModelOptions {
           classes == null
               ? Zoo.loadFrom(network.architecture, file, device)
               : Zoo.loadFrom(network.architecture, file, classes, device);
-      LoadReport report = loaded.report();
-      if (!told && !report.origin().isPlain()) {
-        told = true;
+      boolean first = loadReport == null;
+      loadReport = loaded.report();
+      if (first && !loadReport.origin().isPlain()) {
         command
             .commandLine()
             .getErr()
-            .printf(
-                "scorecam: %s: %d tensors, %s%n", weights, report.loaded().size(), report.origin());
+            .println("scorecam: " + weights + ": " + loadReport.summary());
       }
       return loaded.model();
+    }
+  }
+
+  /** Tells a report how the weights were loaded, if they come from a file of their own. */
+  void tell(Report report) {
+    if (loadReport != null) {
+      report.setWeights(weights, loadReport);
     }
   }
 

@@ -2,15 +2,15 @@ package org.scorecam.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.scorecam.Explainer;
 import org.scorecam.ProgressListener;
-import org.scorecam.ScoreCam;
 import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.Device;
 
 /** The network with an explainer on each of the devices that were asked for. */
 final class Replicas implements AutoCloseable {
   private final List<HookedModel> networks = new ArrayList<>();
-  private final List<ScoreCam> explainers = new ArrayList<>();
+  private final List<Explainer> explainers = new ArrayList<>();
 
   /**
    * Loads the network as often as there are devices.
@@ -22,7 +22,7 @@ final class Replicas implements AutoCloseable {
     try {
       for (Device device : model.devices()) {
         networks.add(model.loadOn(device));
-        explainers.add(method.scoreCam(networks.get(networks.size() - 1), sum.addPart()));
+        explainers.add(method.explainer(networks.get(networks.size() - 1), sum.addPart()));
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -31,13 +31,13 @@ final class Replicas implements AutoCloseable {
   }
 
   /** One for each device, closed with this. */
-  List<ScoreCam> explainers() {
+  List<Explainer> explainers() {
     return explainers;
   }
 
   @Override
   public void close() {
-    explainers.forEach(ScoreCam::close);
+    explainers.forEach(Explainer::close);
     networks.forEach(HookedModel::close);
   }
 }

@@ -216,8 +216,7 @@ abstract class CapturingModel implements HookedModel {
           input,
           watch,
           placed ->
-              Differentiation.of(
-                  placed, leaf -> runAttached(leaf, watch), watch.layers(), scores));
+              Differentiation.of(placed, leaf -> runAttached(leaf, watch), watch.layers(), scores));
     } catch (GradientException e) {
       // What fails without gradients as well says more of the reason.
       capture(input, watch).close();
@@ -247,8 +246,7 @@ abstract class CapturingModel implements HookedModel {
             Tensor placed = moved.is_alias_of(input) ? moved.clone() : moved;
             T result =
                 NativeErrors.translate(
-                    () -> pass.apply(placed),
-                    (words, e) -> InputRefusal.of(placed, words, e));
+                    () -> pass.apply(placed), (words, e) -> InputRefusal.of(placed, words, e));
             lastShape = input.shape();
             return result;
           }

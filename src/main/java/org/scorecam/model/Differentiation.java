@@ -114,7 +114,6 @@ final class Differentiation {
         ("the target's score has no gradient with respect to layer '%s', which puts out a %s tensor of"
                 + " shape %s: the network detaches it, computes without gradients, or does not use"
                 + " it; %s")
-            .formatted(
-                layer, output.scalar_type().intern(), Tensors.shapeOf(output), ADVICE));
+            .formatted(layer, output.scalar_type().intern(), Tensors.shapeOf(output), ADVICE));
   }
 }

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
 import java.util.function.Consumer;
-import org.scorecam.ScoreCam;
+import org.scorecam.Explainer;
 import org.scorecam.Target;
 import org.scorecam.image.Preprocessing;
 
@@ -20,7 +20,7 @@ import org.scorecam.image.Preprocessing;
  *
  * <p>Reading threads decode and preprocess pictures ahead of the scoring threads, of which there is
  * one for each explainer; pictures whose inputs have the same shape are scored together, as many as
- * {@link ScoreCam#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
+ * {@link Explainer#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
  * flat however many there are.
  *
  * <p>Immutable. Runs do not know of each other; on the CPU, two at a time take each other's cores.
@@ -29,7 +29,7 @@ public final class Pipeline {
   private static final int PROCESSORS_PER_READER = 4;
   private static final int MOST_READERS = 4;
 
-  private final List<ScoreCam> explainers;
+  private final List<Explainer> explainers;
   private final Preprocessing preprocessing;
   private final List<Target> targets;
   private final int readers;
@@ -51,7 +51,7 @@ public final class Pipeline {
    * @param explainer stays the caller's, and must stay open during runs
    * @return a builder
    */
-  public static Builder on(ScoreCam explainer) {
+  public static Builder on(Explainer explainer) {
     return on(List.of(requireNonNull(explainer, "explainer")));
   }
 
@@ -63,7 +63,7 @@ public final class Pipeline {
    * @return a builder
    * @throws IllegalArgumentException if there are none
    */
-  public static Builder on(List<ScoreCam> explainers) {
+  public static Builder on(List<? extends Explainer> explainers) {
     requireNonNull(explainers, "explainers");
     explainers.forEach(explainer -> requireNonNull(explainer, "an explainer"));
     if (explainers.isEmpty()) {
@@ -74,7 +74,7 @@ public final class Pipeline {
 
   /** Collects what a {@link Pipeline} needs. */
   public static final class Builder {
-    private final List<ScoreCam> explainers;
+    private final List<Explainer> explainers;
     private Preprocessing preprocessing = Preprocessing.imagenet();
     private List<Target> targets = List.of(Target.top1());
     private int readers =
@@ -85,7 +85,7 @@ public final class Pipeline {
     private int ahead = 4;
     private boolean failFast;
 
-    private Builder(List<ScoreCam> explainers) {
+    private Builder(List<Explainer> explainers) {
       this.explainers = explainers;
     }
 
@@ -113,7 +113,7 @@ public final class Pipeline {
 
     /**
      * Says what is explained of every picture, where that is several things; they share the
-     * picture's passes, as {@link ScoreCam#explain(org.bytedeco.pytorch.Tensor, List)} says.
+     * picture's passes, as {@link Explainer#explain(org.bytedeco.pytorch.Tensor, List)} says.
      *
      * @param chosen one or more
      * @return this builder

@@ -16,8 +16,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.Explainer;
 import org.scorecam.Saliency;
-import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
@@ -43,7 +43,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   /** Whether inputs lie in pinned memory, from which a device copies them while others work. */
   private final boolean pinned;
 
-  private final List<ScoreCam> explainers;
+  private final List<Explainer> explainers;
 
   /** Pictures that are read before they are needed. */
   private final int ahead;
@@ -72,7 +72,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
 
   PipelineRun(
       Iterator<Source> sources,
-      List<ScoreCam> explainers,
+      List<Explainer> explainers,
       Preprocessing preprocessing,
       List<Target> targets,
       int readers,
@@ -89,7 +89,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
       addThread("read-" + i, this::readAll);
     }
     for (int i = 0; i < explainers.size(); i++) {
-      ScoreCam explainer = explainers.get(i);
+      Explainer explainer = explainers.get(i);
       addThread("score-" + i, () -> scoreAll(explainer));
     }
     threads.forEach(Thread::start);
@@ -99,7 +99,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
    * How many pictures are scored together; changes when the first has shown the layer's channels.
    */
   private int group() {
-    return explainers.stream().mapToInt(ScoreCam::inputsPerGroup).max().orElseThrow();
+    return explainers.stream().mapToInt(Explainer::inputsPerGroup).max().orElseThrow();
   }
 
   /** While each explainer has a group and one waits to be taken, the next one is read. */
@@ -177,7 +177,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
 
   // Scoring threads
 
-  private void scoreAll(ScoreCam explainer) throws InterruptedException {
+  private void scoreAll(Explainer explainer) throws InterruptedException {
     for (List<PipelineJob> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
       score(explainer, jobs);
       synchronized (this) {
@@ -213,7 +213,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
         .toList();
   }
 
-  private void score(ScoreCam explainer, List<PipelineJob> jobs) {
+  private void score(Explainer explainer, List<PipelineJob> jobs) {
     long start = System.nanoTime();
     try {
       List<List<Saliency>> maps =
@@ -240,7 +240,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     }
   }
 
-  private List<List<Saliency>> explain(ScoreCam explainer, List<PipelineJob> jobs) {
+  private List<List<Saliency>> explain(Explainer explainer, List<PipelineJob> jobs) {
     try (NativeScope scope = NativeScope.open()) {
       TensorVector inputs = new TensorVector();
       for (PipelineJob job : jobs) {

@@ -153,16 +153,6 @@ public final class PassScoring implements AutoCloseable {
   }
 
   /**
-   * Makes sure that this is open, and that its precision was not refused before.
-   *
-   * @throws PrecisionException with the words that were thrown when it was tried
-   */
-  public void requireUsable() {
-    requireOpen();
-    choice.requireNotRefused();
-  }
-
-  /**
    * Makes sure that this is open.
    *
    * @throws IllegalStateException if it is closed

@@ -37,8 +37,8 @@ final class ScoringChoice {
   private final long budget;
   private final Map<SizeClass, Decision> decisions = new HashMap<>();
 
-  /** Why the precision that was asked for does not hold; null unless that is known. */
-  private volatile PrecisionException refusal;
+  /** Why the precision that was asked for does not hold, for the sizes where that is known. */
+  private final Map<SizeClass, PrecisionException> refusals = new HashMap<>();
 
   /**
    * In which precision inputs are scored.
@@ -108,28 +108,19 @@ final class ScoringChoice {
   }
 
   /**
-   * Does nothing unless the precision that was asked for is known not to hold.
-   *
-   * @throws PrecisionException with the words that were thrown when it was tried
-   */
-  void requireNotRefused() {
-    PrecisionException known = refusal;
-    if (known != null) {
-      throw new PrecisionException(known.getMessage(), known);
-    }
-  }
-
-  /**
    * Decides on the precision for a size, if nothing is decided.
    *
    * @param sample at least one masked input of this size
-   * @throws PrecisionException if the precision that was asked for does not hold
+   * @throws PrecisionException if the precision that was asked for does not hold; with the words
+   *     that were thrown when it was tried, if it was before
    */
   synchronized Decision decide(MaskedInputs sample, InputShape shape) {
-    // Again, since another thread may have tried it meanwhile.
-    requireNotRefused();
-    if (asked.equals(Optional.of(Precision.FLOAT32))
-        || decisions.containsKey(SizeClass.of(shape))) {
+    SizeClass size = SizeClass.of(shape);
+    PrecisionException refusal = refusals.get(size);
+    if (refusal != null) {
+      throw new PrecisionException(refusal.getMessage(), refusal);
+    }
+    if (asked.equals(Optional.of(Precision.FLOAT32)) || decisions.containsKey(size)) {
       return known(shape);
     }
     PrecisionTrial trial = new PrecisionTrial(sample, device, shape);
@@ -137,11 +128,11 @@ final class ScoringChoice {
     try {
       decision = asked.isPresent() ? confirmed(asked.get(), trial, shape) : fastest(trial, shape);
     } catch (PrecisionException e) {
-      refusal = e;
+      refusals.put(size, e);
       throw e;
     }
     if (decision.lasting) {
-      decisions.put(SizeClass.of(shape), decision);
+      decisions.put(size, decision);
     }
     return decision;
   }

@@ -102,7 +102,7 @@ final class FileBytes {
   private MalformedFileException truncated(long count) {
     return new MalformedFileException(
         String.format(
-            "%s bytes are wanted at byte %d, where only %d are left",
+            "%s bytes are needed at byte %d, but only %d are left",
             Long.toUnsignedString(count), position(), left()));
   }
 }

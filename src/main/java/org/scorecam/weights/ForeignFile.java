@@ -120,13 +120,13 @@ final class ForeignFile {
     }
     // UTF-8's byte order mark comes first in some.
     if (start.replaceFirst("^\u00ef\u00bb\u00bf", "").startsWith("<")) {
-      return "it is an HTML or XML page in place of a download, such as an error or a login;"
+      return "it is an HTML or XML page in place of a download, such as an error or login page;"
           + " open its link in a browser, and download the file itself (on Hugging Face, the link"
           + " with /resolve/ instead of /blob/)";
     }
     String line = text.lines().findFirst().orElse("");
-    return "it is a text that begins '"
+    return "it is a text file that begins '"
         + Printable.of(line, MAX_SHOWN)
-        + "', perhaps an error in place of a download; download the file again";
+        + "', perhaps an error message in place of a download; download the file again";
   }
 }

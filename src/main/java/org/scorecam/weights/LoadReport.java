@@ -36,23 +36,31 @@ public record LoadReport(
    * @param key the key of the file's dict that they were under; empty if they are the whole file
    * @param prefix what all names began with in the file, and not in the network, such as {@code
    *     module.}; it was dropped
+   * @param wrappers names of PyTorch's wrappers, such as {@code _orig_mod}, that the names in the
+   *     file have and those in the network lack; they were dropped too
    * @param leftOut names of tensors without that prefix; they are not the network's
    * @param conversions the dtypes in the file and in the network, where they differ
    */
   public record Origin(
-      String key, String prefix, List<String> leftOut, Map<DType, DType> conversions) {
+      String key,
+      String prefix,
+      List<String> wrappers,
+      List<String> leftOut,
+      Map<DType, DType> conversions) {
     /** The whole file, as it is. */
-    static final Origin PLAIN = new Origin("", "", List.of(), Map.of());
+    static final Origin PLAIN = new Origin("", "", List.of(), List.of(), Map.of());
 
     /**
-     * Copies list and map.
+     * Copies lists and map.
      *
      * @param key see the record
      * @param prefix see the record
+     * @param wrappers see the record
      * @param leftOut see the record
      * @param conversions see the record
      */
     public Origin {
+      wrappers = List.copyOf(wrappers);
       leftOut = List.copyOf(leftOut);
       conversions = Collections.unmodifiableMap(new LinkedHashMap<>(conversions));
     }
@@ -77,6 +85,12 @@ public record LoadReport(
       List<String> parts = new ArrayList<>();
       if (!key.isEmpty()) {
         parts.add("found under '" + Printable.of(key, MAX_NAME) + "'");
+      }
+      if (!wrappers.isEmpty()) {
+        parts.add(
+            (wrappers.size() == 1 ? "wrapper " : "wrappers ")
+                + NameList.of(wrappers)
+                + " dropped from the names");
       }
       if (!prefix.isEmpty()) {
         parts.add("prefix '" + Printable.of(prefix, MAX_NAME) + "' dropped");
@@ -133,6 +147,15 @@ public record LoadReport(
    */
   public boolean isComplete() {
     return missing.isEmpty() && unexpected.isEmpty() && unfit.isEmpty();
+  }
+
+  /**
+   * What was loaded, what was done to it, and what is wrong.
+   *
+   * @return such as {@code 62 tensors, found under 'net'; everything fits}
+   */
+  public String summary() {
+    return loaded.size() + (loaded.size() == 1 ? " tensor, " : " tensors, ") + origin + "; " + this;
   }
 
   /**

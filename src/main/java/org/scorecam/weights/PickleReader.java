@@ -222,7 +222,8 @@ final class PickleReader {
 
   private Object remembered(long key) throws MalformedFileException {
     if (!memo.containsKey(key)) {
-      throw new MalformedFileException("its pickle remembers nothing as " + key);
+      throw new MalformedFileException(
+          "its pickle refers to memo entry " + key + ", which does not exist");
     }
     return memo.get(key);
   }
@@ -328,7 +329,7 @@ final class PickleReader {
       return "'" + Printable.of(text, MAX_SHOWN) + "'";
     }
     if (value instanceof Number || value instanceof Boolean) {
-      return "the number " + (value instanceof BigInteger ? "beyond 64 bits" : value);
+      return value instanceof BigInteger ? "a number beyond 64 bits" : "the number " + value;
     }
     if (value instanceof PickledTensor) {
       return "a tensor";

@@ -32,6 +32,11 @@ final class PickledObject {
     return new PickledObject(module, name);
   }
 
+  /** Of the class or function, without its module. */
+  String name() {
+    return name;
+  }
+
   void setState(Object state) {
     this.state = state;
   }

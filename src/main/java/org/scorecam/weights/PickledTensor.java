@@ -16,7 +16,7 @@ record PickledTensor(Storage storage, long offset, List<Long> shape, List<Long> 
     if (storage.elements() < 0 || storage.bytes() > region.size()) {
       throw new MalformedFileException(
           String.format(
-              "storage '%s' of tensor '%s' would hold %d elements of %s, it has %d bytes",
+              "storage '%s' of tensor '%s' would hold %d elements of %s, but it has %d bytes",
               storage.key(), name, storage.elements(), storage.dtype(), region.size()));
     }
     return StoredTensor.within(

@@ -57,7 +57,7 @@ final class SafetensorsReader {
     if (length < 0 || length > bytes.left()) {
       throw new MalformedFileException(
           String.format(
-              "its header would be %s bytes long, the file has %d; download it again if it was cut"
+              "its header is said to be %s bytes long, but the file has %d; download it again if it was cut"
                   + " short",
               Long.toUnsignedString(length), size));
     }
@@ -142,10 +142,11 @@ final class SafetensorsReader {
           offsets = integers(name, json);
         }
         default ->
-            throw new MalformedFileException("tensor '" + name + "' has a field '" + key + "'");
+            throw new MalformedFileException(
+                "tensor '" + name + "' has an unknown field '" + key + "'");
       }
       if (again) {
-        throw new MalformedFileException("tensor '" + name + "' has two fields '" + key + "'");
+        throw new MalformedFileException("tensor '" + name + "' has the field '" + key + "' twice");
       }
     }
     json.endObject();
@@ -161,15 +162,15 @@ final class SafetensorsReader {
     if (from > to || to > size - begin) {
       throw new MalformedFileException(
           String.format(
-              "tensor '%s' has the data_offsets [%d, %d]; the file has %d bytes of data, as after"
-                  + " an interrupted download",
+              "tensor '%s' has the data_offsets [%d, %d], but the file has %d bytes of data; the"
+                  + " download may have been interrupted",
               name, from, to, size - begin));
     }
     StoredTensor tensor = StoredTensor.dense(name, info, begin + from, begin + to);
     if (tensor.span() != to - from) {
       throw new MalformedFileException(
           String.format(
-              "tensor '%s' (%s) takes %d bytes, its data_offsets [%d, %d] hold %d",
+              "tensor '%s' (%s) takes %d bytes, but its data_offsets [%d, %d] span %d",
               name, info, tensor.span(), from, to, to - from));
     }
     return tensor;
@@ -190,7 +191,7 @@ final class SafetensorsReader {
                 "tensor '%s' begins at byte %d of the data, %s the one before it, which ends at %d",
                 entry.getKey(),
                 position - begin,
-                position < covered ? "overlapping" : "leaving a hole behind",
+                position < covered ? "overlapping" : "leaving a gap after",
                 covered - begin));
       }
       covered += entry.getValue().span();

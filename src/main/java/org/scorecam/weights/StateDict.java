@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -35,6 +36,9 @@ final class StateDict {
 
   private static final int MAX_KEY = 200;
   private static final int MAX_LISTED = 20;
+
+  /** Of an element of a list; no list of weights has a billion. */
+  private static final Pattern INDEX = Pattern.compile("[0-9]{1,9}");
 
   private final long maxCharacters;
   private final Map<String, PickledTensor> tensors = new LinkedHashMap<>();
@@ -134,34 +138,41 @@ final class StateDict {
    * The value under a key, whose dots may separate keys or belong to one; null if there is none.
    */
   private static Object find(Object value, String key) {
-    Map<?, ?> entries = children(value);
-    if (entries == null || entries.get(key) != null) {
-      return entries == null ? null : entries.get(key);
+    Object found = child(value, key);
+    for (int dot = key.indexOf('.'); found == null && dot >= 0; dot = key.indexOf('.', dot + 1)) {
+      Object child = child(value, key.substring(0, dot));
+      found = child == null ? null : find(child, key.substring(dot + 1));
     }
-    for (int dot = key.indexOf('.'); dot >= 0; dot = key.indexOf('.', dot + 1)) {
-      Object found = find(entries.get(key.substring(0, dot)), key.substring(dot + 1));
-      if (found != null) {
-        return found;
-      }
+    return found;
+  }
+
+  /** What a key leads to: a dict's entry, a module's module, an element of a list by its index. */
+  private static Object child(Object value, String key) {
+    if (value instanceof List<?> list) {
+      return INDEX.matcher(key).matches() && Integer.parseInt(key) < list.size()
+          ? list.get(Integer.parseInt(key))
+          : null;
     }
-    return null;
+    boolean module = value instanceof PickledObject object && object.isModule();
+    Map<?, ?> entries =
+        module ? ((PickledObject) value).attribute("_modules") : PickledObject.entries(value);
+    if (entries == null) {
+      return null;
+    }
+    Object named = entries.get(key);
+    return named == null && INDEX.matcher(key).matches() ? entries.get(Long.valueOf(key)) : named;
   }
 
   /** What in a list or tuple may hold weights, by its index. */
   private static Map<String, Object> dicts(List<?> list) {
     Map<String, Object> dicts = new LinkedHashMap<>();
     for (int i = 0; i < list.size(); i++) {
-      if (list.get(i) instanceof Map || list.get(i) instanceof PickledObject) {
-        dicts.put(Integer.toString(i), list.get(i));
+      Object element = list.get(i);
+      if (element instanceof Map || element instanceof List || element instanceof PickledObject) {
+        dicts.put(Integer.toString(i), element);
       }
     }
     return dicts;
-  }
-
-  /** What keys lead to: a dict's entries, a module's modules. */
-  private static Map<?, ?> children(Object value) {
-    boolean module = value instanceof PickledObject object && object.isModule();
-    return module ? ((PickledObject) value).attribute("_modules") : PickledObject.entries(value);
   }
 
   private static List<Candidate> candidates(Key key, Object value) {
@@ -306,7 +317,7 @@ final class StateDict {
   private void enter(PickledObject module) throws MalformedFileException {
     if (path.size() == MAX_DEPTH || !path.add(module)) {
       throw new MalformedFileException(
-          "its modules contain each other, or are nested over " + MAX_DEPTH + " deep");
+          "its modules contain each other, or are nested more than " + MAX_DEPTH + " deep");
     }
   }
 

@@ -75,7 +75,7 @@ record StoredTensor(TensorInfo info, List<Long> strides, long position, long spa
       if (Math.addExact(position, span) > end) {
         throw new MalformedFileException(
             String.format(
-                "tensor '%s' (%s, strides %s, offset %d) needs %d bytes, its storage has %d",
+                "tensor '%s' (%s, strides %s, offset %d) needs %d bytes, but its storage has %d",
                 name, info, strides, offset, position + span - begin, end - begin));
       }
       return new StoredTensor(info, List.copyOf(strides), position, span);

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 
 /**
  * The few names that weights need, and what each stands for here. Every other name becomes a {@link
@@ -25,10 +26,24 @@ final class TorchGlobals implements PickleReader.Globals {
   /** The class of a storage's elements. */
   private record StorageClass(DType dtype) {}
 
+  /**
+   * Bytes of an element of the storages that nothing here computes with, but that may lie among
+   * those of weights.
+   */
+  private static final Map<String, Integer> OTHER_STORAGES =
+      Map.of(
+          "ComplexDoubleStorage", 16,
+          "ComplexFloatStorage", 8,
+          "QInt32Storage", 4,
+          "QInt8Storage", 1,
+          "QUInt8Storage", 1,
+          "QUInt4x2Storage", 1,
+          "QUInt2x4Storage", 1);
+
   private static final Function FIRST_ARGUMENT = arguments -> argument(arguments, 0);
+  private static final Function SUBCLASS = TorchGlobals::subclass;
   private static final Function SET =
       arguments -> arguments.isEmpty() ? new ArrayList<>() : argument(arguments, 0);
-  private static final Function TENSOR = TorchGlobals::tensor;
 
   /** By module and name. */
   private static final Map<String, Map<String, Function>> FUNCTIONS =
@@ -47,12 +62,16 @@ final class TorchGlobals implements PickleReader.Globals {
           Map.of("Size", FIRST_ARGUMENT, "device", FIRST_ARGUMENT),
           "torch._utils",
           Map.of(
-              "_rebuild_tensor", TENSOR,
-              "_rebuild_tensor_v2", TENSOR,
-              "_rebuild_parameter", FIRST_ARGUMENT,
-              "_rebuild_parameter_with_state", FIRST_ARGUMENT),
+              "_rebuild_tensor",
+              TorchGlobals::tensor,
+              "_rebuild_tensor_v2",
+              TorchGlobals::tensor,
+              "_rebuild_parameter",
+              FIRST_ARGUMENT,
+              "_rebuild_parameter_with_state",
+              FIRST_ARGUMENT),
           "torch._tensor",
-          Map.of("_rebuild_from_type_v2", TorchGlobals::subclass),
+          Map.of("_rebuild_from_type_v2", SUBCLASS),
           "torch.nn.parameter",
           Map.of("Parameter", FIRST_ARGUMENT, "Buffer", FIRST_ARGUMENT),
           "torch.jit._pickle",
@@ -65,9 +84,18 @@ final class TorchGlobals implements PickleReader.Globals {
 
   private final Map<String, Storage> storages = new HashMap<>();
 
+  /** The bytes of an element, by the keys of storages that cannot be used. */
+  private final Map<String, Integer> otherStorages = new HashMap<>();
+
   /** The storages that were referred to so far, by their keys. */
   Map<String, Storage> storages() {
     return storages;
+  }
+
+  /** The bytes of an element of a storage whose tensors cannot be used; nothing if unknown. */
+  OptionalInt otherElementBytes(String key) {
+    Integer bytes = otherStorages.get(key);
+    return bytes == null ? OptionalInt.empty() : OptionalInt.of(bytes);
   }
 
   @Override
@@ -122,6 +150,10 @@ final class TorchGlobals implements PickleReader.Globals {
   /** {@code ('storage', type, key, location, elements[, view])}. */
   private Object storage(List<?> parts) throws MalformedFileException {
     if (parts.get(1) instanceof PickledObject unsupported) {
+      Integer bytes = OTHER_STORAGES.get(unsupported.name());
+      if (bytes != null && parts.get(2) instanceof String key) {
+        otherStorages.put(key, bytes);
+      }
       return unsupported.call();
     }
     if (parts.get(1) instanceof StorageClass type
@@ -179,13 +211,15 @@ final class TorchGlobals implements PickleReader.Globals {
 
   /** {@code (function, type, arguments, state)}: a tensor of a class of its own. */
   private static Object subclass(List<?> arguments) throws MalformedFileException {
-    boolean tensor = argument(arguments, 0) == TENSOR;
-    return tensor ? tensor(asList(argument(arguments, 2))) : new PickledObject("torch", "Tensor");
+    // Not one within another, which a file could nest without end.
+    return argument(arguments, 0) instanceof Function function && function != SUBCLASS
+        ? function.apply(asList(argument(arguments, 2)))
+        : new PickledObject("torch", "Tensor");
   }
 
   private static Object argument(List<?> arguments, int index) throws MalformedFileException {
     if (index >= arguments.size()) {
-      throw new MalformedFileException("its pickle calls with too few arguments");
+      throw new MalformedFileException("its pickle calls a function with too few arguments");
     }
     return arguments.get(index);
   }

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.scorecam.weights.Storage.Region;
 
 /**
@@ -51,7 +52,7 @@ final class TorchLegacyReader {
     if (!(PickleReader.read(bytes, globals) instanceof List<?> keys)) {
       throw new MalformedFileException("it does not list its storages");
     }
-    Map<String, Region> regions = regions(bytes, keys, globals.storages());
+    Map<String, Region> regions = regions(bytes, keys, globals);
     Map<String, StoredTensor> tensors = new LinkedHashMap<>();
     for (Map.Entry<String, PickledTensor> entry : dict.tensors().entrySet()) {
       Region region = regions.get(entry.getValue().storage().key());
@@ -64,11 +65,14 @@ final class TorchLegacyReader {
     return new Contents(dict.key(), tensors, dict.others());
   }
 
-  private static Map<String, Region> regions(
-      FileBytes bytes, List<?> keys, Map<String, Storage> storages) throws IOException {
+  private static Map<String, Region> regions(FileBytes bytes, List<?> keys, TorchGlobals globals)
+      throws IOException {
     Map<String, Region> regions = new HashMap<>();
     for (Object key : keys) {
-      Storage storage = key instanceof String name ? storages.get(name) : null;
+      Storage storage = key instanceof String name ? globals.storages().get(name) : null;
+      if (storage == null && skipOther(bytes, key, globals)) {
+        continue;
+      }
       if (storage == null) {
         throw new MalformedFileException(
             "it lists " + PickleReader.describe(key) + ", which is not the key of a storage");
@@ -87,5 +91,21 @@ final class TorchLegacyReader {
       }
     }
     return regions;
+  }
+
+  /** Passes over a storage that no weight is in, if it is one of those whose size is known. */
+  private static boolean skipOther(FileBytes bytes, Object key, TorchGlobals globals)
+      throws IOException {
+    OptionalInt elementBytes =
+        key instanceof String name ? globals.otherElementBytes(name) : OptionalInt.empty();
+    if (elementBytes.isPresent()) {
+      long elements = bytes.int64();
+      if (elements > bytes.left()) {
+        throw new MalformedFileException(
+            "storage '%s' has %d elements, more than the file has bytes".formatted(key, elements));
+      }
+      bytes.skip(elements * elementBytes.getAsInt());
+    }
+    return elementBytes.isPresent();
   }
 }

@@ -96,7 +96,8 @@ final class TorchZipReader {
       return ZipFile.builder().setSeekableByteChannel(channel).get();
     } catch (IOException | RuntimeException e) {
       throw new MalformedFileException(
-          "its zip directory cannot be read, as after an interrupted download: " + e.getMessage(),
+          "its zip directory cannot be read; the download may have been interrupted: "
+              + e.getMessage(),
           e);
     }
   }
@@ -124,7 +125,7 @@ final class TorchZipReader {
     if (begin < 0 || size < 0 || begin > fileSize || size > fileSize - begin) {
       throw new MalformedFileException(
           String.format(
-              "the record '%s' would lie at byte %d and be %d bytes long, the file has %d",
+              "the record '%s' would lie at byte %d and be %d bytes long, but the file has %d",
               entry.getName(), begin, size, fileSize));
     }
     return new Region(begin, begin + size);

@@ -89,8 +89,8 @@ public final class WeightFile implements AutoCloseable {
    *
    * @param path a regular file, or a folder with a single index of shards or safetensors file
    * @param key which weights of a checkpoint, such as {@code model_ema}; dots lead further inside
-   *     ({@code ema.state_dict}). Where no dict has this key, what the names begin with; empty for
-   *     the only weights that there are
+   *     ({@code ema.state_dict}), where lists have positions ({@code models.0}). Where no dict has
+   *     this key, what the names begin with; empty for the only weights that there are
    * @return the open file, to be closed by the caller
    * @throws ModelException as {@link #open(Path)}, and if the file has nothing under the key; the
    *     message has the keys that there are

@@ -33,7 +33,9 @@ import org.scorecam.runtime.NativeScope;
  *
  * <p>Where the file's names are the network's but for a prefix, as after {@code DataParallel}
  * ({@code module.}), {@code torch.compile} ({@code _orig_mod.}) or for a part of a larger model
- * ({@code backbone.}), it is dropped; {@link LoadReport#origin()} tells it.
+ * ({@code backbone.}), it is dropped, and so are the names of wrappers inside, as where a single
+ * block was compiled ({@code layer1.0._orig_mod.conv1.weight}); {@link LoadReport#origin()} tells
+ * it.
  *
  * <p>By default strict, as {@code load_state_dict} is in PyTorch: unless every name and shape fits,
  * nothing is copied at all. A missing {@code num_batches_tracked} is forgiven, as there; files from
@@ -138,9 +140,9 @@ public final class WeightLoader {
 
   private LoadReport load(WeightFile file, Map<String, Tensor> destinations) {
     Map<String, String> renamed = sources(file);
-    NamePrefix prefix = NamePrefix.find(renamed.keySet(), destinations.keySet(), file.path());
-    Map<String, String> sources = prefix.drop(renamed);
-    requireTensors(file, prefix, destinations.keySet());
+    NameMatch match = NameMatch.find(renamed.keySet(), destinations.keySet(), file.path());
+    Map<String, String> sources = match.inNetwork(renamed);
+    requireTensors(file, match, destinations.keySet());
     Map<String, TensorInfo> inFile = new LinkedHashMap<>();
     sources.forEach((name, source) -> inFile.put(name, file.tensors().get(source)));
     LoadReport plan = compare(inFile, destinations);
@@ -166,23 +168,27 @@ public final class WeightLoader {
     }
     LoadReport.Origin origin =
         new LoadReport.Origin(
-            file.key(), prefix.prefix(), prefix.without(renamed.keySet()), conversions);
-    if (!origin.isPlain()) {
-      LOGGER.log(Level.INFO, "{0}: {1} tensors, {2}", file.path(), plan.loaded().size(), origin);
-    }
+            file.key(),
+            match.prefix(),
+            List.copyOf(match.wrappers()),
+            match.without(renamed.keySet()),
+            conversions);
     if (!notFinite.isEmpty()) {
       LOGGER.log(Level.WARNING, "{0} has NaN or infinite weights: {1}", file.path(), notFinite);
     }
-    return new LoadReport(
-        origin, plan.loaded(), plan.missing(), plan.unexpected(), plan.unfit(), notFinite);
+    LoadReport report =
+        new LoadReport(
+            origin, plan.loaded(), plan.missing(), plan.unexpected(), plan.unfit(), notFinite);
+    LOGGER.log(Level.INFO, "{0}: {1}", file.path(), report.summary());
+    return report;
   }
 
   /** What is no tensor matters only where the network needs one. */
-  private void requireTensors(WeightFile file, NamePrefix prefix, Set<String> destinations) {
+  private void requireTensors(WeightFile file, NameMatch match, Set<String> destinations) {
     file.others()
         .forEach(
             (source, what) -> {
-              String name = prefix.drop(rename.apply(source));
+              String name = match.nameInNetwork(rename.apply(source));
               if (name != null && destinations.contains(name) && !isBatchCount(name)) {
                 throw new ModelException(
                     "%s has %s as '%s', where the network needs a tensor"
@@ -261,7 +267,11 @@ public final class WeightLoader {
     DType dtype = DType.of(tensor);
     if (dtype == null) {
       throw new ModelException(
-          "'" + name + "' of the network is " + tensor.scalar_type() + ", which no file can fill");
+          "'"
+              + name
+              + "' of the network is "
+              + tensor.scalar_type()
+              + ", a type that weight files cannot hold");
     }
     List<Long> shape = new ArrayList<>();
     for (long i = 0; i < tensor.dim(); i++) {

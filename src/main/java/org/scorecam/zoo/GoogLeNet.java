@@ -25,6 +25,7 @@ final class GoogLeNet extends InceptionNetwork {
   private final Submodule fc;
 
   GoogLeNet(ZooOptions options) {
+    super(options);
     features =
         new Submodule[] {
           child("conv1", new BasicConv(options.inputChannels(), 64, 7, 2, 3)),

@@ -17,7 +17,7 @@ import org.scorecam.nn.Submodule;
  * <p>Their weights expect pixels between -1 and 1. As torchvision's networks with published weights
  * do ({@code transform_input}), these take three channels that are normalised with ImageNet's means
  * and deviations, as all others of the zoo, and bring them into that range. Any other number of
- * channels is taken as it is.
+ * channels is taken as it is, and so is everything if the options say so.
  *
  * <p>The auxiliary classifiers, which help in training alone, are left out.
  */
@@ -26,9 +26,15 @@ abstract class InceptionNetwork extends Network {
   private static final double[] IMAGENET_MEANS = {0.485, 0.456, 0.406};
   private static final double[] IMAGENET_DEVIATIONS = {0.229, 0.224, 0.225};
 
-  /** (x·σ + μ − ½) / ½ of each channel, for x = (pixel − μ) / σ. */
-  static Tensor toUnitRange(Tensor x) {
-    if (x.size(1) != IMAGENET_MEANS.length) {
+  private final boolean transformInput;
+
+  InceptionNetwork(ZooOptions options) {
+    transformInput = options.transformInput();
+  }
+
+  /** (x·σ + μ − ½) / ½ of each channel, for x = (pixel − μ) / σ, unless it shall stay as it is. */
+  final Tensor toUnitRange(Tensor x) {
+    if (!transformInput || x.size(1) != IMAGENET_MEANS.length) {
       return x;
     }
     Tensor scaled = x.clone();

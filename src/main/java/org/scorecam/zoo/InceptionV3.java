@@ -27,6 +27,7 @@ final class InceptionV3 extends InceptionNetwork {
   private final Submodule fc;
 
   InceptionV3(ZooOptions options) {
+    super(options);
     features =
         new Submodule[] {
           child("Conv2d_1a_3x3", halving(options.inputChannels(), 32)),

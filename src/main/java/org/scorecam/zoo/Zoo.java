@@ -17,6 +17,7 @@ import org.scorecam.weights.LoadReport;
 import org.scorecam.weights.TensorInfo;
 import org.scorecam.weights.WeightFile;
 import org.scorecam.weights.WeightLoader;
+import org.scorecam.weights.WrapperNames;
 import org.scorecam.zoo.ResNet.Block;
 
 /**
@@ -30,8 +31,9 @@ import org.scorecam.zoo.ResNet.Block;
  *
  * <p>GoogLeNet and Inception v3 are as torchvision makes them for its published weights: inputs of
  * three channels, normalised like every other network's, are brought into the range from -1 to 1
- * first ({@code transform_input}). Their auxiliary classifiers are left out, and weights of those
- * in a file are not needed. Inception v3 takes sides of at least 75, and was trained on 299.
+ * first ({@code transform_input}), unless {@link ZooOptions#withoutInputTransform} says so. Their
+ * auxiliary classifiers are left out, and weights of those in a file are not needed. Inception v3
+ * takes sides of at least 75, and was trained on 299.
  */
 public final class Zoo {
   /**
@@ -274,10 +276,28 @@ public final class Zoo {
       String name, WeightFile weights, long classes, Device device) {
     Architecture architecture = architecture(name);
     Objects.requireNonNull(weights, "weights");
-    Objects.requireNonNull(device, "device");
     long channels =
         size(weights, architecture, architecture.stem, 1, ZooOptions.IMAGENET.inputChannels());
-    ModuleModel model = ModuleModel.of(create(name, new ZooOptions(classes, channels)), device);
+    return loadFrom(name, weights, new ZooOptions(classes, channels), device);
+  }
+
+  /**
+   * As {@link #loadFrom(String, WeightFile, Device)}, into a network that is built with given
+   * options.
+   *
+   * @param name one of {@link #names()}
+   * @param weights stays open, and the caller's
+   * @param options what the weights must be for
+   * @param device where the network shall run
+   * @return the network in evaluation mode, owned by the caller, and the report
+   * @throws ModelException if there is no such network, or if the file does not fit it
+   * @throws org.scorecam.error.DeviceException if there is no such device
+   */
+  public static LoadedNetwork loadFrom(
+      String name, WeightFile weights, ZooOptions options, Device device) {
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
+    ModuleModel model = ModuleModel.of(create(name, options), device);
     try {
       LoadReport report =
           WeightLoader.into(model.network())
@@ -302,12 +322,13 @@ public final class Zoo {
   }
 
   /**
-   * A size that the file's weights have, whatever its names begin with; where they lack it, strict
-   * loading says so.
+   * A size that the file's weights have, whatever its names begin with and whatever wrapped them;
+   * where they lack it, strict loading says so.
    */
   private static long size(
       WeightFile file, Architecture architecture, String weight, int dimension, long otherwise) {
-    Map<String, TensorInfo> tensors = file.tensors();
+    Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+    file.tensors().forEach((name, info) -> tensors.put(WrapperNames.removeFrom(name), info));
     TensorInfo info =
         tensors.keySet().stream()
             .filter(

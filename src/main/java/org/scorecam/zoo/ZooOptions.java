@@ -5,8 +5,11 @@ package org.scorecam.zoo;
  *
  * @param classes the length of its output, at least 1
  * @param inputChannels the channels of its input, at least 1
+ * @param transformInput whether GoogLeNet and Inception v3 bring inputs of three channels, which
+ *     are normalised with ImageNet's means and deviations, into the range from -1 to 1, as their
+ *     published weights need it; others have nothing to transform
  */
-public record ZooOptions(long classes, long inputChannels) {
+public record ZooOptions(long classes, long inputChannels, boolean transformInput) {
   /** ImageNet's 1000 classes, of pictures in colour. */
   public static final ZooOptions IMAGENET = new ZooOptions(1000, 3);
 
@@ -15,6 +18,7 @@ public record ZooOptions(long classes, long inputChannels) {
    *
    * @param classes see the record
    * @param inputChannels see the record
+   * @param transformInput see the record
    * @throws IllegalArgumentException if one of them is less than 1
    */
   public ZooOptions {
@@ -23,5 +27,25 @@ public record ZooOptions(long classes, long inputChannels) {
           "a network has at least 1 class and 1 input channel, not %d and %d"
               .formatted(classes, inputChannels));
     }
+  }
+
+  /**
+   * Transforms inputs where there is something to transform.
+   *
+   * @param classes see the record
+   * @param inputChannels see the record
+   * @throws IllegalArgumentException if one of them is less than 1
+   */
+  public ZooOptions(long classes, long inputChannels) {
+    this(classes, inputChannels, true);
+  }
+
+  /**
+   * The same, for weights that were trained on inputs as they are ({@code transform_input=False}).
+   *
+   * @return options that leave inputs as they are
+   */
+  public ZooOptions withoutInputTransform() {
+    return new ZooOptions(classes, inputChannels, false);
   }
 }

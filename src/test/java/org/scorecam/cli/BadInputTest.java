@@ -422,7 +422,7 @@ class BadInputTest {
   @Test
   void unexpectedFailuresShowNoStackOfCpp() {
     String shown =
-        Main.messageOf(
+        Program.messageOf(
             new RuntimeException("boom\nException raised from f at a.cpp:1\nframe #0: g\n"));
     assertEquals("RuntimeException: boom", shown);
   }

@@ -14,7 +14,7 @@ record CommandLineRun(int exitCode, String out, String err) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     String[] words = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
-    int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), words);
+    int exitCode = Program.run(new PrintWriter(out, true), new PrintWriter(err, true), words);
     return new CommandLineRun(exitCode, out.toString(), err.toString());
   }
 

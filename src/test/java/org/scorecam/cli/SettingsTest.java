@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.file.Files;
@@ -11,6 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,10 +35,19 @@ class SettingsTest {
   private CommandLineRun run(
       Map<String, String> environment, List<String> properties, List<String> arguments)
       throws IOException, InterruptedException {
+    return run(environment, properties, System.getProperty("java.class.path"), arguments);
+  }
+
+  private CommandLineRun run(
+      Map<String, String> environment,
+      List<String> properties,
+      String classPath,
+      List<String> arguments)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(properties);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    command.addAll(List.of("-cp", classPath, Main.class.getName()));
     command.addAll(arguments);
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
@@ -132,5 +144,18 @@ class SettingsTest {
                 input.toString()));
     assertEquals(ExitCode.DONE, run.exitCode(), run.err());
     assertFalse(run.err().contains("as always"), run.err());
+  }
+
+  @Test
+  void missingLibrariesOfTheProgramAreNamed() throws IOException, InterruptedException {
+    String withoutPicocli =
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+            .filter(part -> !part.contains("picocli"))
+            .collect(Collectors.joining(File.pathSeparator));
+    CommandLineRun run = run(Map.of(), List.of(), withoutPicocli, List.of("diagnostics"));
+    assertEquals(ExitCode.OTHER, run.exitCode());
+    assertEquals(1, run.err().lines().count(), run.err());
+    assertTrue(run.err().startsWith("scorecam: picocli.CommandLine"), run.err());
+    assertTrue(run.err().contains("info.picocli:picocli"), run.err());
   }
 }

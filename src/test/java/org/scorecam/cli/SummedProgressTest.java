@@ -6,10 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.scorecam.Explainer;
 import org.scorecam.Goldens;
 import org.scorecam.ProgressListener;
 import org.scorecam.Saliency;
-import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -74,7 +74,7 @@ class SummedProgressTest {
             "16",
             "--device",
             "cpu,cpu");
-    List<ScoreCam> explainers = new ArrayList<>();
+    List<Explainer> explainers = new ArrayList<>();
     ProgressListener listener =
         (scored, total) -> {
           told.add(scored + "/" + total);
@@ -91,7 +91,7 @@ class SummedProgressTest {
         told);
   }
 
-  private static void explain(ScoreCam cam) {
+  private static void explain(Explainer cam) {
     try (Tensor input = Goldens.tensor("tinyresnet.input.npy");
         Saliency saliency = cam.explain(input, Target.ofClass(3))) {
       assertEquals(64, saliency.status().passes());

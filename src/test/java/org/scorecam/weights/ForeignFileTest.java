@@ -37,7 +37,7 @@ class ForeignFileTest {
     System.arraycopy(bytes("weights.pth"), 0, tar, 0, 11);
     System.arraycopy(bytes("ustar"), 0, tar, 257, 5);
     String page =
-        "it is an HTML or XML page in place of a download, such as an error or a login; open its"
+        "it is an HTML or XML page in place of a download, such as an error or login page; open its"
             + " link in a browser, and download the file itself (on Hugging Face, the link with"
             + " /resolve/ instead of /blob/)";
     return Stream.of(
@@ -49,7 +49,7 @@ class ForeignFileTest {
         Arguments.of(bytes("\u00ef\u00bb\u00bf<?xml version='1.0'?><Error/>"), page),
         Arguments.of(
             bytes("Entry not found"),
-            "it is a text that begins 'Entry not found', perhaps an error in place of a download;"
+            "it is a text file that begins 'Entry not found', perhaps an error message in place of a download;"
                 + " download the file again"),
         Arguments.of(
             bytes("{\"architectures\": [\"ResNet\"]}"),

@@ -61,7 +61,9 @@ class MalformedWeightFileTest {
     file[8] = '{';
     requireMessage(
         file,
-        "its header would be " + Long.toUnsignedString(length) + " bytes long, the file has 11");
+        "its header is said to be "
+            + Long.toUnsignedString(length)
+            + " bytes long, but the file has 11");
   }
 
   @ParameterizedTest
@@ -69,11 +71,11 @@ class MalformedWeightFileTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "{'a':{'dtype':'F32','shape':[3],'data_offsets':[0,12]}} | [0, 12]; the file has 8 bytes",
+        "{'a':{'dtype':'F32','shape':[3],'data_offsets':[0,12]}} | [0, 12], but the file has 8 bytes",
         "{'a':{'dtype':'F32','shape':[1],'data_offsets':[8,4]}} | data_offsets [8, 4]",
-        "{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,8]}} | takes 4 bytes, its data_offsets",
+        "{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,8]}} | takes 4 bytes, but its data_offsets",
         "{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]}} | its tensors end at byte 4",
-        "{'a':{'dtype':'F32','shape':[1],'data_offsets':[4,8]}} | leaving a hole behind the one",
+        "{'a':{'dtype':'F32','shape':[1],'data_offsets':[4,8]}} | leaving a gap after the one",
         "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]},'b':{'dtype':'F16','shape':[1],"
             + "'data_offsets':[4,6]}} | tensor 'b' begins at byte 4 of the data, overlapping",
         "{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]},'a':{'dtype':'F32','shape':[1],"
@@ -90,8 +92,8 @@ class MalformedWeightFileTest {
         "{'a':{'dtype':'F4','shape':[2],'data_offsets':[0,8]}} | the dtype 'F4', which is not",
         "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,4,8]}} | two data_offsets",
         "{'a':{'dtype':'F32','data_offsets':[0,8]}} | needs a dtype, a shape",
-        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8],'x':1}} | a field 'x'",
-        "{'a':{'dtype':'F32','dtype':'F16','shape':[2],'data_offsets':[0,8]}} | two fields 'dtype'",
+        "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8],'x':1}} | an unknown field 'x'",
+        "{'a':{'dtype':'F32','dtype':'F16','shape':[2],'data_offsets':[0,8]}} | the field 'dtype' twice",
         "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]}}{} | not a JSON object of tensors",
         "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,8]} | not a JSON object of tensors",
         "{'a':[]} | not a JSON object of tensors",
@@ -125,15 +127,15 @@ class MalformedWeightFileTest {
     requireMessage(
         Arrays.copyOf(whole, length),
         length < 4
-            ? "it is a text that begins 'P', perhaps an error in place of a download"
-            : "its zip directory cannot be read, as after an interrupted download");
+            ? "it is a text file that begins 'P', perhaps an error message in place of a download"
+            : "its zip directory cannot be read; the download may have been interrupted");
   }
 
   @ParameterizedTest
   @ValueSource(ints = {2, 100, 700, 1500, 1907})
   void truncatedLegacyFile(int length) throws IOException {
     byte[] whole = Files.readAllBytes(TestFiles.resource("legacy.pth"));
-    requireMessage(Arrays.copyOf(whole, length), "bytes are wanted at byte");
+    requireMessage(Arrays.copyOf(whole, length), "bytes are needed at byte");
   }
 
   @ParameterizedTest
@@ -180,9 +182,9 @@ class MalformedWeightFileTest {
 
   @ParameterizedTest
   @CsvSource({
-    "4, 1, 4, 1, needs 20 bytes; its storage has 16",
-    "4, 0, 2, 4, needs 20 bytes; its storage has 16",
-    "5, 0, 1, 1, storage '0' of tensor 'w' would hold 5 elements of float32; it has 16 bytes",
+    "4, 1, 4, 1, needs 20 bytes; but its storage has 16",
+    "4, 0, 2, 4, needs 20 bytes; but its storage has 16",
+    "5, 0, 1, 1, storage '0' of tensor 'w' would hold 5 elements of float32; but it has 16 bytes",
     "65535, 0, 65535, 1, would hold 65535 elements",
   })
   void tensorBeyondItsStorage(int elements, int offset, int size, int stride, String message) {
@@ -229,7 +231,7 @@ class MalformedWeightFileTest {
         "i                     | opcode 0x69",
         "t                     | no mark",
         "\\205               | stack is empty",
-        "h\\007              | remembers nothing as 7",
+        "h\\007              | refers to memo entry 7",
         "Ra                    | stack is empty",
         "NNa                   | None where a list belongs",
         "}]Ns                  | it is an empty dict",
@@ -241,8 +243,8 @@ class MalformedWeightFileTest {
         "K\\005              | has no tensors; it holds the number 5",
         "}                     | has no tensors; it is an empty dict",
         "}U\\001aU\\001bs  | has no tensors; it has the keys 'a'",
-        "X\\377\\377\\377\\177 | 2147483647 bytes are wanted",
-        "X\\377\\377\\377\\377 | 4294967295 bytes are wanted",
+        "X\\377\\377\\377\\177 | 2147483647 bytes are needed",
+        "X\\377\\377\\377\\377 | 4294967295 bytes are needed",
         "\\200\\011         | protocol 9",
         "ctorch._utils\\n_rebuild_tensor_v2\\n)R | too few arguments",
         "ctorch._utils\\n_rebuild_tensor_v2\\n(NNtR | without storage or offset",
@@ -295,7 +297,7 @@ class MalformedWeightFileTest {
         TestFiles.legacy(pickle, "](" + TestFiles.text("0") + "e", 3), "has 3 elements here and 4");
     requireMessage(
         TestFiles.legacy(pickle, "](" + TestFiles.text("0").repeat(2) + "e", 4),
-        "bytes are wanted");
+        "bytes are needed");
   }
 
   @Test

@@ -174,6 +174,102 @@ class WeightFileTest {
   }
 
   @Test
+  void keysAreAlsoPositionsInListsAndNumbers() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    String dict = "}" + TestFiles.text("w") + tensor + "s";
+    // {"models": [dict, {7: dict}], "1": {"w": 5}}
+    byte[] pickle =
+        TestFiles.pickle("}" + TestFiles.text("models") + "](" + dict + "}K\u0007" + dict + "ses");
+    Path path = TestFiles.write(folder, TestFiles.torchZip(pickle, TestFiles.floats(1, 2, 3, 4)));
+    for (String key : List.of("models.0", "models.1.7")) {
+      try (WeightFile file = WeightFile.open(path, key)) {
+        assertEquals(key, file.key());
+        assertArrayEquals(new float[] {1, 2, 3, 4}, values(file, "w"));
+      }
+    }
+    for (String key : List.of("models.2", "models.x", "models.1.6", "models.99999999999")) {
+      ModelException error = assertThrows(ModelException.class, () -> WeightFile.open(path, key));
+      assertTrue(
+          error.getMessage().contains("it has nothing under the key '" + key + "'"),
+          error::getMessage);
+    }
+  }
+
+  @Test
+  void severalWeightsInAListAreForTheUserToChooseFrom() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    String dict = "}" + TestFiles.text("w") + tensor + "s";
+    byte[] pickle = TestFiles.pickle("](" + dict + "](" + dict + "ee");
+    Path path = TestFiles.write(folder, TestFiles.torchZip(pickle, TestFiles.floats(1, 2, 3, 4)));
+    ModelException error = assertThrows(ModelException.class, () -> WeightFile.open(path));
+    assertTrue(
+        error.getMessage().contains("several keys: '0' (1 tensor), '1.0' (1 tensor)"),
+        error::getMessage);
+    try (WeightFile file = WeightFile.open(path, "1.0")) {
+      assertEquals(Set.of("w"), file.tensors().keySet());
+    }
+  }
+
+  @Test
+  void readsTensorsOfClassesOfTheirOwn() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    String rebuild = "ctorch._tensor\n_rebuild_from_type_v2\n(";
+    String parameter =
+        rebuild
+            + "ctorch._utils\n_rebuild_parameter\ncmine\nParameter\n"
+            + ("(" + tensor + "\u0089ccollections\nOrderedDict\n)Rt")
+            + "}tR";
+    String unknown = rebuild + "cmine\nrebuild\ncmine\nTensor\n)}tR";
+    String nested = rebuild + "ctorch._tensor\n_rebuild_from_type_v2\ncmine\nTensor\n)}tR";
+    byte[] pickle =
+        TestFiles.pickle(
+            "}("
+                + (TestFiles.text("w") + parameter)
+                + (TestFiles.text("odd") + unknown)
+                + (TestFiles.text("nested") + nested)
+                + "u");
+    byte[] bytes = TestFiles.torchZip(pickle, TestFiles.floats(1, 2, 3, 4));
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertEquals(Set.of("w"), file.tensors().keySet());
+      assertEquals(Set.of("odd", "nested"), file.others().keySet());
+      assertArrayEquals(new float[] {1, 2, 3, 4}, values(file, "w"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ComplexFloatStorage, 8", "QInt8Storage, 1", "QInt32Storage, 4"})
+  void otherStoragesOfLegacyFilesArePassedOver(String storage, int elementBytes)
+      throws IOException {
+    String other =
+        "ctorch._utils\n_rebuild_tensor_v2\n(("
+            + (TestFiles.text("storage") + "ctorch\n" + storage + "\n")
+            + (TestFiles.text("other") + TestFiles.text("cpu") + "K\u0003NtQ")
+            + "K\u0000K\u0003\u0085K\u0001\u0085\u0089ccollections\nOrderedDict\n)RtR";
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    byte[] object =
+        TestFiles.pickle(
+            "}(" + TestFiles.text("phase") + other + TestFiles.text("w") + tensor + "u");
+    byte[] ofWeights =
+        TestFiles.legacy(object, "](" + TestFiles.text("other") + TestFiles.text("0") + "e", 4);
+    // The other storage comes first: its length and its bytes.
+    int begin = ofWeights.length - Long.BYTES - 4 * Float.BYTES;
+    byte[] bytes = new byte[ofWeights.length + Long.BYTES + 3 * elementBytes];
+    System.arraycopy(ofWeights, 0, bytes, 0, begin);
+    bytes[begin] = 3;
+    int rest = ofWeights.length - begin;
+    System.arraycopy(ofWeights, begin, bytes, bytes.length - rest, rest);
+    try (WeightFile file = WeightFile.open(TestFiles.write(folder, bytes))) {
+      assertEquals(Set.of("w"), file.tensors().keySet());
+      assertEquals(Set.of("phase"), file.others().keySet());
+      assertArrayEquals(new float[] {1, 2, 3, 4}, values(file, "w"));
+    }
+    bytes[begin + 6] = 1;
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightFile.open(TestFiles.write(folder, bytes)));
+    assertTrue(error.getMessage().contains("storage 'other' has 2814"), error::getMessage);
+  }
+
+  @Test
   void readsShardsByTheirIndexOrFolder() throws IOException {
     Path index = folder.resolve("model.safetensors.index.json");
     Files.writeString(

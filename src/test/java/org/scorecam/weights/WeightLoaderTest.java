@@ -15,7 +15,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.logging.Handler;
+import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.stream.LongStream;
@@ -188,6 +190,67 @@ class WeightLoaderTest {
     requireFormulaValues(network);
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "conv.,conv._orig_mod.,'','wrapper ''_orig_mod'' dropped from the names'",
+    "head.1.,module.head._checkpoint_wrapped_module.1._fsdp_wrapped_module.,'',"
+        + "'wrappers ''_checkpoint_wrapped_module'', ''_fsdp_wrapped_module'', ''module'' dropped"
+        + " from the names'",
+    "bn.,net.bn._orig_mod.,net.,"
+        + "'wrapper ''_orig_mod'' dropped from the names; prefix ''net.'' dropped'",
+  })
+  void dropsWrappersInsideNames(String beginning, String wrapped, String prefix, String told) {
+    UnaryOperator<String> naming =
+        name ->
+            name.startsWith(beginning)
+                ? wrapped + name.substring(beginning.length())
+                : prefix + name;
+    SmallNetwork network = new SmallNetwork();
+    LoadReport report = WeightLoader.into(network).load(TestFiles.write(folder, small(naming, 2)));
+    assertTrue(report.isComplete(), report::toString);
+    assertEquals(told, sortedWrappers(report.origin()).toString());
+    assertEquals(prefix, report.origin().prefix());
+    requireFormulaValues(network);
+  }
+
+  private static LoadReport.Origin sortedWrappers(LoadReport.Origin origin) {
+    return new LoadReport.Origin(
+        origin.key(),
+        origin.prefix(),
+        origin.wrappers().stream().sorted().toList(),
+        origin.leftOut(),
+        origin.conversions());
+  }
+
+  @Test
+  void keepsWrappersNamesThatTheNetworkHas() {
+    Module network = new Module("network");
+    network.register_module("module", new LinearImpl(2, 1));
+    String header =
+        """
+        {"module.%1$sweight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},\
+        "module.%1$sbias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}\
+        """;
+    for (String wrapper : List.of("", "_orig_mod.")) {
+      byte[] bytes =
+          TestFiles.safetensors(
+              header.formatted(wrapper), TestFiles.floats(1, 2, wrapper.length()));
+      LoadReport report = WeightLoader.into(network).load(TestFiles.write(folder, bytes));
+      assertEquals(List.of("module.weight", "module.bias"), report.loaded());
+      assertEquals("", report.origin().prefix());
+      assertEquals(wrapper.length(), network.named_parameters().get("module.bias").item_float());
+    }
+  }
+
+  @Test
+  void wrappersStayWhereTheyTellTensorsApart() {
+    UnaryOperator<String> wrapped = name -> name.replaceFirst("^bn\\.", "bn._orig_mod.");
+    Path path = TestFiles.write(folder, small(wrapped, 2, "bn.weight"));
+    ModelException error =
+        assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork()).load(path));
+    assertTrue(error.getMessage().contains("3 missing in the file: bn.bias"), error::getMessage);
+  }
+
   @Test
   void leavesOutWhatLacksThePrefix() {
     Path path = TestFiles.write(folder, small("model.", 2, "loss.weight"));
@@ -212,7 +275,7 @@ class WeightLoaderTest {
         assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork()).load(path));
     assertEquals(
         path
-            + " has the network's weights with several prefixes: 'ema.', 'net.'; choose one, without"
+            + " has the network's weights under several prefixes: 'ema.', 'net.'; choose one, without"
             + " its last dot, with --weights-key, or in Java with WeightFile.open(path, key)",
         error.getMessage());
     SmallNetwork network = new SmallNetwork();
@@ -289,7 +352,9 @@ class WeightLoaderTest {
         new Handler() {
           @Override
           public void publish(LogRecord logRecord) {
-            warnings.add(MessageFormat.format(logRecord.getMessage(), logRecord.getParameters()));
+            if (logRecord.getLevel().equals(Level.WARNING)) {
+              warnings.add(MessageFormat.format(logRecord.getMessage(), logRecord.getParameters()));
+            }
           }
 
           @Override
@@ -346,6 +411,10 @@ class WeightLoaderTest {
    * The small network's weights with something before each name, and further tensors of one value.
    */
   private static byte[] small(String prefix, int classes, String... further) {
+    return small(prefix::concat, classes, further);
+  }
+
+  private static byte[] small(UnaryOperator<String> naming, int classes, String... further) {
     List<String> entries = new ArrayList<>();
     ByteArrayOutputStream data = new ByteArrayOutputStream();
     long[][] shapes = {{4, 3, 3, 3}, {4}, {4}, {4}, {4}, {4}, {}, {classes, 4}, {classes}};
@@ -362,7 +431,9 @@ class WeightLoaderTest {
       entries.add(
           "\"%s\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
               .formatted(
-                  i < shapes.length ? prefix + SmallNetwork.NAMES[i] : further[i - shapes.length],
+                  i < shapes.length
+                      ? naming.apply(SmallNetwork.NAMES[i])
+                      : further[i - shapes.length],
                   Arrays.toString(shape),
                   begin,
                   data.size()));

@@ -18,6 +18,7 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.OutputArchive;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.StringTensorDict;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -306,6 +307,39 @@ class ZooTest {
         Tensor images = ZooFormula.images(96);
         ModelOutput output = loaded.forward(images)) {
       assertArrayEquals(expected, Tensors.toArray(output.tensor()));
+    }
+  }
+
+  @Test
+  void inputsAreTransformedUnlessSaidOtherwise() {
+    Path file = folder.resolve("googlenet.pt");
+    try (Network network = Zoo.create("googlenet", TEN_CLASSES);
+        NativeScope scope = NativeScope.open()) {
+      ZooFormula.fill(network, 1);
+      OutputArchive archive = new OutputArchive();
+      network.save(archive);
+      archive.save_to(file.toString());
+    }
+    try (WeightFile weights = WeightFile.open(file);
+        LoadedNetwork transforming = Zoo.loadFrom("googlenet", weights, Device.cpu());
+        LoadedNetwork plain =
+            Zoo.loadFrom("googlenet", weights, TEN_CLASSES.withoutInputTransform(), Device.cpu());
+        NativeScope scope = NativeScope.open()) {
+      Tensor images = ZooFormula.images(96);
+      Tensor transformed = images.clone();
+      // A pixel p is (p - mean) / deviation in the one, (p - 0.5) / 0.5 in the other.
+      double[][] means = {{0.485, 0.229}, {0.456, 0.224}, {0.406, 0.225}};
+      for (int channel = 0; channel < 3; channel++) {
+        transformed
+            .narrow(1, channel, 1)
+            .mul_(new Scalar(2 * means[channel][1]))
+            .add_(new Scalar(2 * means[channel][0] - 1));
+      }
+      float[] expected = Tensors.toArray(transforming.model().forward(images).tensor());
+      assertArrayEquals(
+          expected, Tensors.toArray(plain.model().forward(transformed).tensor()), 1e-5f);
+      float[] untransformed = Tensors.toArray(plain.model().forward(images).tensor());
+      assertTrue(Math.abs(expected[0] - untransformed[0]) > 1e-3f);
     }
   }
 

@@ -1,0 +1,101 @@
+package org.scorecam.cli;
+
+import java.io.PrintWriter;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.ScoreCamException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The program: explains images, lists layers, measures, and says how the machine is set up. */
+@Command(
+    name = "scorecam",
+    description = "Score-CAM shows what a convolutional network looked at, without gradients.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Program.Version.class,
+    subcommands = {
+      ExplainCommand.class,
+      LayersCommand.class,
+      DiagnosticsCommand.class,
+      DemoCommand.class,
+      BenchCommand.class,
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:any other failure",
+      "2:wrong usage",
+      "3:bad model, layer, class, input, device or precision",
+      "4:out of memory",
+    })
+final class Program implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "On failure, print the stack trace as well.")
+  private boolean verbose;
+
+  private Program() {}
+
+  /** Says which version this is. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      // The manifest's is not read on the module path.
+      Module module = Program.class.getModule();
+      String version =
+          module.isNamed()
+              ? module.getDescriptor().rawVersion().orElse(null)
+              : Program.class.getPackage().getImplementationVersion();
+      return new String[] {"scorecam " + (version == null ? "(development)" : version)};
+    }
+  }
+
+  /**
+   * Runs a command.
+   *
+   * @param out for results
+   * @param err for messages
+   * @param arguments the command line
+   * @return the exit code
+   */
+  static int run(PrintWriter out, PrintWriter err, String... arguments) {
+    Program main = new Program();
+    return new CommandLine(main)
+        .setOut(out)
+        .setErr(err)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionExceptionHandler(
+            (thrown, commandLine, parsed) -> {
+              printFailure(commandLine, messageOf(thrown), thrown);
+              return ExitCode.of(thrown);
+            })
+        .execute(arguments);
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Missing command.");
+  }
+
+  /** Says what went wrong; with {@code --verbose} also where. */
+  static void printFailure(CommandLine command, String message, Throwable thrown) {
+    command.getErr().println("scorecam: " + message);
+    Program main = (Program) command.getCommandSpec().root().userObject();
+    if (main.verbose) {
+      thrown.printStackTrace(command.getErr());
+    }
+  }
+
+  static String messageOf(Throwable thrown) {
+    return thrown instanceof ScoreCamException
+        ? thrown.getMessage()
+        : thrown.getClass().getSimpleName() + ": " + NativeErrors.messageOf(thrown);
+  }
+}

@@ -1,0 +1,78 @@
+package org.scorecam.cli;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.scorecam.Goldens.assertClose;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.scorecam.Goldens;
+import org.scorecam.tensor.NpyFile;
+
+/** {@code --method} and what goes with it. */
+class MethodOptionTest {
+  private static final double TOLERANCE = 1e-4;
+
+  @TempDir Path folder;
+
+  private CommandLineRun explain(String options) {
+    List<Object> words =
+        new ArrayList<>(List.of("explain", "--layer", "layer3", "--class", 3, "--map", map()));
+    words.addAll(List.of("--model", Goldens.file("tinyresnet_script.pt")));
+    words.addAll(List.of("--tensor", Goldens.file("tinyresnet.input.npy")));
+    words.addAll(List.of(options.split(" ")));
+    return CommandLineRun.of(words.toArray());
+  }
+
+  private Path map() {
+    return folder.resolve("map.npy");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--method score-cam --recipe torchcam, torchcam",
+    "--method is-cam --recipe torchcam, iscam",
+    "--method ss-cam --recipe torchcam --samples 5 --seed 7, sscam",
+  })
+  void mapIsTheMethods(String options, String golden) {
+    explain(options).assertDone();
+    try (Tensor expected = Goldens.tensor("tinyresnet-layer3-c3-" + golden + ".map.npy");
+        Tensor actual = NpyFile.read(map())) {
+      assertClose(expected, actual, TOLERANCE);
+    }
+  }
+
+  @Test
+  void reportNamesTheMethod() throws Exception {
+    Path json = folder.resolve("report.json");
+    explain("--method is-cam --samples 2 --json " + json).assertDone();
+    String report = Files.readString(json);
+    assertTrue(report.contains("\"method\": \"is-cam\""), report);
+    assertTrue(report.contains("\"passes\": 128"), report);
+  }
+
+  @Test
+  void helpListsTheMethods() {
+    String help = CommandLineRun.of("explain", "--help").assertDone().out();
+    assertTrue(help.replaceAll("\\s+", " ").contains("score-cam, ss-cam, is-cam"), help);
+  }
+
+  @Test
+  void whatIsWrongIsSaid() {
+    explain("--method sscam")
+        .assertMisused("'sscam' is not a method; the nearest are ss-cam, is-cam");
+    explain("--samples 3").assertMisused("--samples is for --method ss-cam and is-cam, not for");
+    explain("--method is-cam --std 1")
+        .assertMisused("--std is for --method ss-cam, not for is-cam");
+    explain("--method is-cam --seed 1").assertMisused("--seed is for --method ss-cam");
+    explain("--method ss-cam --std 0").assertMisused("--std", "'0' is not a number above 0");
+    explain("--method ss-cam --std NaN").assertMisused("'NaN' is not a number above 0");
+    explain("--method ss-cam --samples 0").assertMisused("--samples");
+  }
+}
