@@ -134,8 +134,8 @@ final class FirstPass implements AutoCloseable {
   }
 
   /**
-   * What is differentiated: the scores of the images' first targets together, which depend on a
-   * row each, then those of their second ones, and so on.
+   * What is differentiated: the scores of the images' first targets together, which depend on a row
+   * each, then those of their second ones, and so on.
    */
   private static List<Tensor> sums(ModelOutput output, List<List<ResolvedTarget>> targets) {
     List<Tensor> sums = new ArrayList<>();

@@ -74,9 +74,9 @@ public final class ChannelSelection {
   }
 
   /**
-   * The channels whose maps vary most, by the standard deviation of the map's values: that of Faster
-   * Score-CAM (tabayashi0117/Score-CAM, and {@code max_N} of keisen/tf-keras-vis). It needs no
-   * gradient, and leaves out channels that are high everywhere, which {@link #topMax} takes.
+   * The channels whose maps vary most, by the standard deviation of the map's values: that of
+   * Faster Score-CAM (tabayashi0117/Score-CAM, and {@code max_N} of keisen/tf-keras-vis). It needs
+   * no gradient, and leaves out channels that are high everywhere, which {@link #topMax} takes.
    *
    * @param count how many; more than there are means all
    * @return the selection
