@@ -19,12 +19,14 @@ final class PickledObject {
   // Apart, since a pickle can name the same two long strings again for a few bytes.
   private final String module;
   private final String name;
+  private final boolean script;
   private Object state;
   private Map<Object, Object> items;
 
   PickledObject(String module, String name) {
     this.module = module;
     this.name = name;
+    this.script = module.equals(SCRIPT_CLASSES) || module.startsWith(SCRIPT_CLASSES + ".");
   }
 
   /** What calling this as a class or function gives: another object that does nothing. */
@@ -59,7 +61,7 @@ final class PickledObject {
 
   /** Whether it is of a TorchScript class: a module, mostly, whose attributes are its state. */
   boolean isScript() {
-    return module.equals(SCRIPT_CLASSES) || module.startsWith(SCRIPT_CLASSES + ".");
+    return script;
   }
 
   /** Whether it has what every {@code torch.nn.Module} has. */

@@ -31,6 +31,9 @@ final class StateDict {
 
   private static final long CHARACTERS_PER_BYTE = 64;
 
+  /** What a name takes beside its own characters. */
+  private static final long CHARACTERS_PER_NAME = 32;
+
   /** A dict with this many times fewer tensors than the largest is not taken for weights. */
   private static final long MUCH_SMALLER = 10;
 
@@ -336,7 +339,7 @@ final class StateDict {
   }
 
   private void count(int length) throws MalformedFileException {
-    characters += length;
+    characters += length + CHARACTERS_PER_NAME;
     if (characters > maxCharacters) {
       throw new MalformedFileException(
           "the names in its modules are over " + maxCharacters + " characters long");
