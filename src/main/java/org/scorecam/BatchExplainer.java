@@ -130,8 +130,8 @@ final class BatchExplainer {
     List<List<Saliency>> maps = new ArrayList<>();
     List<SampledInputs> sampled = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass firstPass = FirstPass.of(configuration, images)) {
-      firstPass.addChannels(targets, channels);
+        FirstPass firstPass = FirstPass.of(configuration, images, targets)) {
+      firstPass.addChannels(channels);
       for (int i = 0; configuration.isSampled() && i < channels.size(); i++) {
         Tensor image = images.select(0, i / configuration.layers().size());
         sampled.add(new SampledInputs(channels.get(i), configuration.sampling(), image));

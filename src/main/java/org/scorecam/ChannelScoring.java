@@ -2,13 +2,16 @@ package org.scorecam;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masks;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.runtime.NativeScope;
@@ -22,14 +25,19 @@ import org.scorecam.tensor.Tensors;
  * map for each target.
  *
  * <p>Masked inputs do not depend on the target: each is passed once, and all targets read their
- * scores from its output. They are numbered from 0 to {@link #passes()}, so that a chunk can hold a
- * range of them beside those of other images; a {@link PassPlan} says whose they are.
+ * scores from its output. Where channels are selected by a gradient, each target has its own, and
+ * those that any of them has are passed. They are numbered from 0 to {@link #passes()}, so that a
+ * chunk can hold a range of them beside those of other images; a {@link PassPlan} says whose they
+ * are.
  */
 final class ChannelScoring implements MaskedInputs, AutoCloseable {
   private final String layer;
   private final Recipe recipe;
   private final List<ResolvedTarget> targets;
   private final MapMaker maps;
+
+  /** For each target the channels that count for it: all of them make the selected. */
+  private final List<long[]> channelsOf;
 
   /** Of the selected channels' maps, by their place among the selected. */
   private final Masks masks;
@@ -46,19 +54,24 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
    * @param activations its maps, float32 [K, h, w]; must stay open
    * @param image [C, H, W] on the same device; must stay open
    * @param targets of this image, at least one
+   * @param gradients for each target that of its score by the activations, as they are; empty where
+   *     channels are selected without
    */
   ChannelScoring(
       Configuration configuration,
       String layer,
       Tensor activations,
       Tensor image,
-      List<ResolvedTarget> targets) {
+      List<ResolvedTarget> targets,
+      List<Tensor> gradients) {
     this.layer = layer;
     this.recipe = configuration.recipe();
     this.targets = List.copyOf(targets);
     this.maps = new MapMaker(recipe, activations, image.size(1), image.size(2));
     this.samples = configuration.sampling().samples();
-    long[] selected = configuration.channels().select(activations);
+    this.channelsOf = channelsOf(configuration.channels(), gradients);
+    long[] selected =
+        channelsOf.stream().flatMapToLong(LongStream::of).sorted().distinct().toArray();
     this.masks = configuration.masker().prepare(mapsOf(selected), image, recipe.masks());
     try (NativeScope scope = NativeScope.open()) {
       this.passPlan =
@@ -71,6 +84,12 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
       masks.close();
       throw e;
     }
+  }
+
+  private List<long[]> channelsOf(ChannelSelection channels, List<Tensor> gradients) {
+    return channels.needsGradient()
+        ? gradients.stream().map(each -> channels.select(maps.activations(), each)).toList()
+        : Collections.nCopies(targets.size(), channels.select(maps.activations()));
   }
 
   private Tensor mapsOf(long[] selected) {
@@ -116,7 +135,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
   @Override
   public OptionalDouble correlation(float[][] exact, float[][] other) {
     return IntStream.range(0, targets.size())
-        .mapToObj(t -> correlation(scoresFor(t, exact), scoresFor(t, other)))
+        .mapToObj(t -> correlation(channelsOf.get(t), scoresFor(t, exact), scoresFor(t, other)))
         .flatMapToDouble(OptionalDouble::stream)
         .min();
   }
@@ -131,11 +150,11 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
   }
 
   /** That of the maps which the scores make, or, where these are blank, of the scores. */
-  private OptionalDouble correlation(float[] exact, float[] other) {
+  private OptionalDouble correlation(long[] channels, float[] exact, float[] other) {
     try (NativeScope scope = NativeScope.open()) {
-      float[] exactMap = mapOf(exact);
+      float[] exactMap = mapOf(channels, exact);
       if (!isConstant(exactMap)) {
-        return OptionalDouble.of(MapAgreement.of(exactMap, mapOf(other)).correlation());
+        return OptionalDouble.of(MapAgreement.of(exactMap, mapOf(channels, other)).correlation());
       }
       int[] counted =
           IntStream.range(0, exact.length).filter(i -> !Float.isNaN(exact[i])).toArray();
@@ -146,8 +165,8 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     }
   }
 
-  private float[] mapOf(float[] scoreOfPass) {
-    return Tensors.toArray(maps.mapOfScores(passPlan.scores(scoreOfPass)));
+  private float[] mapOf(long[] channels, float[] scoreOfPass) {
+    return Tensors.toArray(maps.mapOfScores(passPlan.scores(channels, scoreOfPass)));
   }
 
   private static float[] valuesAt(int[] places, float[] values) {
@@ -174,7 +193,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
       float[] scores = Tensors.toArray(passScores.t().contiguous());
       for (int t = 0; t < targets.size(); t++) {
         float[] scoreOfPass = Arrays.copyOfRange(scores, t * passes(), (t + 1) * passes());
-        saliencies.add(toSaliency(targets.get(t), passPlan.scores(scoreOfPass), plan));
+        saliencies.add(toSaliency(targets.get(t), channelsOf.get(t), scoreOfPass, plan));
       }
       return saliencies;
     } catch (RuntimeException | Error e) {
@@ -183,8 +202,10 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     }
   }
 
-  private Saliency toSaliency(ResolvedTarget target, float[] scores, ChunkPlan plan) {
+  private Saliency toSaliency(
+      ResolvedTarget target, long[] channels, float[] scoreOfPass, ChunkPlan plan) {
     Stage.Combine stage = new Stage.Combine(layer, maps.activations().size(0), passes());
+    float[] scores = passPlan.scores(channels, scoreOfPass);
     float[] weights = maps.weights(scores);
     try (NativeScope scope = NativeScope.open()) {
       Tensor layerMap = maps.layerMap(weights);
@@ -200,7 +221,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
           target.referenceScore(),
           weights,
           scores,
-          passPlan.statusOf(scores, blank).withSamples(samples),
+          passPlan.statusOf(channels, scores, blank).withSamples(samples),
           plan);
     }
   }

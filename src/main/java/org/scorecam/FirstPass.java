@@ -1,13 +1,18 @@
 package org.scorecam;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.GradientException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.Capture;
+import org.scorecam.model.GradientCapture;
 import org.scorecam.model.InputShape;
+import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Watch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
@@ -28,33 +33,140 @@ final class FirstPass implements AutoCloseable {
   private final Tensor images;
   private final Capture capture;
 
-  private FirstPass(Configuration configuration, Tensor images, Capture capture) {
+  /** Those of each image. */
+  private final List<List<ResolvedTarget>> targets;
+
+  /**
+   * [N, K, h, w] by the place of a target among its image's, then by the layer; empty where
+   * channels are selected without.
+   */
+  private final List<List<Tensor>> gradients;
+
+  private FirstPass(
+      Configuration configuration,
+      Tensor images,
+      Capture capture,
+      List<List<ResolvedTarget>> targets,
+      List<List<Tensor>> gradients) {
     this.configuration = configuration;
     this.images = images;
     this.capture = capture;
+    this.targets = targets;
+    this.gradients = gradients;
   }
 
   /**
    * Runs images. Needs an open scope.
    *
    * @param images [N, C, H, W] on the network's device; must stay open
+   * @param targets those of each image
    */
-  static FirstPass of(Configuration configuration, Tensor images) {
+  static FirstPass of(Configuration configuration, Tensor images, List<List<Target>> targets) {
     Stage.Capture stage = new Stage.Capture(configuration.layerNames(), images.size(0));
+    FirstPass pass =
+        configuration.channels().needsGradient()
+            ? withGradients(configuration, images, targets)
+            : withoutGradients(configuration, images, targets);
+    stage.commit();
+    return pass;
+  }
+
+  private static FirstPass withoutGradients(
+      Configuration configuration, Tensor images, List<List<Target>> targets) {
     Tensor batch = images.contiguous(configuration.model().memoryFormat());
     Watch watch = configuration.recipe().watching(configuration.layers());
     Capture capture =
         images.size(0) >= LARGE_BATCH
             ? configuration.model().captureBatch(batch, watch)
             : configuration.model().capture(batch, watch);
-    stage.commit();
-    return new FirstPass(configuration, images, capture);
+    try {
+      List<List<ResolvedTarget>> resolved =
+          resolve(configuration.recipe(), capture.output(), targets);
+      return new FirstPass(configuration, images, capture, resolved, List.of());
+    } catch (RuntimeException | Error e) {
+      capture.close();
+      throw e;
+    }
+  }
+
+  private static FirstPass withGradients(
+      Configuration configuration, Tensor images, List<List<Target>> targets) {
+    List<List<ResolvedTarget>> resolved = new ArrayList<>();
+    GradientCapture pass =
+        configuration
+            .model()
+            .captureWithGradients(
+                images.contiguous(configuration.model().memoryFormat()),
+                configuration.recipe().watching(configuration.layers()),
+                output -> {
+                  resolved.addAll(resolve(configuration.recipe(), output, targets));
+                  return sums(output, resolved);
+                });
+    return new FirstPass(configuration, images, pass.capture(), resolved, pass.gradients());
+  }
+
+  private static List<List<ResolvedTarget>> resolve(
+      Recipe recipe, ModelOutput output, List<List<Target>> targets) {
+    List<List<ResolvedTarget>> resolved = new ArrayList<>();
+    for (int i = 0; i < targets.size(); i++) {
+      int image = i;
+      resolved.add(
+          targets.get(i).stream()
+              .map(
+                  target -> {
+                    Tensor row =
+                        target.scored(recipe, rowOf(output, target, image, targets.size()));
+                    Target found = target.resolve(row);
+                    return new ResolvedTarget(found, found.scores(row).item_float());
+                  })
+              .toList());
+    }
+    return resolved;
+  }
+
+  private static Tensor rowOf(ModelOutput output, Target target, int image, int images) {
+    Tensor rows = target.partOf(output);
+    if (rows.dim() < 1 || rows.size(0) != images) {
+      throw new TargetException(
+          "the network's output must have one row for each of the %d inputs; its shape is %s"
+              .formatted(images, Tensors.shapeOf(rows)));
+    }
+    return rows.narrow(0, image, 1);
+  }
+
+  /**
+   * What is differentiated: the scores of the images' first targets together, which depend on a row
+   * each, then those of their second ones, and so on.
+   */
+  private static List<Tensor> sums(ModelOutput output, List<List<ResolvedTarget>> targets) {
+    List<Tensor> sums = new ArrayList<>();
+    int most = targets.stream().mapToInt(List::size).max().orElseThrow();
+    for (int t = 0; t < most; t++) {
+      TensorVector scores = new TensorVector();
+      for (int image = 0; image < targets.size(); image++) {
+        if (t < targets.get(image).size()) {
+          Target target = targets.get(image).get(t).target();
+          Tensor score = target.scores(rowOf(output, target, image, targets.size()));
+          if (!score.requires_grad()) {
+            throw new GradientException(
+                ("%s has no gradient: the network or the target detaches the score, computes it with"
+                        + " gradients off, or makes whole numbers of it; select channels by max or"
+                        + " std instead")
+                    .formatted(target));
+          }
+          scores.push_back(score.to(ScalarType.Float));
+        }
+      }
+      sums.add(torch.cat(scores, 0).sum());
+    }
+    return sums;
   }
 
   /** How many masked inputs of all layers an input of a shape has; runs a black one. */
   static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass = of(configuration, torch.zeros(shape.batchOf(1)))) {
+        FirstPass pass =
+            withoutGradients(configuration, torch.zeros(shape.batchOf(1)), List.of())) {
       long selected = 0;
       for (int l = 0; l < configuration.layers().size(); l++) {
         selected += configuration.channels().countOf(pass.maps(l).size(1));
@@ -67,42 +179,33 @@ final class FirstPass implements AutoCloseable {
    * Selects the channels of each image at each layer and plans their passes, the layers of an image
    * one after the other. Needs an open scope.
    *
-   * @param targets those of each image
    * @param scorings gets the channels; its owner closes them, also those made before this throws,
    *     and before this pass is closed
    */
-  void addChannels(List<List<Target>> targets, List<ChannelScoring> scorings) {
+  void addChannels(List<ChannelScoring> scorings) {
     Stage.Plan stage = new Stage.Plan(configuration.layerNames());
-    for (int i = 0; i < targets.size(); i++) {
-      addChannelsOf(i, targets.get(i), scorings);
+    for (int image = 0; image < targets.size(); image++) {
+      for (int l = 0; l < configuration.layers().size(); l++) {
+        scorings.add(
+            new ChannelScoring(
+                configuration,
+                configuration.layers().get(l),
+                maps(l).select(0, image).to(ScalarType.Float).contiguous(),
+                images.select(0, image),
+                targets.get(image),
+                gradientsOf(image, l)));
+      }
     }
     stage.passes = scorings.stream().mapToLong(ChannelScoring::passes).sum();
     stage.commit();
   }
 
-  private void addChannelsOf(int image, List<Target> targets, List<ChannelScoring> scorings) {
-    List<ResolvedTarget> resolved = targets.stream().map(target -> resolve(image, target)).toList();
-    for (int l = 0; l < configuration.layers().size(); l++) {
-      scorings.add(
-          new ChannelScoring(
-              configuration,
-              configuration.layers().get(l),
-              maps(l).select(0, image).to(ScalarType.Float).contiguous(),
-              images.select(0, image),
-              resolved));
-    }
-  }
-
-  private ResolvedTarget resolve(int image, Target target) {
-    Tensor output = target.partOf(capture.output());
-    if (output.dim() < 1 || output.size(0) != images.size(0)) {
-      throw new TargetException(
-          "the network's output must have one row for each of the %d inputs; its shape is %s"
-              .formatted(images.size(0), Tensors.shapeOf(output)));
-    }
-    Tensor row = target.scored(configuration.recipe(), output.narrow(0, image, 1));
-    Target resolved = target.resolve(row);
-    return new ResolvedTarget(resolved, resolved.scores(row).item_float());
+  /** That of each target's score by the maps of an image at a layer. */
+  private List<Tensor> gradientsOf(int image, int layer) {
+    return gradients.stream()
+        .limit(targets.get(image).size())
+        .map(ofLayers -> ofLayers.get(layer).select(0, image))
+        .toList();
   }
 
   /** A layer's activation maps [N, K, h, w]. */
@@ -119,5 +222,6 @@ final class FirstPass implements AutoCloseable {
   @Override
   public void close() {
     capture.close();
+    gradients.forEach(ofLayers -> ofLayers.forEach(Tensor::close));
   }
 }

@@ -1,6 +1,7 @@
 package org.scorecam;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.LongStream;
@@ -20,7 +21,7 @@ final class PassPlan {
   private final int channels;
   private final ChannelFacts facts;
 
-  /** The selected channels, and for each the pass that scores it. */
+  /** The selected channels, ascending, and for each the pass that scores it. */
   private final long[] selected;
 
   private final int[] passOf;
@@ -66,6 +67,11 @@ final class PassPlan {
     return selected.length;
   }
 
+  /** The selected channels, ascending. */
+  long[] selected() {
+    return selected.clone();
+  }
+
   /** How many masked inputs are to be scored. */
   int passes() {
     return placeOf.length;
@@ -79,12 +85,13 @@ final class PassPlan {
   /**
    * The score of each of the layer's channels; NaN for those that are not scored.
    *
+   * @param wanted those of the selected channels that count
    * @param scoreOfPass a score for each pass
    */
-  float[] scores(float[] scoreOfPass) {
+  float[] scores(long[] wanted, float[] scoreOfPass) {
     float[] scores = new float[channels];
     Arrays.fill(scores, Float.NaN);
-    for (int place = 0; place < selected.length; place++) {
+    for (int place : placesOf(wanted)) {
       if (passOf[place] != NOT_SCORED) {
         scores[(int) selected[place]] = scoreOfPass[passOf[place]];
       }
@@ -92,28 +99,33 @@ final class PassPlan {
     return scores;
   }
 
+  private int[] placesOf(long[] wanted) {
+    return LongStream.of(wanted).mapToInt(k -> Arrays.binarySearch(selected, k)).toArray();
+  }
+
   /**
    * What happened to the channels.
    *
+   * @param wanted those of the selected channels that count
    * @param scores as {@link #scores} gives them
    * @param blank whether the map that they made is 0 everywhere
    */
-  SaliencyStatus statusOf(float[] scores, boolean blank) {
+  SaliencyStatus statusOf(long[] wanted, float[] scores, boolean blank) {
+    BitSet passes = new BitSet();
     long scored = 0;
+    long constant = 0;
+    long nonFinite = 0;
     long nonFiniteScores = 0;
-    for (int place = 0; place < selected.length; place++) {
+    for (int place : placesOf(wanted)) {
+      constant += facts.isConstant(place) ? 1 : 0;
+      nonFinite += facts.isNonFinite(place) ? 1 : 0;
       if (passOf[place] != NOT_SCORED) {
+        passes.set(passOf[place]);
         scored++;
         nonFiniteScores += Float.isFinite(scores[(int) selected[place]]) ? 0 : 1;
       }
     }
     return new SaliencyStatus(
-        channels,
-        scored,
-        passes(),
-        LongStream.range(0, selected.length).filter(facts::isConstant).count(),
-        LongStream.range(0, selected.length).filter(facts::isNonFinite).count(),
-        nonFiniteScores,
-        blank);
+        channels, scored, passes.cardinality(), constant, nonFinite, nonFiniteScores, blank);
   }
 }

@@ -218,7 +218,8 @@ public final class Target {
   /**
    * Any function of the output.
    *
-   * <p>It runs with gradients off inside a scope that frees what it makes. It must treat each
+   * <p>It runs inside a scope that frees what it makes, and with gradients off, but for the first
+   * pass where channels are chosen by gradient: then it must be differentiable. It must treat each
    * sample by itself and be safe for several threads.
    *
    * @param scores from a tensor [n, …], which it must not change, to floating-point [n]

@@ -27,7 +27,7 @@ class PassPlanTest {
   }
 
   private static void assertScores(PassPlan plan, float[] scoreOfPass, float... scores) {
-    assertArrayEquals(scores, plan.scores(scoreOfPass));
+    assertArrayEquals(scores, plan.scores(plan.selected(), scoreOfPass));
   }
 
   @Test
@@ -45,7 +45,8 @@ class PassPlanTest {
     assertEquals(6, plan.selectedChannels());
     float[] scores = {5, 6, 5, 7, 6, 5};
     assertScores(plan, new float[] {5, 6, 7}, scores);
-    assertEquals(new SaliencyStatus(6, 6, 3, 0, 0, 0, false), plan.statusOf(scores, false));
+    assertEquals(
+        new SaliencyStatus(6, 6, 3, 0, 0, 0, false), plan.statusOf(plan.selected(), scores, false));
   }
 
   @Test
@@ -54,7 +55,8 @@ class PassPlanTest {
     assertPlaces(plan, 0, 1, 3);
     float[] scores = {5, 6, 5, 7, 5};
     assertScores(plan, new float[] {5, 6, 7}, scores);
-    assertEquals(new SaliencyStatus(5, 5, 3, 3, 0, 0, false), plan.statusOf(scores, false));
+    assertEquals(
+        new SaliencyStatus(5, 5, 3, 3, 0, 0, false), plan.statusOf(plan.selected(), scores, false));
   }
 
   @Test
@@ -63,7 +65,8 @@ class PassPlanTest {
     assertPlaces(plan, 1, 3);
     float[] scores = {NaN, 6, NaN, 7, NaN};
     assertScores(plan, new float[] {6, 7}, scores);
-    assertEquals(new SaliencyStatus(5, 2, 2, 3, 0, 0, false), plan.statusOf(scores, false));
+    assertEquals(
+        new SaliencyStatus(5, 2, 2, 3, 0, 0, false), plan.statusOf(plan.selected(), scores, false));
   }
 
   @Test
@@ -73,7 +76,9 @@ class PassPlanTest {
       assertPlaces(plan, 1, 2);
       float[] scores = {NaN, 5, 6, NaN, 5};
       assertScores(plan, new float[] {5, 6}, scores);
-      assertEquals(new SaliencyStatus(5, 3, 2, 0, 2, 0, false), plan.statusOf(scores, false));
+      assertEquals(
+          new SaliencyStatus(5, 3, 2, 0, 2, 0, false),
+          plan.statusOf(plan.selected(), scores, false));
     }
   }
 
@@ -83,7 +88,8 @@ class PassPlanTest {
     assertPlaces(plan);
     assertScores(plan, new float[0], NaN, NaN, NaN);
     assertEquals(
-        new SaliencyStatus(3, 0, 0, 2, 1, 0, true), plan.statusOf(plan.scores(new float[0]), true));
+        new SaliencyStatus(3, 0, 0, 2, 1, 0, true),
+        plan.statusOf(plan.selected(), plan.scores(plan.selected(), new float[0]), true));
   }
 
   @Test
@@ -96,14 +102,16 @@ class PassPlanTest {
     assertEquals(4, plan.selectedChannels());
     float[] scores = {NaN, 5, NaN, NaN, 6, NaN, NaN, 5};
     assertScores(plan, new float[] {5, 6}, scores);
-    assertEquals(new SaliencyStatus(8, 3, 2, 0, 1, 0, false), plan.statusOf(scores, false));
+    assertEquals(
+        new SaliencyStatus(8, 3, 2, 0, 1, 0, false), plan.statusOf(plan.selected(), scores, false));
   }
 
   @Test
   void aScoreThatIsNotFiniteCountsForEachChannelOfItsPass() {
     PassPlan plan = plan("aba!");
-    float[] scores = plan.scores(new float[] {POSITIVE_INFINITY, 6});
+    float[] scores = plan.scores(plan.selected(), new float[] {POSITIVE_INFINITY, 6});
     assertArrayEquals(new float[] {POSITIVE_INFINITY, 6, POSITIVE_INFINITY, NaN}, scores);
-    assertEquals(new SaliencyStatus(4, 3, 2, 0, 1, 2, false), plan.statusOf(scores, false));
+    assertEquals(
+        new SaliencyStatus(4, 3, 2, 0, 1, 2, false), plan.statusOf(plan.selected(), scores, false));
   }
 }

@@ -1,6 +1,7 @@
 package org.scorecam.cli;
 
 import org.scorecam.error.DeviceException;
+import org.scorecam.error.GradientException;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.ModelException;
@@ -27,6 +28,7 @@ final class ExitCode {
             || thrown instanceof LayerException
             || thrown instanceof TargetException
             || thrown instanceof InputException
+            || thrown instanceof GradientException
             || thrown instanceof DeviceException
             || thrown instanceof PrecisionException;
     return badInput ? BAD_INPUT : OTHER;

@@ -13,6 +13,7 @@ import org.scorecam.Explainer;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.Target;
+import org.scorecam.error.GradientException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
@@ -168,7 +169,10 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   private void addFailure(String name, RuntimeException failure) {
-    boolean ofTheQuestion = failure instanceof TargetException || failure instanceof LayerException;
+    boolean ofTheQuestion =
+        failure instanceof TargetException
+            || failure instanceof LayerException
+            || failure instanceof GradientException;
     if (ofTheQuestion && done == 0) {
       // What is asked for does not fit the network, so that the others would fail as well.
       throw failure;

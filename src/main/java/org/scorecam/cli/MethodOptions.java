@@ -76,10 +76,12 @@ final class MethodOptions {
 
   @Option(
       names = "--channels",
-      paramLabel = "all|max:K",
+      paramLabel = "all|max:K|gradient:K|std:K",
       defaultValue = "all",
       converter = ChannelsConverter.class,
-      description = "Score all channels, or only the K with the largest maxima; default: all.")
+      description =
+          "Score all channels, or only K: those with the largest maxima (max), those that the score"
+              + " depends on most (gradient), or those whose maps vary most (std); default: all.")
   private ChannelSelection channels;
 
   @Option(
@@ -321,7 +323,7 @@ final class MethodOptions {
   }
 
   private static final class ChannelsConverter implements ITypeConverter<ChannelSelection> {
-    private static final Pattern TOP = Pattern.compile("max:(\\d{1,9})");
+    private static final Pattern TOP = Pattern.compile("(max|gradient|std):(\\d{1,9})");
 
     @Override
     public ChannelSelection convert(String text) {
@@ -329,11 +331,17 @@ final class MethodOptions {
         return ChannelSelection.all();
       }
       Matcher top = TOP.matcher(text);
-      if (!top.matches() || Integer.parseInt(top.group(1)) == 0) {
+      if (!top.matches() || Integer.parseInt(top.group(2)) == 0) {
         throw new TypeConversionException(
-            "'%s' does not select channels; write all, or max:K with K at least 1".formatted(text));
+            "'%s' does not select channels; write all, or max:K, gradient:K or std:K with K at least 1"
+                .formatted(text));
       }
-      return ChannelSelection.topMax(Integer.parseInt(top.group(1)));
+      int count = Integer.parseInt(top.group(2));
+      return switch (top.group(1)) {
+        case "gradient" -> ChannelSelection.topGradient(count);
+        case "std" -> ChannelSelection.topStd(count);
+        default -> ChannelSelection.topMax(count);
+      };
     }
   }
 }

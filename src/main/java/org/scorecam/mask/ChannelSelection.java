@@ -10,10 +10,46 @@ import org.scorecam.runtime.NativeScope;
 
 /** Which channels of the target layer are scored; the others get no weight. */
 public final class ChannelSelection {
+  private static final ChannelSelection ALL = new ChannelSelection(Key.MAXIMUM, Long.MAX_VALUE);
+
+  private final Key key;
   private final long limit;
 
-  private ChannelSelection(long limit) {
+  private ChannelSelection(Key key, long limit) {
+    this.key = key;
     this.limit = limit;
+  }
+
+  /** What channels are ranked by. */
+  private enum Key {
+    MAXIMUM("max") {
+      @Override
+      Tensor of(Tensor maps, Tensor gradient) {
+        return maps.amax(new long[] {1}, false);
+      }
+    },
+    DEVIATION("std") {
+      @Override
+      Tensor of(Tensor maps, Tensor gradient) {
+        // Not Bessel's, which has no value for maps of one place.
+        return maps.std(new long[] {1}, false, false);
+      }
+    },
+    GRADIENT("gradient") {
+      @Override
+      Tensor of(Tensor maps, Tensor gradient) {
+        return gradient.flatten(1, -1).mul(maps).sum(1);
+      }
+    };
+
+    private final String name;
+
+    Key(String name) {
+      this.name = name;
+    }
+
+    /** [K, places] and the gradient by it, where it is needed, to [K]. */
+    abstract Tensor of(Tensor maps, Tensor gradient);
   }
 
   /**
@@ -22,7 +58,7 @@ public final class ChannelSelection {
    * @return the selection
    */
   public static ChannelSelection all() {
-    return new ChannelSelection(Long.MAX_VALUE);
+    return ALL;
   }
 
   /**
@@ -34,10 +70,57 @@ public final class ChannelSelection {
    * @throws IllegalArgumentException if it is less than 1
    */
   public static ChannelSelection topMax(long count) {
+    return top(Key.MAXIMUM, count);
+  }
+
+  /**
+   * The channels whose maps vary most, by the standard deviation of the map's values: that of
+   * Faster Score-CAM (tabayashi0117/Score-CAM, and {@code max_N} of keisen/tf-keras-vis). It needs
+   * no gradient, and leaves out channels that are high everywhere, which {@link #topMax} takes.
+   *
+   * @param count how many; more than there are means all
+   * @return the selection
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public static ChannelSelection topStd(long count) {
+    return top(Key.DEVIATION, count);
+  }
+
+  /**
+   * The channels that the target's score depends on most in the unmasked input: those with the
+   * largest Σ ∂f/∂Aₖ · Aₖ over all places, which is, to first order, what the score would lose
+   * without the channel. One pass with gradients finds them; each target has its own.
+   *
+   * <p>After gScoreCAM (Chen, Li, Biaz, Bui, Nguyen: "gScoreCAM: What Objects Is CLIP Looking At?",
+   * ACCV 2022), whose published code ranks by the mean of ∂f/∂Aₖ alone, so that channels that are
+   * hardly active come first where their gradient is large.
+   *
+   * <p>f is the target's score of the network's output as it is, also where a recipe scores
+   * probabilities, whose gradient vanishes where the network is certain.
+   *
+   * @param count how many; more than there are means all
+   * @return the selection
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public static ChannelSelection topGradient(long count) {
+    return top(Key.GRADIENT, count);
+  }
+
+  private static ChannelSelection top(Key key, long count) {
     if (count < 1) {
       throw new IllegalArgumentException("at least one channel must be kept, not " + count);
     }
-    return new ChannelSelection(count);
+    return new ChannelSelection(key, count);
+  }
+
+  /**
+   * Whether channels are chosen by the gradient of the target's score, so that each target has its
+   * own.
+   *
+   * @return true if {@link #select(Tensor, Tensor)} needs one
+   */
+  public boolean needsGradient() {
+    return key == Key.GRADIENT;
   }
 
   /**
@@ -51,20 +134,36 @@ public final class ChannelSelection {
   }
 
   /**
-   * Applies the selection to one image's activation maps.
+   * Applies a selection that needs no gradient to one image's activation maps.
    *
    * @param activations [K, h, w]
    * @return indices of the channels to score, ascending
+   * @throws IllegalStateException if it {@link #needsGradient}
    */
   public long[] select(Tensor activations) {
+    if (needsGradient()) {
+      throw new IllegalStateException(this + " selects channels by a gradient, and none is given");
+    }
+    return select(activations, null);
+  }
+
+  /**
+   * Applies the selection to one image's activation maps.
+   *
+   * @param activations [K, h, w]
+   * @param gradient of the target's score by them, of the same shape; null where it {@link
+   *     #needsGradient} not
+   * @return indices of the channels to score, ascending
+   */
+  public long[] select(Tensor activations, Tensor gradient) {
     long channels = activations.size(0);
     if (limit >= channels) {
       return LongStream.range(0, channels).toArray();
     }
     try (NativeScope scope = NativeScope.open()) {
-      Tensor maxima = activations.flatten(1, 2).amax(new long[] {1}, false);
+      Tensor keys = key.of(activations.flatten(1, -1), gradient);
       // A map with NaN or infinity cannot be scored, and would rank highest.
-      Tensor ranked = maxima.where(maxima.isfinite(), new Scalar(Double.NEGATIVE_INFINITY));
+      Tensor ranked = keys.where(keys.isfinite(), new Scalar(Double.NEGATIVE_INFINITY));
       Tensor strongest = torch.topk(ranked, limit).get1().cpu().contiguous();
       long[] indices = new long[(int) limit];
       new LongPointer(strongest.data_ptr()).get(indices);
@@ -76,10 +175,10 @@ public final class ChannelSelection {
   /**
    * The selection in words.
    *
-   * @return {@code all} or {@code max:N}
+   * @return {@code all}, {@code max:N}, {@code std:N} or {@code gradient:N}
    */
   @Override
   public String toString() {
-    return limit == Long.MAX_VALUE ? "all" : "max:" + limit;
+    return limit == Long.MAX_VALUE ? "all" : key.name + ":" + limit;
   }
 }

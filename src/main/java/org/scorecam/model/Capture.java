@@ -54,6 +54,13 @@ public final class Capture implements AutoCloseable {
     return new Capture(output, apart);
   }
 
+  /** The same values without what is recorded of how they came about; this stays open. */
+  Capture detached() {
+    return new Capture(
+        output.detached(),
+        activations.stream().map(each -> each.detach().<Tensor>retainReference()).toList());
+  }
+
   /** A layer's output as numbers, in place of a quantised one, which is closed. */
   private static Tensor exact(Tensor output) {
     if (!output.is_quantized()) {

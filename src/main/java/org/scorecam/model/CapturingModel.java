@@ -11,11 +11,13 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.GradientException;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.NativeErrors;
@@ -68,6 +70,12 @@ abstract class CapturingModel implements HookedModel {
   Capture runBatch(Tensor batch, Watch watch) {
     return run(batch, watch);
   }
+
+  /**
+   * As {@link #run}, with gradients recorded: what is captured is what the output was computed
+   * from, not a copy of it.
+   */
+  abstract Capture runAttached(Tensor input, Watch watch);
 
   /** The shapes of the layers' outputs for zeros of a shape; without those that have none. */
   abstract Map<String, List<Long>> outputShapes(long[] inputShape);
@@ -200,7 +208,28 @@ abstract class CapturingModel implements HookedModel {
     return captureBy(this::runBatch, batch, watch);
   }
 
+  @Override
+  public final GradientCapture captureWithGradients(
+      Tensor input, Watch watch, Function<ModelOutput, List<Tensor>> scores) {
+    try {
+      return passOver(
+          input,
+          watch,
+          placed ->
+              Differentiation.of(placed, leaf -> runAttached(leaf, watch), watch.layers(), scores));
+    } catch (GradientException e) {
+      // What fails without gradients as well says more of the reason.
+      capture(input, watch).close();
+      throw e;
+    }
+  }
+
   private Capture captureBy(BiFunction<Tensor, Watch, Capture> pass, Tensor input, Watch watch) {
+    return passOver(input, watch, placed -> pass.apply(placed, watch));
+  }
+
+  /** Does one pass over an input that is on the device, as float32 if it is floating-point. */
+  private <T> T passOver(Tensor input, Watch watch, Function<Tensor, T> pass) {
     requireNonNull(input, "input");
     requireNonNull(watch, "watch");
     if (input.isNull()) {
@@ -215,12 +244,11 @@ abstract class CapturingModel implements HookedModel {
             Tensor moved = input.to(device.toTorch(), type);
             // A copy, since a network may work in place on its input.
             Tensor placed = moved.is_alias_of(input) ? moved.clone() : moved;
-            Capture capture =
+            T result =
                 NativeErrors.translate(
-                    () -> pass.apply(placed, watch),
-                    (words, e) -> InputRefusal.of(placed, words, e));
+                    () -> pass.apply(placed), (words, e) -> InputRefusal.of(placed, words, e));
             lastShape = input.shape();
-            return capture;
+            return result;
           }
         });
   }

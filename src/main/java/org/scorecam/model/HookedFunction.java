@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Function;
 import org.bytedeco.pytorch.Graph;
@@ -8,6 +9,7 @@ import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -36,9 +38,18 @@ final class HookedFunction implements AutoCloseable {
 
   /** Rewrites the network's forward for some layers; the network and the inputs must stay open. */
   static HookedFunction of(JitModule module, Watch watch, FixedInputs inputs) {
+    return of(module, inputs, () -> HookedGraph.of(module, watch));
+  }
+
+  /** The same for {@link #runAttached}. */
+  static HookedFunction attached(JitModule module, Watch watch, FixedInputs inputs) {
+    return of(module, inputs, () -> HookedGraph.attached(module, watch));
+  }
+
+  private static HookedFunction of(JitModule module, FixedInputs inputs, Supplier<Graph> rewrite) {
     try (NativeScope scope = NativeScope.open()) {
       CompilationUnit unit = new CompilationUnit();
-      Graph graph = HookedGraph.of(module, watch);
+      Graph graph = rewrite.get();
       GraphNodes.removeWarnings(graph.block());
       Function function = unit.create_function(new QualifiedName("scorecam.forward"), graph);
       return new HookedFunction(module, scope.keep(unit), function, OutputType.of(graph), inputs);
@@ -53,6 +64,20 @@ final class HookedFunction implements AutoCloseable {
       arguments.push_back(others.get(i));
     }
     return ModelOutput.of(function.apply(arguments), type);
+  }
+
+  /**
+   * Runs the network operator by operator. LibTorch's optimised programs differentiate stretches of
+   * several operators as one, within which nothing that is captured would have a gradient.
+   */
+  ModelOutput runAttached(Tensor input) {
+    boolean optimised = torch.getGraphExecutorOptimize();
+    torch.setGraphExecutorOptimize(false);
+    try {
+      return run(input);
+    } finally {
+      torch.setGraphExecutorOptimize(optimised);
+    }
   }
 
   @Override

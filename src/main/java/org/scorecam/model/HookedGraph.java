@@ -50,16 +50,20 @@ final class HookedGraph {
   private final Watch watch;
   private final Graph graph;
 
+  /** Whether the copy of an output goes on through the network, and the output itself is taken. */
+  private final boolean attached;
+
   /** What was taken, by the numbers that the graph gives its values and never gives again. */
   private final Set<Long> seen = new HashSet<>();
 
   /** Why a layer's output cannot be captured. */
   private final Map<String, String> refusals = new HashMap<>();
 
-  private HookedGraph(JitModule root, Graph graph, Watch watch) {
+  private HookedGraph(JitModule root, Graph graph, Watch watch, boolean attached) {
     this.root = root;
     this.graph = graph;
     this.watch = watch;
+    this.attached = attached;
   }
 
   /**
@@ -72,20 +76,30 @@ final class HookedGraph {
    */
   static Graph of(JitModule root, Watch watch) {
     Graph copy = root.get_method("forward").graph().copy();
-    new HookedGraph(root, copy, watch).rewrite();
+    new HookedGraph(root, copy, watch, false).rewrite();
+    return copy;
+  }
+
+  /**
+   * As {@link #of}, but what is taken is what the network goes on with, so that its output can be
+   * differentiated by it.
+   */
+  static Graph attached(JitModule root, Watch watch) {
+    Graph copy = root.get_method("forward").graph().copy();
+    new HookedGraph(root, copy, watch, true).rewrite();
     return copy;
   }
 
   /** As {@link #of}, but rewrites {@code forward} itself; it must not have run yet. */
   static void in(JitModule root, Watch watch) {
-    new HookedGraph(root, root.get_method("forward").graph(), watch).rewrite();
+    new HookedGraph(root, root.get_method("forward").graph(), watch, false).rewrite();
   }
 
   /** Those of some layers whose outputs can be captured. Needs an open scope. */
   static List<String> capturable(JitModule root, List<String> layers) {
     Graph copy = root.get_method("forward").graph().copy();
     Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
-    HookedGraph hooked = new HookedGraph(root, copy, all);
+    HookedGraph hooked = new HookedGraph(root, copy, all, false);
     Map<String, List<JitNode>> taken = hooked.takeOutputs();
     return layers.stream().filter(layer -> hooked.refusalOf(layer, taken) == null).toList();
   }
@@ -184,7 +198,13 @@ final class HookedGraph {
       JitNode copy = node("aten::clone", output, sameLayout.output());
       last = copy.insertAfter(last);
     }
-    JitNode list = graph.createList(tensorType(), new ValueVector(last.output()));
+    Value taken = last.output();
+    if (attached && watch.moment() == CaptureMoment.AT_CALL) {
+      // In-place operations reach the copy that the network goes on with.
+      output.replaceAllUsesAfterNodeWith(last, taken);
+      taken = output;
+    }
+    JitNode list = graph.createList(tensorType(), new ValueVector(taken));
     list.insertAfter(last);
     list.output().setDebugName(TAKEN + watch.layers().indexOf(call.path()));
   }

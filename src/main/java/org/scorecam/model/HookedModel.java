@@ -2,8 +2,10 @@ package org.scorecam.model;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.scorecam.error.GradientException;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
 import org.scorecam.error.ModelException;
@@ -91,6 +93,28 @@ public interface HookedModel extends AutoCloseable {
    */
   default Capture captureBatch(Tensor batch, Watch watch) {
     return capture(batch, watch);
+  }
+
+  /**
+   * Runs the network once with gradients recorded, captures the outputs of some layers, and
+   * differentiates scores with respect to them. What is recorded takes as much memory as a training
+   * step with this input, and is freed before this returns.
+   *
+   * @param input float32 [N, C, H, W] on any device
+   * @param watch which layers, which call and which moment
+   * @param scores makes the tensors of one value that are differentiated, of the network's output;
+   *     called once with gradients on
+   * @return the pass and the gradients, owned by the caller
+   * @throws GradientException if the network cannot be differentiated, if a score has no gradient,
+   *     or none with respect to a layer
+   * @throws LayerException as {@link #capture(Tensor, Watch)}
+   * @throws InputException as {@link #capture(Tensor, Watch)}
+   */
+  default GradientCapture captureWithGradients(
+      Tensor input, Watch watch, Function<ModelOutput, List<Tensor>> scores) {
+    throw new GradientException(
+        "this network gives no gradients: %s does not implement captureWithGradients"
+            .formatted(getClass().getSimpleName()));
   }
 
   /**

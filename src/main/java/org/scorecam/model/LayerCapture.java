@@ -31,6 +31,9 @@ final class LayerCapture implements AutoCloseable {
   private final HookedFunction plain;
   private final AtomicLong inputsInBatches = new AtomicLong();
 
+  /** The same for passes with gradients; null before the first. */
+  private HookedFunction attached;
+
   /** What batches go through; null as long as nothing was tried. */
   private volatile NetworkScorer fastest;
 
@@ -45,6 +48,21 @@ final class LayerCapture implements AutoCloseable {
     this.device = device;
     this.inputs = inputs;
     this.plain = HookedFunction.of(module, watch, inputs);
+  }
+
+  /**
+   * Runs the network as it is, with gradients on, and captures what its output is computed from;
+   * needs an open scope, which the capture outlives.
+   */
+  Capture runAttached(Tensor input) {
+    return Capture.of(attached().runAttached(input), watch.layers());
+  }
+
+  private synchronized HookedFunction attached() {
+    if (attached == null) {
+      attached = HookedFunction.attached(module, watch, inputs);
+    }
+    return attached;
   }
 
   /** Runs the network as it is; needs an open scope, which the capture outlives. */
@@ -119,6 +137,9 @@ final class LayerCapture implements AutoCloseable {
   public void close() {
     if (fastest != null) {
       fastest.close();
+    }
+    if (attached != null) {
+      attached.close();
     }
     plain.close();
   }

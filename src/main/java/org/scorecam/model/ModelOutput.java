@@ -247,6 +247,16 @@ public final class ModelOutput implements AutoCloseable {
     forEachTensor(Tensor::close);
   }
 
+  /** The same values without what is recorded of how they came about; this stays open. */
+  ModelOutput detached() {
+    if (isTensor()) {
+      return new ModelOutput(kind, tensor.detach().<Tensor>retainReference(), Map.of());
+    }
+    Map<String, ModelOutput> detached = new LinkedHashMap<>();
+    parts.forEach((name, part) -> detached.put(name, part.detached()));
+    return new ModelOutput(kind, null, detached);
+  }
+
   private static List<IValue> elementsOf(IValue value) {
     List<IValue> elements = new ArrayList<>();
     if (value.isTuple()) {

@@ -69,11 +69,20 @@ public final class ModuleModel extends CapturingModel {
 
   @Override
   Capture run(Tensor input, Watch watch) {
+    return run(input, watch, false);
+  }
+
+  @Override
+  Capture runAttached(Tensor input, Watch watch) {
+    return run(input, watch, true);
+  }
+
+  private Capture run(Tensor input, Watch watch, boolean attached) {
     Map<Submodule, Tensor> taken = new HashMap<>();
     List<Submodule> watched = watch.layers().stream().map(submodules::get).toList();
     try {
       Tensor output =
-          capturing(Set.copyOf(watched), taken, watch).during(() -> network.call(input));
+          capturing(Set.copyOf(watched), taken, watch, attached).during(() -> network.call(input));
       for (String layer : watch.layers()) {
         if (!taken.containsKey(submodules.get(layer))) {
           throw Capture.notCalled(layer);
@@ -88,20 +97,23 @@ public final class ModuleModel extends CapturingModel {
   }
 
   private static Interceptor capturing(
-      Set<Submodule> watched, Map<Submodule, Tensor> taken, Watch watch) {
+      Set<Submodule> watched, Map<Submodule, Tensor> taken, Watch watch, boolean attached) {
     boolean copies = watch.moment() == CaptureMoment.AT_CALL;
     boolean last = watch.counted() == RepeatedCall.LAST;
     return (module, input, forward) -> {
       Tensor output = forward.apply(input);
-      if (watched.contains(module) && (last || !taken.containsKey(module))) {
-        // A copy hides later in-place operations; another handle on the same values shows them.
-        Tensor kept = copies ? output.clone() : new Tensor(output);
-        Tensor earlier = taken.put(module, kept.<Tensor>retainReference());
-        if (earlier != null) {
-          earlier.close();
-        }
+      if (!watched.contains(module) || (!last && taken.containsKey(module))) {
+        return output;
       }
-      return output;
+      // A copy hides later in-place operations; another handle on the same values shows them.
+      Tensor copy = copies ? output.clone() : output;
+      Tensor kept = new Tensor(attached ? output : copy);
+      Tensor earlier = taken.put(module, kept.<Tensor>retainReference());
+      if (earlier != null) {
+        earlier.close();
+      }
+      // What is attached has to be what the network goes on with, or was copied from.
+      return attached ? copy : output;
     };
   }
 

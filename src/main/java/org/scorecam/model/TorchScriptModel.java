@@ -108,6 +108,11 @@ public final class TorchScriptModel extends CapturingModel {
     return captures.with(watch, capture -> capture.runBatch(batch));
   }
 
+  @Override
+  Capture runAttached(Tensor input, Watch watch) {
+    return captures.with(watch, capture -> capture.runAttached(input));
+  }
+
   /** Runs zeros: watching every layer of every real pass would cost more. */
   @Override
   Map<String, List<Long>> outputShapes(long[] inputShape) {

@@ -349,6 +349,18 @@ class ExplainCommandTest {
   }
 
   @Test
+  void channelsAreChosenByGradientOrDeviation() throws IOException {
+    List<Object> start =
+        List.of("explain", "--model", MODEL, "--layer", "layer3", "--tensor", TENSOR);
+    for (String channels : List.of("gradient:7", "std:7", "max:7")) {
+      explainMore(start, "--channels", channels, "--json", file("r.json")).assertDone();
+      assertEquals(7, result(file("r.json"), 0).get("scoredChannels").getAsInt());
+    }
+    explainMore(start, "--channels", "gradient:0").assertMisused("gradient:K");
+    explainMore(start, "--channels", "std:-1").assertMisused("std:K");
+  }
+
+  @Test
   void classesThatAreNamedTwiceOrTooManyAreRefused() {
     List<Object> start =
         List.of("explain", "--model", MODEL, "--layer", "layer3", "--image", picture);
