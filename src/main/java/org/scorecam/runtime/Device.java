@@ -93,7 +93,7 @@ public record Device(Type type, int index) {
       CudaState cuda = CudaState.now();
       if (index >= cuda.devices()) {
         String advice = cuda.advice().isEmpty() ? "" : "; " + cuda.advice();
-        throw new DeviceException("there is no " + this + ": " + cuda.words() + advice);
+        throw new DeviceException("there is no device " + this + ": " + cuda.words() + advice);
       }
     }
     return this;

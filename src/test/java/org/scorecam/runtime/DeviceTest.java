@@ -49,7 +49,7 @@ class DeviceTest {
     int count = Device.cudaCount();
     String message =
         assertThrows(DeviceException.class, () -> Device.cuda(count).require()).getMessage();
-    assertTrue(message.startsWith("there is no cuda:" + count + ": "), message);
+    assertTrue(message.startsWith("there is no device cuda:" + count + ": "), message);
   }
 
   @Test
