@@ -116,8 +116,8 @@ class ScorerTrialsTest {
     Fake second = new Fake(0, 200, y -> y);
     assertSame(first, chosen(first, second));
     assertOnlyOpen(first, first, second);
-    // One of them on one row alone.
-    assertEquals(5, first.runs);
+    // Two of them compare rows together with one alone.
+    assertEquals(6, first.runs);
     assertEquals(3, second.runs);
   }
 
