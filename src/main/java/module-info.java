@@ -40,5 +40,6 @@ module org.scorecam {
       org.scorecam.kernel.TensorMemory,
       org.scorecam.kernel.HugePages,
       org.scorecam.kernel.Winograd,
-      org.scorecam.kernel.VisionOperators;
+      org.scorecam.kernel.VisionOperators,
+      org.scorecam.runtime.OneDnnCaches;
 }

@@ -40,7 +40,8 @@ class SetUpTest {
           "allocator",
           "huge pages",
           "convolutions",
-          "torchvision's operators");
+          "torchvision's operators",
+          "oneDNN's caches");
 
   private static Map<String, String> probe(String... options) throws Exception {
     return probeWith(JavaProcess.CLASS_PATH, options);

@@ -49,6 +49,8 @@ import java.util.Set;
  * <tr><td>{@value #VISION_OPERATORS}</td><td>torchvision's {@code nms} and {@code roi_align} are
  *     defined by us when a network from a file calls them and nobody has defined them, unless {@code
  *     off}</td></tr>
+ * <tr><td>{@value #ONEDNN_CACHES}</td><td>oneDNN is told the sizes of caches where the processor
+ *     reports none and it takes each for one byte, unless {@code off}; see {@link OneDnnCaches}</td></tr>
  * <tr><td>{@code org.bytedeco.javacpp.maxPhysicalBytes}</td><td>JavaCPP's own: its limit on resident
  *     memory follows the Java heap, and a small heap would refuse tensors that the machine has room
  *     for. Lifted unless this is set or JavaCPP is in use already</td></tr>
@@ -84,6 +86,9 @@ public final class LibTorchSettings {
   /** System property: {@code off} leaves torchvision's operators to its own library. */
   public static final String VISION_OPERATORS = "scorecam.visionOperators";
 
+  /** System property: {@code off} leaves oneDNN what it takes for the sizes of caches. */
+  public static final String ONEDNN_CACHES = "scorecam.oneDnnCaches";
+
   private static final String ON = "on";
   private static final String OFF = "off";
 
@@ -97,7 +102,8 @@ public final class LibTorchSettings {
           ALLOCATOR, ON,
           HUGE_PAGES, ON,
           WINOGRAD, ON,
-          VISION_OPERATORS, ON);
+          VISION_OPERATORS, ON,
+          ONEDNN_CACHES, ON);
 
   private static final Set<String> NUMBERS = Set.of(THREADS, OPENBLAS_THREADS);
 
@@ -213,6 +219,16 @@ public final class LibTorchSettings {
    */
   public LibTorchSettings withVisionOperators(boolean on) {
     return with(VISION_OPERATORS, on);
+  }
+
+  /**
+   * Sets whether oneDNN is told the sizes of caches that the processor does not report.
+   *
+   * @param on false leaves it what it takes for them
+   * @return changed settings
+   */
+  public LibTorchSettings withOneDnnCaches(boolean on) {
+    return with(ONEDNN_CACHES, on);
   }
 
   private LibTorchSettings with(String property, boolean on) {

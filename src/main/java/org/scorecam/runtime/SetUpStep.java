@@ -17,7 +17,7 @@ public interface SetUpStep {
 
   /**
    * Sets it, if it is not switched off. LibTorch is loaded, but {@link LibTorch#load} has not
-   * returned: must use nothing that calls it, and make no tensor.
+   * returned: must use nothing that calls it, and make no tensor before the allocator is set.
    *
    * @param settings that are in force
    * @return what was done, or why nothing was, in words
