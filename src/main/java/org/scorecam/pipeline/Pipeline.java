@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 import org.scorecam.Explainer;
 import org.scorecam.Target;
@@ -226,6 +227,23 @@ public final class Pipeline {
     requireNonNull(sources, "sources");
     return new PipelineRun(
         sources.iterator(), explainers, preprocessing, targets, readers, ahead, failFast);
+  }
+
+  /**
+   * A stage of a reactive stream: subscribed to pictures, it publishes what became of each, in
+   * their order. Whatever speaks {@link Flow} can stand on either side.
+   *
+   * <p>As many sources as {@link Builder#queue} says are asked for beside those whose pictures are
+   * in memory, and nothing is published that was not asked for. A picture that fails is published
+   * as one that failed; with {@link Builder#failFast} it ends the stream instead, as an error of
+   * the upstream does at once, and anything that {@link #run} would throw. However the stream ends,
+   * its threads end as well, and what was not published is freed.
+   *
+   * @return a new processor, for one upstream and one subscriber; results are the subscriber's to
+   *     close, also those that reach it while it cancels. One that throws has not taken its result
+   */
+  public Flow.Processor<Source, Explained> processor() {
+    return new PipelineProcessor(this, ahead);
   }
 
   private static Iterable<Source> sourcesOf(Iterable<Path> files) {

@@ -334,16 +334,19 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     return new CancellationException("interrupted while pictures were being explained");
   }
 
+  /** Begins to close without waiting: from now on {@link #hasNext} and {@link #next} throw. */
+  synchronized void stop() {
+    stopped = true;
+    notifyAll();
+  }
+
   /**
    * Ends the threads, waiting for the pictures that they are at, and frees what was not taken.
    * Closing again does nothing.
    */
   @Override
   public void close() {
-    synchronized (this) {
-      stopped = true;
-      notifyAll();
-    }
+    stop();
     boolean interrupted = false;
     for (Thread thread : threads) {
       // For a source that waits for something.

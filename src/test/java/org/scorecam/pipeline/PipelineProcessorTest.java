@@ -1,0 +1,403 @@
+package org.scorecam.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.scorecam.Goldens.assertClose;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Flow;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SubmissionPublisher;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.Timeout;
+import org.opentest4j.TestAbortedException;
+import org.scorecam.Goldens;
+import org.scorecam.NativeObjects;
+import org.scorecam.Saliency;
+import org.scorecam.ScoreCam;
+import org.scorecam.Target;
+import org.scorecam.WatchedModel;
+import org.scorecam.error.InputException;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.image.Picture;
+import org.scorecam.image.Preprocessing;
+import org.scorecam.mask.ChannelSelection;
+import org.scorecam.tensor.Tensors;
+import org.testng.SkipException;
+
+/** A pipeline between the publisher of pictures and the subscriber to their maps. */
+@Timeout(value = 120, unit = TimeUnit.SECONDS)
+class PipelineProcessorTest {
+  private static final double TOLERANCE = 1e-5;
+  private static final Preprocessing PLAIN = Preprocessing.none();
+
+  private WatchedModel model;
+  private ScoreCam cam;
+
+  @BeforeEach
+  void load() {
+    model = new WatchedModel(Goldens.model("tinyresnet_script.pt"));
+    cam = ScoreCam.on(model).layer("layer3").channels(ChannelSelection.topMax(32)).build();
+  }
+
+  @AfterEach
+  void close() {
+    cam.close();
+    model.close();
+  }
+
+  private Pipeline.Builder pipeline() {
+    return Pipeline.on(cam).preprocessing(PLAIN);
+  }
+
+  private static Picture picture(int seed) {
+    byte[] rgb = new byte[3 * 64 * 64];
+    new Random(seed).nextBytes(rgb);
+    return Picture.of(64, 64, rgb);
+  }
+
+  private static Source source(int seed) {
+    return new Source("picture " + seed, () -> picture(seed));
+  }
+
+  private static Source corrupt(int seed) {
+    return new Source("corrupt " + seed, () -> Picture.decode(new byte[] {1, 2, 3}, "bytes"));
+  }
+
+  private static List<Source> sources(int count) {
+    return IntStream.range(0, count).mapToObj(PipelineProcessorTest::source).toList();
+  }
+
+  private static long threadsOfPipelines() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.isAlive() && thread.getName().startsWith("scorecam-"))
+        .filter(thread -> thread != Thread.currentThread())
+        .count();
+  }
+
+  private static void awaitThreads() {
+    while (threadsOfPipelines() > 0) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Notes what it is told, and closes what it gets. */
+  private static class Notes implements Flow.Subscriber<Explained> {
+    final List<String> names = new ArrayList<>();
+    final List<Throwable> failures = new ArrayList<>();
+    final CountDownLatch subscribed = new CountDownLatch(1);
+    final CountDownLatch ended = new CountDownLatch(1);
+    final Consumer<Explained> work;
+    volatile Flow.Subscription subscription;
+    volatile Throwable thrown;
+    volatile long threadsAtTheEnd;
+
+    Notes(Consumer<Explained> work) {
+      this.work = work;
+    }
+
+    Notes() {
+      this(explained -> {});
+    }
+
+    @Override
+    public void onSubscribe(Flow.Subscription given) {
+      subscription = given;
+      subscribed.countDown();
+    }
+
+    @Override
+    public void onNext(Explained explained) {
+      try (explained) {
+        names.add(explained.name());
+        explained.failure().ifPresent(failures::add);
+        work.accept(explained);
+      }
+    }
+
+    @Override
+    public void onError(Throwable given) {
+      thrown = given;
+      onComplete();
+    }
+
+    @Override
+    public void onComplete() {
+      threadsAtTheEnd = threadsOfPipelines();
+      ended.countDown();
+    }
+
+    Notes request(long n) throws InterruptedException {
+      subscribed.await();
+      subscription.request(n);
+      return this;
+    }
+  }
+
+  /** Publishes as many sources as are asked for, as the asking thread. */
+  private static final class Upstream implements Flow.Subscription {
+    private final Flow.Subscriber<? super Source> subscriber;
+    final AtomicInteger sent = new AtomicInteger();
+    final CountDownLatch cancelled = new CountDownLatch(1);
+
+    Upstream(Flow.Subscriber<? super Source> subscriber) {
+      this.subscriber = subscriber;
+      subscriber.onSubscribe(this);
+    }
+
+    @Override
+    public void request(long n) {
+      for (int i = 0; i < n; i++) {
+        subscriber.onNext(source(sent.getAndIncrement()));
+      }
+    }
+
+    @Override
+    public void cancel() {
+      cancelled.countDown();
+    }
+  }
+
+  private static void publish(List<Source> sources, Flow.Processor<Source, Explained> to) {
+    try (SubmissionPublisher<Source> publisher =
+        new SubmissionPublisher<>(ForkJoinPool.commonPool(), 4)) {
+      publisher.subscribe(to);
+      sources.forEach(publisher::submit);
+    }
+  }
+
+  private Notes through(Flow.Processor<Source, Explained> processor, List<Source> sources) {
+    Notes notes = new Notes();
+    through(processor, sources, notes);
+    return notes;
+  }
+
+  private static void through(
+      Flow.Processor<Source, Explained> processor, List<Source> sources, Notes notes) {
+    try {
+      processor.subscribe(notes);
+      notes.request(Long.MAX_VALUE);
+      publish(sources, processor);
+      notes.ended.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @TestFactory
+  Stream<DynamicTest> theRulesOfReactiveStreams() {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    Stream<DynamicTest> rules =
+        Arrays.stream(ReactiveStreamsRules.class.getMethods())
+            .filter(rule -> rule.isAnnotationPresent(org.testng.annotations.Test.class))
+            .sorted(Comparator.comparing(Method::getName))
+            .map(rule -> DynamicTest.dynamicTest(rule.getName(), () -> check(rule, threads)));
+    return rules.onClose(threads::shutdownNow);
+  }
+
+  private void check(Method rule, ExecutorService threads) throws Throwable {
+    ReactiveStreamsRules rules =
+        new ReactiveStreamsRules(queue -> pipeline().queue(queue).build(), threads);
+    rules.setUp();
+    try {
+      rule.invoke(rules);
+    } catch (InvocationTargetException e) {
+      if (e.getCause() instanceof SkipException skipped) {
+        throw new TestAbortedException(skipped.getMessage(), skipped);
+      }
+      throw e.getCause();
+    }
+  }
+
+  @Test
+  void mapsAreThoseOfEachPictureAloneAndInOrder() {
+    List<float[]> maps = new ArrayList<>();
+    Notes notes = new Notes(explained -> maps.add(Tensors.toArray(explained.saliency().tensor())));
+    through(pipeline().readers(2).build().processor(), sources(12), notes);
+    assertEquals(sources(12).stream().map(Source::name).toList(), notes.names);
+    assertEquals(null, notes.thrown);
+    for (int i = 0; i < 12; i++) {
+      try (Tensor input = PLAIN.apply(picture(i));
+          Saliency alone = cam.explain(input, Target.top1())) {
+        assertClose(Tensors.toArray(alone.tensor()), maps.get(i), TOLERANCE);
+      }
+    }
+    assertEquals(0, notes.threadsAtTheEnd - 1, "only the thread that publishes is left");
+  }
+
+  @Test
+  void onlySoManySourcesAreAskedFor() throws InterruptedException {
+    Flow.Processor<Source, Explained> processor = pipeline().queue(3).build().processor();
+    Upstream upstream = new Upstream(processor);
+    Notes notes = new Notes();
+    processor.subscribe(notes);
+    // Those asked for in advance, and the run's own capacity.
+    int most = 3 + 2 * cam.inputsPerGroup() + 3;
+    for (int taken = 1; taken <= 3; taken++) {
+      notes.request(1);
+      Thread.sleep(200);
+      assertEquals(taken, notes.names.size());
+      assertTrue(upstream.sent.get() <= most + taken, upstream.sent + " of " + most);
+    }
+    assertTrue(upstream.sent.get() > 3, "nothing is read ahead");
+    notes.subscription.cancel();
+    assertTrue(upstream.cancelled.await(10, TimeUnit.SECONDS));
+    awaitThreads();
+  }
+
+  @Test
+  void corruptPicturesArePublishedAsSuch() {
+    List<Source> mixed = new ArrayList<>(sources(9));
+    mixed.set(2, corrupt(2));
+    mixed.set(8, corrupt(8));
+    Notes notes = through(pipeline().build().processor(), mixed);
+    assertEquals(mixed.stream().map(Source::name).toList(), notes.names);
+    assertEquals(2, notes.failures.size());
+    assertInstanceOf(InputException.class, notes.failures.get(0));
+  }
+
+  @Test
+  void aPipelineThatFailsFastEndsTheStream() throws InterruptedException {
+    Flow.Processor<Source, Explained> processor = pipeline().failFast().build().processor();
+    AtomicInteger asked = new AtomicInteger();
+    CountDownLatch cancelled = new CountDownLatch(1);
+    Notes notes = new Notes();
+    processor.subscribe(notes);
+    notes.request(Long.MAX_VALUE);
+    processor.onSubscribe(
+        new Flow.Subscription() {
+          @Override
+          public void request(long n) {
+            for (int i = 0; i < n; i++) {
+              int next = asked.getAndIncrement();
+              processor.onNext(next == 2 ? corrupt(2) : source(next));
+            }
+          }
+
+          @Override
+          public void cancel() {
+            cancelled.countDown();
+          }
+        });
+    notes.ended.await();
+    assertInstanceOf(InputException.class, notes.thrown);
+    assertEquals(List.of("picture 0", "picture 1"), notes.names);
+    assertTrue(cancelled.await(10, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void aRefusedPrecisionEndsTheStream() {
+    model.beforeCapture =
+        inputs -> {
+          throw new PrecisionException("bfloat16 is refused");
+        };
+    Notes notes = through(pipeline().build().processor(), sources(6));
+    assertEquals("bfloat16 is refused", notes.thrown.getMessage());
+    assertEquals(List.of(), notes.names);
+  }
+
+  @Test
+  void aSecondSubscriberIsRefused() {
+    Flow.Processor<Source, Explained> processor = pipeline().build().processor();
+    Notes first = new Notes();
+    processor.subscribe(first);
+    Notes second = new Notes();
+    processor.subscribe(second);
+    assertInstanceOf(IllegalStateException.class, second.thrown);
+    publish(List.of(), processor);
+    awaitThreads();
+    assertEquals(null, first.thrown);
+    assertEquals(0, first.ended.getCount());
+  }
+
+  @Test
+  void whatASubscriberThrowsCancelsAndIsReported() throws InterruptedException {
+    LinkedBlockingQueue<Throwable> uncaught = new LinkedBlockingQueue<>();
+    Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+    Thread.setDefaultUncaughtExceptionHandler((thread, thrown) -> uncaught.add(thrown));
+    try {
+      IllegalArgumentException enough = new IllegalArgumentException("enough");
+      Flow.Processor<Source, Explained> processor = pipeline().build().processor();
+      Upstream upstream = new Upstream(processor);
+      Notes notes =
+          new Notes(
+              explained -> {
+                if (explained.index() == 3) {
+                  throw enough;
+                }
+              });
+      processor.subscribe(notes);
+      notes.request(Long.MAX_VALUE);
+      assertSame(enough, uncaught.poll(60, TimeUnit.SECONDS));
+      assertTrue(upstream.cancelled.await(10, TimeUnit.SECONDS));
+      awaitThreads();
+      assertEquals(4, notes.names.size());
+      assertEquals(null, notes.thrown);
+      assertEquals(1, notes.ended.getCount(), "nothing is signalled after a cancellation");
+    } finally {
+      Thread.setDefaultUncaughtExceptionHandler(before);
+    }
+  }
+
+  @Test
+  void streamsLeaveNothingBehindHoweverTheyEnd() {
+    cam.warmUp(3, 64, 64);
+    Pipeline pipeline = pipeline().readers(2).build();
+    List<Source> mixed = new ArrayList<>(sources(9));
+    mixed.set(4, corrupt(4));
+    NativeObjects.assertNoneLeftBy(() -> through(pipeline.processor(), mixed));
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          Flow.Processor<Source, Explained> processor = pipeline.processor();
+          Notes notes = new Notes(explained -> processor.onError(new IllegalStateException("gone")));
+          through(processor, sources(9), notes);
+          assertEquals("gone", notes.thrown.getMessage());
+        });
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          Flow.Processor<Source, Explained> processor = pipeline.processor();
+          Notes[] notes = new Notes[1];
+          notes[0] = new Notes(explained -> notes[0].subscription.cancel());
+          Upstream upstream = new Upstream(processor);
+          processor.subscribe(notes[0]);
+          try {
+            notes[0].request(Long.MAX_VALUE);
+            upstream.cancelled.await();
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+          awaitThreads();
+          assertEquals(List.of("picture 0"), notes[0].names);
+        });
+    // Memory runs out where pictures are scored together.
+    model.beforeCapture = WatchedModel.noMemoryAbove(1);
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          Notes notes = through(pipeline.processor(), sources(9));
+          assertEquals(9, notes.names.size());
+          assertEquals(List.of(), notes.failures);
+        });
+  }
+}
