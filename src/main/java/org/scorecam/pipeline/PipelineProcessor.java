@@ -82,10 +82,10 @@ final class PipelineProcessor implements Flow.Processor<Source, Explained> {
   }
 
   @Override
-  public void onError(Throwable thrown) {
+  public synchronized void onError(Throwable thrown) {
     requireNonNull(thrown, "thrown");
-    onComplete();
-    fail(thrown);
+    upstreamEnded = true;
+    end(thrown);
   }
 
   @Override
@@ -99,13 +99,15 @@ final class PipelineProcessor implements Flow.Processor<Source, Explained> {
   }
 
   private void fail(Throwable thrown) {
-    synchronized (this) {
-      if (failure == null) {
-        failure = thrown;
-      }
-      end();
-    }
+    end(thrown);
     tellUpstream();
+  }
+
+  private synchronized void end(Throwable thrown) {
+    if (failure == null) {
+      failure = thrown;
+    }
+    end();
   }
 
   private void cancel() {

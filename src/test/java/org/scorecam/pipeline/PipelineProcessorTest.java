@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -97,15 +98,21 @@ class PipelineProcessorTest {
         .count();
   }
 
+  /** Until the threads of all streams have ended. */
   private static void awaitThreads() {
-    while (threadsOfPipelines() > 0) {
-      Thread.onSpinWait();
+    try {
+      for (int i = 0; i < 1000 && threadsOfPipelines() > 0; i++) {
+        Thread.sleep(10);
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
+    assertEquals(0, threadsOfPipelines(), "threads are left");
   }
 
   /** Notes what it is told, and closes what it gets. */
   private static class Notes implements Flow.Subscriber<Explained> {
-    final List<String> names = new ArrayList<>();
+    final List<String> names = new CopyOnWriteArrayList<>();
     final List<Throwable> failures = new ArrayList<>();
     final CountDownLatch subscribed = new CountDownLatch(1);
     final CountDownLatch ended = new CountDownLatch(1);
@@ -147,6 +154,12 @@ class PipelineProcessorTest {
     public void onComplete() {
       threadsAtTheEnd = threadsOfPipelines();
       ended.countDown();
+    }
+
+    void await(int results) throws InterruptedException {
+      while (names.size() < results) {
+        Thread.sleep(1);
+      }
     }
 
     Notes request(long n) throws InterruptedException {
@@ -228,6 +241,9 @@ class PipelineProcessorTest {
         throw new TestAbortedException(skipped.getMessage(), skipped);
       }
       throw e.getCause();
+    } finally {
+      rules.cancelAll();
+      awaitThreads();
     }
   }
 
@@ -244,7 +260,7 @@ class PipelineProcessorTest {
         assertClose(Tensors.toArray(alone.tensor()), maps.get(i), TOLERANCE);
       }
     }
-    assertEquals(0, notes.threadsAtTheEnd - 1, "only the thread that publishes is left");
+    assertEquals(0, notes.threadsAtTheEnd, "beside the one that publishes");
   }
 
   @Test
@@ -257,7 +273,8 @@ class PipelineProcessorTest {
     int most = 3 + 2 * cam.inputsPerGroup() + 3;
     for (int taken = 1; taken <= 3; taken++) {
       notes.request(1);
-      Thread.sleep(200);
+      notes.await(taken);
+      Thread.sleep(100);
       assertEquals(taken, notes.names.size());
       assertTrue(upstream.sent.get() <= most + taken, upstream.sent + " of " + most);
     }

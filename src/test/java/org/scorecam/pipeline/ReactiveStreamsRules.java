@@ -1,5 +1,7 @@
 package org.scorecam.pipeline;
 
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Flow;
 import java.util.function.Function;
@@ -19,6 +21,9 @@ public final class ReactiveStreamsRules extends IdentityFlowProcessorVerificatio
   private final Function<Integer, Pipeline> ofQueue;
   private final ExecutorService threads;
 
+  /** Of all subscribers, since the rules leave some of them waiting. */
+  private final Queue<Flow.Subscription> subscriptions = new ConcurrentLinkedQueue<>();
+
   /**
    * Asks about one kind of pipeline.
    *
@@ -31,9 +36,14 @@ public final class ReactiveStreamsRules extends IdentityFlowProcessorVerificatio
     this.threads = threads;
   }
 
+  /** Cancels what a rule did not bring to an end. */
+  void cancelAll() {
+    subscriptions.forEach(Flow.Subscription::cancel);
+  }
+
   @Override
   protected Flow.Processor<Integer, Integer> createIdentityFlowProcessor(int queue) {
-    return new OfNumbers(ofQueue.apply(queue).processor());
+    return new OfNumbers(ofQueue.apply(queue).processor(), subscriptions);
   }
 
   @Override
@@ -58,7 +68,8 @@ public final class ReactiveStreamsRules extends IdentityFlowProcessorVerificatio
     return 1;
   }
 
-  private record OfNumbers(Flow.Processor<Source, Explained> processor)
+  private record OfNumbers(
+      Flow.Processor<Source, Explained> processor, Queue<Flow.Subscription> subscriptions)
       implements Flow.Processor<Integer, Integer> {
     @Override
     public void onSubscribe(Flow.Subscription subscription) {
@@ -85,14 +96,16 @@ public final class ReactiveStreamsRules extends IdentityFlowProcessorVerificatio
 
     @Override
     public void subscribe(Flow.Subscriber<? super Integer> subscriber) {
-      processor.subscribe(subscriber == null ? null : new NumbersOf(subscriber));
+      processor.subscribe(subscriber == null ? null : new NumbersOf(subscriber, subscriptions));
     }
   }
 
-  private record NumbersOf(Flow.Subscriber<? super Integer> subscriber)
+  private record NumbersOf(
+      Flow.Subscriber<? super Integer> subscriber, Queue<Flow.Subscription> subscriptions)
       implements Flow.Subscriber<Explained> {
     @Override
     public void onSubscribe(Flow.Subscription subscription) {
+      subscriptions.add(subscription);
       subscriber.onSubscribe(subscription);
     }
 
