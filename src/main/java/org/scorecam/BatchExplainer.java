@@ -142,6 +142,9 @@ final class BatchExplainer {
               * configuration.sampling().samples();
       seenPassesPerInput = selected / targets.size();
       ChunkPlan plan = scoring.score(inputs, InputShape.ofRowsIn(images), selected);
+      for (String note : firstPass.notes()) {
+        plan = plan.noting(note);
+      }
       for (ChannelScoring scored : channels) {
         maps.add(scored.toSaliencies(plan));
       }

@@ -1,15 +1,18 @@
 package org.scorecam;
 
 import java.util.List;
+import java.util.Optional;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.Masker;
 import org.scorecam.model.HookedModel;
+import org.scorecam.nn.Layout;
 
 /** What a {@link ScoreCam} explains, where, and how. */
 record Configuration(
     HookedModel model,
     List<String> layers,
+    Optional<Layout> layout,
     Recipe recipe,
     ChannelSelection channels,
     Masker masker,

@@ -28,7 +28,8 @@ public interface Explainer extends AutoCloseable {
    * @return the saliency map, fused where there are several target layers; owned by the caller
    * @throws InputException if the input is empty, not finite, or the network cannot run it
    * @throws TargetException if the target does not fit the network's output
-   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
+   * @throws LayerException if a target layer's output holds no activation maps, or may hold them in
+   *     several layouts
    * @throws PrecisionException if a reduced precision was chosen and does not hold
    * @throws org.scorecam.error.NativeMemoryException if there is not enough native memory
    */

@@ -18,6 +18,7 @@ import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Watch;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
@@ -51,6 +52,7 @@ public final class FeatureCam implements Explainer {
 
   private final HookedModel model;
   private final String layer;
+  private final Optional<Layout> layout;
   private final Method method;
   private final Recipe recipe;
 
@@ -66,7 +68,7 @@ public final class FeatureCam implements Explainer {
      * and the map is ReLU(Σ wₖ·Aₖ). A channel is left out by zeros, as in the paper; the code of
      * pytorch-grad-cam does so where the smallest activation is 0, as behind a ReLU, and computes
      * the same map there, but takes min A − 10⁷ elsewhere. A pass for each channel that is not 0
-     * everywhere.
+     * everywhere. Of tokens, the leading ones lose the channel as well, as there.
      */
     ABLATION,
     /**
@@ -74,7 +76,7 @@ public final class FeatureCam implements Explainer {
      * is f(A ∘ M), where M is 1 at that place and 0 at the others. This is the authors' code as it
      * is called, which scales the h×w values to [0, 1]; the paper also has a mask that falls off
      * like a Gaussian. f is the class's probability. A pass for each of the h·w places, and no
-     * channel weights.
+     * channel weights. Leading tokens stay as they are.
      */
     RECIPRO
   }
@@ -82,6 +84,7 @@ public final class FeatureCam implements Explainer {
   private FeatureCam(Builder builder, String layer, HookedModel after) {
     this.model = builder.model;
     this.layer = layer;
+    this.layout = builder.layout.or(() -> builder.model.layoutOf(layer));
     this.method = builder.method;
     this.recipe = builder.recipe == null ? usualRecipe(method) : builder.recipe;
     this.after = after;
@@ -118,6 +121,7 @@ public final class FeatureCam implements Explainer {
     private final HookedModel model;
     private final Method method;
     private String layer;
+    private Optional<Layout> layout = Optional.empty();
     private Recipe recipe;
     private int batch;
     private int workers;
@@ -138,6 +142,17 @@ public final class FeatureCam implements Explainer {
      */
     public Builder layer(String path) {
       this.layer = requireNonNull(path, "path");
+      return this;
+    }
+
+    /**
+     * As {@link ScoreCam.Builder#layout}.
+     *
+     * @param chosen how the target layer's output holds its activation maps
+     * @return this builder
+     */
+    public Builder layout(Layout chosen) {
+      this.layout = Optional.of(chosen);
       return this;
     }
 
@@ -281,21 +296,25 @@ public final class FeatureCam implements Explainer {
     Watch watch = new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL);
     try (NativeScope scope = NativeScope.open();
         Capture capture = model.capture(images, watch)) {
-      Tensor maps = capture.activations().get(0);
-      requireMaps(maps, images);
+      Tensor output = capture.activations().get(0);
+      LayerMaps maps = LayerMaps.of(layer, output, images, layout);
       for (int i = 0; i < targets.size(); i++) {
-        Tensor ofOne = maps.select(0, i).to(ScalarType.Float).contiguous();
+        Tensor ofOne = output.narrow(0, i, 1).to(ScalarType.Float);
+        Tensor activations = maps.in(ofOne).select(0, 0).contiguous();
         changes.add(
             new FeatureScoring(
                 method,
                 layer,
-                new MapMaker(recipe, ofOne, images.size(2), images.size(3)),
+                ofOne,
+                maps.layout(),
+                new MapMaker(recipe, activations, images.size(2), images.size(3)),
                 resolved(capture, i, targets.get(i))));
       }
       long passes = changes.stream().mapToLong(FeatureScoring::passes).sum();
-      ChunkPlan plan = scoring.score(changes, InputShape.ofRowsIn(maps), passes);
-      for (FeatureScoring scored : changes) {
-        results.add(scored.toSaliencies(plan));
+      ChunkPlan scored = scoring.score(changes, InputShape.ofRowsIn(output), passes);
+      ChunkPlan plan = maps.note().map(scored::noting).orElse(scored);
+      for (FeatureScoring change : changes) {
+        results.add(change.toSaliencies(plan));
       }
     } finally {
       changes.forEach(FeatureScoring::close);
@@ -316,14 +335,6 @@ public final class FeatureCam implements Explainer {
       resolved.add(new ResolvedTarget(known, known.scores(row).item_float()));
     }
     return resolved;
-  }
-
-  private void requireMaps(Tensor maps, Tensor images) {
-    if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.numel() == 0) {
-      throw new LayerException(
-          "layer '%s' puts out a tensor of shape %s; activation maps must have the shape [%d, K, h, w]"
-              .formatted(layer, Tensors.shapeOf(maps), images.size(0)));
-    }
   }
 
   @Override

@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.MaskedInputs;
@@ -23,6 +24,8 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
   private final FeatureCam.Method method;
   private final String layer;
   private final List<ResolvedTarget> targets;
+  private final Tensor output;
+  private final Layout layout;
   private final MapMaker maps;
 
   /** Of each pass the channel that is left out, or the place that is kept. */
@@ -33,13 +36,22 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
   /**
    * Plans the passes. Needs an open scope.
    *
-   * @param maps the activation maps, which must stay open
+   * @param output of the layer, float32 with one row; must stay open
+   * @param layout of the output
+   * @param maps the activation maps in it, which must stay open
    * @param targets resolved for the image
    */
   FeatureScoring(
-      FeatureCam.Method method, String layer, MapMaker maps, List<ResolvedTarget> targets) {
+      FeatureCam.Method method,
+      String layer,
+      Tensor output,
+      Layout layout,
+      MapMaker maps,
+      List<ResolvedTarget> targets) {
     this.method = method;
     this.layer = layer;
+    this.output = output;
+    this.layout = layout;
     this.maps = maps;
     this.targets = targets;
     Tensor activations = maps.activations();
@@ -67,22 +79,20 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
 
   @Override
   public void write(int firstPass, int count, Tensor rows) {
-    Tensor activations = maps.activations();
+    rows.copy_(output.expand_as(rows));
     if (method == FeatureCam.Method.ABLATION) {
-      rows.copy_(activations.expand_as(rows));
-    } else {
-      rows.zero_();
-    }
-    for (int row = 0; row < count; row++) {
-      Tensor target = rows.select(0, row);
-      int of = changed[firstPass + row];
-      if (method == FeatureCam.Method.ABLATION) {
-        target.select(0, of).zero_();
-      } else {
-        long y = of / activations.size(2);
-        long x = of % activations.size(2);
-        target.select(1, y).select(1, x).copy_(activations.select(1, y).select(1, x));
+      for (int row = 0; row < count; row++) {
+        rows.narrow(0, row, 1).select(layout.channelDimension(), changed[firstPass + row]).zero_();
       }
+      return;
+    }
+    Tensor activations = maps.activations();
+    Tensor rowMaps = layout.maps(rows).zero_();
+    for (int row = 0; row < count; row++) {
+      long y = changed[firstPass + row] / activations.size(2);
+      long x = changed[firstPass + row] % activations.size(2);
+      Tensor place = rowMaps.select(0, row).select(1, y).select(1, x);
+      place.copy_(activations.select(1, y).select(1, x));
     }
   }
 

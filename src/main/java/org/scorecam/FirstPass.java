@@ -2,12 +2,13 @@ package org.scorecam;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.GradientException;
-import org.scorecam.error.LayerException;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.GradientCapture;
@@ -37,11 +38,15 @@ final class FirstPass implements AutoCloseable {
   private final List<List<ResolvedTarget>> targets;
 
   /**
-   * [N, K, h, w] by the place of a target among its image's, then by the layer; empty where
-   * channels are selected without.
+   * As the layers' outputs, by the place of a target among its image's, then by the layer; empty
+   * where channels are selected without.
    */
   private final List<List<Tensor>> gradients;
 
+  /** How each layer's output holds its maps. */
+  private final List<LayerMaps> layouts;
+
+  /** Takes over the capture and the gradients, and closes them if they do not fit. */
   private FirstPass(
       Configuration configuration,
       Tensor images,
@@ -53,6 +58,27 @@ final class FirstPass implements AutoCloseable {
     this.capture = capture;
     this.targets = targets;
     this.gradients = gradients;
+    try {
+      this.layouts =
+          IntStream.range(0, configuration.layers().size()).mapToObj(this::layoutOf).toList();
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private LayerMaps layoutOf(int layer) {
+    String path = configuration.layers().get(layer);
+    return LayerMaps.of(
+        path,
+        capture.activations().get(layer),
+        images,
+        configuration.layout().or(() -> configuration.model().layoutOf(path)));
+  }
+
+  /** What was taken for granted. */
+  List<String> notes() {
+    return layouts.stream().map(LayerMaps::note).flatMap(Optional::stream).toList();
   }
 
   /**
@@ -73,7 +99,7 @@ final class FirstPass implements AutoCloseable {
 
   private static FirstPass withoutGradients(
       Configuration configuration, Tensor images, List<List<Target>> targets) {
-    Tensor batch = images.contiguous(configuration.model().memoryFormat());
+    Tensor batch = Tensors.inFormat(images, configuration.model().memoryFormat());
     Watch watch = configuration.recipe().watching(configuration.layers());
     Capture capture =
         images.size(0) >= LARGE_BATCH
@@ -96,7 +122,7 @@ final class FirstPass implements AutoCloseable {
         configuration
             .model()
             .captureWithGradients(
-                images.contiguous(configuration.model().memoryFormat()),
+                Tensors.inFormat(images, configuration.model().memoryFormat()),
                 configuration.recipe().watching(configuration.layers()),
                 output -> {
                   resolved.addAll(resolve(configuration.recipe(), output, targets));
@@ -204,19 +230,13 @@ final class FirstPass implements AutoCloseable {
   private List<Tensor> gradientsOf(int image, int layer) {
     return gradients.stream()
         .limit(targets.get(image).size())
-        .map(ofLayers -> ofLayers.get(layer).select(0, image))
+        .map(ofLayers -> layouts.get(layer).in(ofLayers.get(layer)).select(0, image))
         .toList();
   }
 
-  /** A layer's activation maps [N, K, h, w]. */
+  /** A layer's activation maps [N, K, h, w]; needs an open scope. */
   private Tensor maps(int layer) {
-    Tensor maps = capture.activations().get(layer);
-    if (maps.dim() != 4 || maps.size(0) != images.size(0) || maps.numel() == 0) {
-      throw new LayerException(
-          "layer '%s' puts out a tensor of shape %s; activation maps must have the shape [%d, K, h, w]"
-              .formatted(configuration.layers().get(layer), Tensors.shapeOf(maps), images.size(0)));
-    }
-    return maps;
+    return layouts.get(layer).in(capture.activations().get(layer));
   }
 
   @Override

@@ -19,6 +19,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
@@ -61,6 +62,7 @@ public final class ScoreCam implements Explainer {
         new Configuration(
             model,
             builder.layers,
+            builder.layout,
             builder.recipe,
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker,
@@ -90,6 +92,7 @@ public final class ScoreCam implements Explainer {
   public static final class Builder {
     private final HookedModel model;
     private final List<String> layers = new ArrayList<>();
+    private Optional<Layout> layout = Optional.empty();
     private Recipe recipe = Recipe.TISKW;
     private ChannelSelection channels = ChannelSelection.all();
     private int batch;
@@ -126,6 +129,18 @@ public final class ScoreCam implements Explainer {
       for (String path : paths) {
         layer(path);
       }
+      return this;
+    }
+
+    /**
+     * Says how the target layers' outputs hold their activation maps.
+     *
+     * @param chosen unless set, what the network is known to have ({@link HookedModel#layoutOf}),
+     *     or what the shape of the output is certain to be
+     * @return this builder
+     */
+    public Builder layout(Layout chosen) {
+      this.layout = Optional.of(chosen);
       return this;
     }
 
@@ -390,7 +405,8 @@ public final class ScoreCam implements Explainer {
    * @param inputShape of one input, such as 3, 224, 224
    * @return what explanations of one such input will do, unless memory gets short
    * @throws InputException if the network cannot run such an input
-   * @throws LayerException if a target layer's output is no [N, K, h, w] tensor
+   * @throws LayerException if a target layer's output holds no activation maps, or may hold them in
+   *     several layouts
    */
   public ChunkPlan warmUp(long... inputShape) {
     scoring.requireOpen();

@@ -135,7 +135,7 @@ class ScoreCamTest {
   void inputsWithoutABatchDimensionAreTaken() {
     float[] expected = mapOf(on(Recipe.TISKW).build(), input, TARGET);
     try (Tensor one = input.squeeze(0)) {
-      assertArrayEquals(expected, mapOf(on(Recipe.TISKW).build(), one, TARGET));
+      assertClose(expected, mapOf(on(Recipe.TISKW).build(), one, TARGET), TOLERANCE);
     }
   }
 
@@ -153,7 +153,7 @@ class ScoreCamTest {
   void doublesAreTaken() {
     float[] expected = mapOf(on(Recipe.TISKW).build(), input, TARGET);
     try (Tensor doubles = input.to(ScalarType.Double)) {
-      assertArrayEquals(expected, mapOf(on(Recipe.TISKW).build(), doubles, TARGET));
+      assertClose(expected, mapOf(on(Recipe.TISKW).build(), doubles, TARGET), TOLERANCE);
     }
   }
 
@@ -312,7 +312,7 @@ class ScoreCamTest {
     float[] all = mapOf(on(Recipe.TISKW).build(), input, TARGET);
     float[] many =
         mapOf(on(Recipe.TISKW).channels(ChannelSelection.topMax(100_000)).build(), input, TARGET);
-    assertArrayEquals(all, many);
+    assertClose(all, many, TOLERANCE);
   }
 
   @Test

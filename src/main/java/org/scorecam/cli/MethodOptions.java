@@ -17,6 +17,7 @@ import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.MaskSampling;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
+import org.scorecam.nn.Layout;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,6 +38,16 @@ final class MethodOptions {
           "Target layer, as the layers command lists it; several, separated by commas, are fused."
               + " With --arch it can be left out: each architecture has a usual one.")
   private List<String> layers = List.of();
+
+  @Option(
+      names = "--layout",
+      paramLabel = "channels-first|channels-last|tokens[:P[:HxW]]",
+      converter = LayoutConverter.class,
+      description =
+          "How the layer's output holds its maps: [N, K, h, w], [N, h, w, K], or [N, P + h·w, K] with"
+              + " P leading tokens, such as a class token; by default found where the shape is"
+              + " certain.")
+  private Layout layout;
 
   @Option(
       names = "--method",
@@ -166,6 +177,9 @@ final class MethodOptions {
     requireLayer(model, layers);
     FeatureCam.Builder builder = FeatureCam.on(model, changed).progress(progress);
     layers.forEach(builder::layer);
+    if (layout != null) {
+      builder.layout(layout);
+    }
     if (recipe != null) {
       builder.recipe(recipe);
     }
@@ -242,6 +256,9 @@ final class MethodOptions {
             .layers(layers.toArray(String[]::new))
             .recipe(recipeOrTiskw())
             .channels(channels);
+    if (layout != null) {
+      builder.layout(layout);
+    }
     if (batch != null) {
       builder.batch(batch);
     }
@@ -294,6 +311,17 @@ final class MethodOptions {
         // Falls through to the one message for both.
       }
       throw new TypeConversionException("'%s' is not a number above 0".formatted(text));
+    }
+  }
+
+  private static final class LayoutConverter implements ITypeConverter<Layout> {
+    @Override
+    public Layout convert(String text) {
+      try {
+        return Layout.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
     }
   }
 

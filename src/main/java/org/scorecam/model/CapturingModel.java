@@ -28,6 +28,7 @@ import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /**
  * What all models share: hooks that are shown what was captured, and the list of layers.
@@ -145,7 +146,7 @@ abstract class CapturingModel implements HookedModel {
   private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape) {
     try (NativeScope scope = NativeScope.open()) {
       Tensor sample = ProbeInput.of(device, inputShape.batchOf(1));
-      Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat()).clone();
+      Tensor chunk = Tensors.inFormat(sample.to(scorer.dtype()), scorer.memoryFormat()).clone();
       try (ModelOutput expected = capture(sample, List.of(), RepeatedCall.LAST).output()) {
         try (ModelOutput actual = scorer.score(chunk)) {
           return OutputAgreement.of(

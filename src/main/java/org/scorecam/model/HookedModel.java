@@ -11,6 +11,7 @@ import org.scorecam.error.LayerException;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.nn.HookHandle;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 
 /**
@@ -138,7 +139,7 @@ public interface HookedModel extends AutoCloseable {
    *
    * @param layer dotted path of a submodule that everything goes through on its way to the output
    * @return a model of its own, which shares the network's parameters and whose input is the
-   *     layer's output [N, K, h, w]; owned by the caller, and closed before or after this one
+   *     layer's output as it is; owned by the caller, and closed before or after this one
    * @throws LayerException if there is no such layer, or the network cannot be cut there, with the
    *     reason
    */
@@ -161,6 +162,16 @@ public interface HookedModel extends AutoCloseable {
    * @return its path, if the network is of a kind that has one
    */
   default Optional<String> defaultLayer() {
+    return Optional.empty();
+  }
+
+  /**
+   * How a layer's output holds its activation maps.
+   *
+   * @param layer its dotted path
+   * @return the layout, if the network is of a kind that is known to have it there
+   */
+  default Optional<Layout> layoutOf(String layer) {
     return Optional.empty();
   }
 

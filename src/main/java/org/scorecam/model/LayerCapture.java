@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /**
  * Captures some layers of a TorchScript network: with the network as it is, or, after many inputs
@@ -74,7 +75,7 @@ final class LayerCapture implements AutoCloseable {
   Capture runBatch(Tensor batch) {
     NetworkScorer known = fastest;
     if (known != null) {
-      return Capture.of(known.score(batch.contiguous(known.memoryFormat())), watch.layers());
+      return Capture.of(known.score(Tensors.inFormat(batch, known.memoryFormat())), watch.layers());
     }
     Capture capture = run(batch);
     if (device.type() == Device.Type.CPU) {

@@ -17,6 +17,7 @@ import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /**
  * A network's modules as a scorer wants them: each convolution with the batch norm and, where
@@ -45,7 +46,7 @@ final class ModuleFolding implements AutoCloseable {
     try (NativeScope scope = NativeScope.open()) {
       Sequence sequence = new Sequence();
       Tensor plain = sequence.during(() -> network.call(sample.clone()));
-      Tensor chunk = sample.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
+      Tensor chunk = Tensors.inFormat(sample.to(kind.precision().dtype()), kind.memoryFormat());
       ModuleFolding folding = new ModuleFolding();
       try {
         folding.fold(sequence, kind);

@@ -11,6 +11,7 @@ import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Interceptor;
+import org.scorecam.nn.Layout;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
 import org.scorecam.runtime.Device;
@@ -139,6 +140,11 @@ public final class ModuleModel extends CapturingModel {
   @Override
   public Optional<String> defaultLayer() {
     return network.defaultLayer();
+  }
+
+  @Override
+  public Optional<Layout> layoutOf(String layer) {
+    return network.layoutOf(layer);
   }
 
   @Override

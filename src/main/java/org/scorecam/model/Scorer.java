@@ -11,7 +11,9 @@ public interface Scorer {
   /**
    * Runs a chunk of masked inputs.
    *
-   * @param chunk [B, C, H, W] of {@link #dtype()} in {@link #memoryFormat()}, on the model's device
+   * @param chunk [B, C, H, W] of {@link #dtype()} in {@link #memoryFormat()}, on the model's
+   *     device; of other ranks as well, in what {@link org.scorecam.tensor.Tensors#formatFor} makes
+   *     of it
    * @return the network's output for it, owned by the caller
    * @throws InputException if the network cannot run it
    */

@@ -13,6 +13,7 @@ import org.scorecam.error.ScoreCamException;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /**
  * Tries several ways to run the same network, and keeps the fastest that computes the same; finds
@@ -138,8 +139,8 @@ final class ScorerTrials {
 
   private boolean rowsInfluenceEachOther(NetworkScorer plain) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor rows = sample.to(plain.dtype()).contiguous(plain.memoryFormat());
-      Tensor row = sample.narrow(0, 0, 1).to(plain.dtype()).contiguous(plain.memoryFormat());
+      Tensor rows = Tensors.inFormat(sample.to(plain.dtype()), plain.memoryFormat());
+      Tensor row = Tensors.inFormat(sample.narrow(0, 0, 1).to(plain.dtype()), plain.memoryFormat());
       AtomicBoolean same = new AtomicBoolean();
       run(
           plain,
@@ -163,7 +164,7 @@ final class ScorerTrials {
   private void tryOut(NetworkScorer scorer) {
     NetworkScorer loser = scorer;
     try (NativeScope scope = NativeScope.open();
-        Tensor chunk = sample.to(scorer.dtype()).contiguous(scorer.memoryFormat())) {
+        Tensor chunk = Tensors.inFormat(sample.to(scorer.dtype()), scorer.memoryFormat())) {
       for (int run = 0; run < UNCOUNTED_RUNS; run++) {
         run(scorer, chunk, put -> {});
       }

@@ -162,6 +162,16 @@ public abstract class Network extends Module {
     return Optional.empty();
   }
 
+  /**
+   * How a layer's output holds its activation maps.
+   *
+   * @param layer its dotted path
+   * @return the layout, if this network knows it; otherwise it is found where the shape is certain
+   */
+  public Optional<Layout> layoutOf(String layer) {
+    return Optional.empty();
+  }
+
   /** Registers a child that can be called already. */
   final void adopt(String name, Submodule child) {
     add(name, child.module(), child);

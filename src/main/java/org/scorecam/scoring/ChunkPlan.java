@@ -16,7 +16,8 @@ import org.scorecam.model.Precision;
  *     or estimated where no chunk was probed
  * @param basis what the number was taken from
  * @param probes the sizes that were tried, ascending; empty if none were
- * @param notes what was decided otherwise than was asked for, and why, a sentence each
+ * @param notes what was decided otherwise than was asked for, or taken for granted, and why, a
+ *     sentence each
  */
 public record ChunkPlan(
     long rows,
@@ -61,7 +62,7 @@ public record ChunkPlan(
    * @param bytes that such a chunk takes
    * @param basis what the number was taken from
    * @param probes the sizes that were tried
-   * @param notes what was decided otherwise than was asked for
+   * @param notes what was decided otherwise than was asked for, or taken for granted
    */
   public ChunkPlan {
     probes = List.copyOf(probes);
@@ -82,8 +83,13 @@ public record ChunkPlan(
             notes);
   }
 
-  /** The same with one more note. */
-  ChunkPlan noting(String note) {
+  /**
+   * The same with one more note.
+   *
+   * @param note a sentence
+   * @return the new plan
+   */
+  public ChunkPlan noting(String note) {
     List<String> more = new ArrayList<>(notes);
     more.add(note);
     return new ChunkPlan(rows, workers, precision, bytes, basis, probes, more);

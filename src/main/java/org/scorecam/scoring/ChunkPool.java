@@ -13,6 +13,7 @@ import org.scorecam.error.NativeMemoryException;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /**
  * The memory that masked inputs are written to: one chunk for each thread that explains at a time,
@@ -37,7 +38,7 @@ final class ChunkPool implements AutoCloseable {
   private static boolean fits(Tensor chunk, long[] shape, Scorer scorer) {
     return Arrays.equals(chunk.shape(), shape)
         && chunk.scalar_type().intern() == scorer.dtype().intern()
-        && chunk.is_contiguous(scorer.memoryFormat());
+        && chunk.is_contiguous(Tensors.formatFor(scorer.memoryFormat(), shape.length));
   }
 
   /** A chunk [rows, C, H, W] as the scorer wants it, with no values yet; owned by the caller. */
@@ -48,7 +49,11 @@ final class ChunkPool implements AutoCloseable {
       return NativeErrors.translate(
           () ->
               scope.keep(
-                  torch.empty(shape, options, new MemoryFormatOptional(scorer.memoryFormat()))),
+                  torch.empty(
+                      shape,
+                      options,
+                      new MemoryFormatOptional(
+                          Tensors.formatFor(scorer.memoryFormat(), shape.length)))),
           (words, e) ->
               new NativeMemoryException(
                   "a chunk of masked inputs of shape %s cannot be allocated: %s"

@@ -6,6 +6,7 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.InputException;
 import org.scorecam.runtime.NativeScope;
@@ -36,6 +37,32 @@ public final class Tensors {
       }
       return scope.keep(tensor);
     }
+  }
+
+  /**
+   * A memory format for tensors of any rank.
+   *
+   * @param format such as {@link MemoryFormat#ChannelsLast}, which is for four dimensions
+   * @param dimensions of the tensor, with that of the batch
+   * @return the format of that kind; contiguous where there is none
+   */
+  public static MemoryFormat formatFor(MemoryFormat format, long dimensions) {
+    if (format != MemoryFormat.ChannelsLast || dimensions == 4) {
+      return format;
+    }
+    return dimensions == 5 ? MemoryFormat.ChannelsLast3d : MemoryFormat.Contiguous;
+  }
+
+  /**
+   * A tensor in a memory format of any rank.
+   *
+   * @param tensor at least one dimension
+   * @param format as for {@link #formatFor}
+   * @return the same values in that format, the same tensor where it has it, owned by the caller or
+   *     the scope it has open
+   */
+  public static Tensor inFormat(Tensor tensor, MemoryFormat format) {
+    return tensor.contiguous(formatFor(format, tensor.dim()));
   }
 
   /**

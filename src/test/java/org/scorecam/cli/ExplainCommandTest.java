@@ -304,8 +304,9 @@ class ExplainCommandTest {
             "--map",
             file("one.npy"))
         .assertDone();
+    // Another run may find another way to run the network the fastest.
     assertArrayEquals(
-        values(file("one.npy"), 64, 64), Arrays.copyOfRange(both, 64 * 64, 2 * 64 * 64));
+        values(file("one.npy"), 64, 64), Arrays.copyOfRange(both, 64 * 64, 2 * 64 * 64), 1e-5f);
   }
 
   @Test
