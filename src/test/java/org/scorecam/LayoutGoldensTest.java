@@ -57,7 +57,8 @@ class LayoutGoldensTest {
   private static ScoreCam.Builder builder(Case golden) {
     HookedModel model =
         MODELS.computeIfAbsent(
-            golden.text("model"), file -> TorchScriptModel.load(FOLDER.resolve(file), Device.cpu()));
+            golden.text("model"),
+            file -> TorchScriptModel.load(FOLDER.resolve(file), Device.cpu()));
     return ScoreCam.on(model).layer(golden.text("layer")).recipe(Recipe.PYTORCH_GRAD_CAM);
   }
 
