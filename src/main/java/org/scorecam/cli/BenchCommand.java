@@ -128,7 +128,7 @@ final class BenchCommand implements Runnable {
       arity = "0..1",
       split = ",",
       help = true, // The other options need not be there.
-      fallbackValue = "",
+      fallbackValue = Suite.NAMES,
       description = {
         "Instead of all that, time a few passes of each network of a suite, or of those of the zoo"
             + " that are named, with random weights: against a plain Score-CAM by the same network"
@@ -192,8 +192,7 @@ final class BenchCommand implements Runnable {
     if (json != null) {
       OutputOptions.requireFolder(json);
     }
-    List<String> names = suite.equals(List.of("")) ? Suite.NAMES : suite;
-    Suite.requireAll(names);
+    Suite.requireAll(suite);
     Size size = input == null ? SUITE_SIZE : input.size();
     if (size == null) {
       throw new ParameterException(spec.commandLine(), "--suite takes --size, not --tensor");
@@ -203,10 +202,10 @@ final class BenchCommand implements Runnable {
     TerminalProgress progress = new TerminalProgress("networks");
     try (Tensor noise = SampleInput.colouredNoise(size)) {
       SuiteReport report = new SuiteReport(noise, device, MachinePeaks.of(device), runs);
-      for (int i = 0; i < names.size(); i++) {
+      for (int i = 0; i < suite.size(); i++) {
         report.print(spec.commandLine().getOut());
-        report.add(Suite.measure(names.get(i), device, noise, method::builder, runs));
-        progress.onProgress(i + 1, names.size());
+        report.add(Suite.measure(suite.get(i), device, noise, method::builder, runs));
+        progress.onProgress(i + 1, suite.size());
       }
       finish(report);
     }

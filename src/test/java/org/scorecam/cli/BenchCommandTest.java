@@ -19,6 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
+import org.scorecam.bench.Suite;
+import picocli.CommandLine;
 
 /** The command {@code bench}, on a network so small that the times mean nothing. */
 class BenchCommandTest {
@@ -262,6 +264,16 @@ class BenchCommandTest {
     // Of other channels, or of another class, it would be a tenth and more.
     assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
     assertTrue(network.get("speedup").getAsDouble() > 0, network::toString);
+  }
+
+  @Test
+  void theSuiteAloneIsAllOfIt() {
+    List<String> names =
+        new CommandLine(new BenchCommand())
+            .parseArgs("--suite", "--json", "suite.json")
+            .matchedOptionValue("--suite", List.of());
+    assertEquals(List.of(Suite.NAMES.split(",", -1)), names);
+    assertTrue(names.contains("convnext_tiny"), names.toString());
   }
 
   @Test
