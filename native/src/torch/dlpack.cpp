@@ -105,7 +105,7 @@ void from_dlpack(const char *library, void *managed, std::int32_t form, std::int
   check_form(form);
   if (managed == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "managed is null");
   if (tensor == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor is null");
-  // LibTorch reads this one during the call, and never calls a deleter of its.
+  // LibTorch reads this one during the call, and calls the function that it is given, not a deleter in here.
   DLManagedTensorVersioned view = {{SCORECAM_DLPACK_MAJOR, 0}, nullptr, nullptr, 0, {}};
   std::shared_ptr<Producer> producer;
   if (form == SCORECAM_DLPACK_VERSIONED) {
@@ -114,7 +114,7 @@ void from_dlpack(const char *library, void *managed, std::int32_t form, std::int
       fail(SCORECAM_STATUS_UNSUPPORTED, "a DLPack tensor of version %u.%u cannot be read, only of version %d",
            theirs->version.major, theirs->version.minor, SCORECAM_DLPACK_MAJOR);
     if ((theirs->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0 && read_only == 0)
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor is only to be read, and a tensor to write to was asked for");
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor is only to be read, but one to write to was asked for");
     view.dl_tensor = checked(theirs->dl_tensor);
     producer = producer_of(theirs);
   } else {
