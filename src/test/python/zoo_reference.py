@@ -95,10 +95,21 @@ HOOKED = {
     "convnext_small": "features.4.0",
     "convnext_base": "features.3.1",
     "convnext_large": None,
+    "vit_b_16": "encoder.layers.encoder_layer_5.mlp",
+    "vit_b_32": "encoder.layers.encoder_layer_11.ln_1",
+    "vit_l_16": "encoder.layers.encoder_layer_20",
+    "vit_l_32": "encoder.layers.encoder_layer_3.ln_2",
+    "vit_h_14": None,
+    "swin_t": "features.5.3.attn",
+    "swin_s": "features.4",
+    "swin_b": "features.7.1.norm1",
+    "swin_v2_t": "features.3.1.attn",
+    "swin_v2_s": "features.5.17.norm2",
+    "swin_v2_b": "norm",
 }
 
 # The sides of the input where 64 are too few.
-SIDES = {"inception_v3": 96}
+SIDES = {"inception_v3": 96, "swin_t": 72, "swin_v2_t": 72}
 
 # The factor of the norms' weights, where activations and gates would let the signal fade, or blocks
 # would amplify it until float32's rounding showed.
@@ -120,7 +131,9 @@ GAINS = {
 # What the constructors are given. Published weights come without a choice of transform_input; the
 # auxiliary classifiers, which are not called in evaluation, are left out.
 INCEPTION = {"transform_input": True, "aux_logits": False, "init_weights": False}
-ARGUMENTS = {"googlenet": INCEPTION, "inception_v3": INCEPTION}
+# ViT takes inputs of one size.
+ARGUMENTS = {"googlenet": INCEPTION, "inception_v3": INCEPTION} | {
+    name: {"image_size": SIDE} for name in HOOKED if name.startswith("vit_") and HOOKED[name]}
 
 
 def hashed(name, count):
@@ -174,7 +187,8 @@ def reference(name, layer):
     if layer is None:
         return references
     for key, tensor in state.items():
-        if tensor.is_floating_point():
+        # The distances in Swin V2's windows are no weights.
+        if tensor.is_floating_point() and not key.endswith("relative_coords_table"):
             tensor.copy_(filled(key, tensor, GAINS.get(name, 1.0)))
     seen = []
     network.get_submodule(layer).register_forward_hook(

@@ -24,6 +24,7 @@ import org.scorecam.error.TargetException;
 import org.scorecam.kernel.NativeBuild;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -189,7 +190,12 @@ class DetectionTest {
     void theMapIsThatOfTheDetectionsScore(Recipe recipe) {
       Tensor input = inputs(1);
       try (HookedModel detector = ScriptedDetector.net().load(folder);
-          ScoreCam cam = ScoreCam.on(detector).layer("backbone").recipe(recipe).build();
+          ScoreCam cam =
+              ScoreCam.on(detector)
+                  .layer("backbone")
+                  .layout(Layout.CHANNELS_FIRST)
+                  .recipe(recipe)
+                  .build();
           Saliency top = cam.explain(input, Target.topDetection())) {
         BoundingBox box = new BoundingBox(3, 4, 21, 22);
         long label = top.target().classIndex().orElseThrow();

@@ -5,11 +5,13 @@ import org.scorecam.error.NativeErrors;
 import org.scorecam.error.ScoreCamException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The program: explains images, lists layers, measures, and says how the machine is set up. */
 @Command(
@@ -71,6 +73,7 @@ final class Program implements Runnable {
         .setOut(out)
         .setErr(err)
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler((thrown, given) -> printMisuse(thrown))
         .setExecutionExceptionHandler(
             (thrown, commandLine, parsed) -> {
               printFailure(commandLine, messageOf(thrown), thrown);
@@ -82,6 +85,24 @@ final class Program implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), "Missing command.");
+  }
+
+  /** Says what is wrong with the command line; all options in between would hide it. */
+  private static int printMisuse(ParameterException thrown) {
+    CommandLine command = thrown.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("scorecam: " + thrown.getMessage().replaceFirst("^Error: ", ""));
+    UnmatchedArgumentException.printSuggestions(thrown, err);
+    if (!command.getSubcommands().isEmpty()) {
+      command.usage(err);
+      return ExitCode.USAGE;
+    }
+    if (thrown instanceof MissingParameterException) {
+      // It names one of those that are missing.
+      err.print("Usage: " + command.getHelp().synopsis("Usage: ".length()));
+    }
+    err.println(command.getCommandSpec().qualifiedName() + " --help lists the options");
+    return ExitCode.USAGE;
   }
 
   /** Says what went wrong; with {@code --verbose} also where. */

@@ -49,11 +49,6 @@ final class FixedInputs implements AutoCloseable {
     this.lack = lack;
   }
 
-  /** Whether the batch is taken as a list of its rows. */
-  boolean takesRows() {
-    return takesRows;
-  }
-
   /** A parameter of {@code forward}. */
   private record Parameter(String name, String type, IValue fallback) {
     @Override

@@ -30,13 +30,9 @@ final class FrozenScorer extends NetworkScorer {
   /**
    * Freezes a copy; the module itself stays as it is, and the inputs must stay open.
    *
-   * @throws ModelException if it cannot be frozen, or its weights not be packed
+   * @throws ModelException if it cannot be frozen, or its weights cannot be packed
    */
   static FrozenScorer of(JitModule module, Kind kind, FixedInputs inputs) {
-    if (kind.packed() && inputs.takesRows()) {
-      // oneDNN's plan for one of RetinaNet's convolutions crashes on some processors.
-      throw new ModelException("weights are not packed for networks that take a list of images");
-    }
     try (NativeScope scope = NativeScope.open()) {
       JitModule frozen =
           NativeErrors.translate(

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.BoolType;
 import org.bytedeco.pytorch.Graph;
@@ -21,6 +22,7 @@ import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.TypeKind;
 import org.scorecam.error.LayerException;
 import org.scorecam.model.ModuleCalls.Call;
 
@@ -179,34 +181,78 @@ final class HookedGraph {
     torch.inlineCallTo(call.node(), callee, false);
   }
 
-  /** Puts [output], or [copy of the output], behind the call. */
+  /** Puts [output], or [copy of the output], behind the call; of a tuple its first tensor. */
   private void takeOutput(Call call) {
-    Value output = call.node().output();
-    if (!seen.add(output.unique())) {
+    Value returned = call.node().output();
+    if (!seen.add(returned.unique())) {
       return;
     }
-    if (!output.type().get().str().getString().equals("Tensor")) {
+    int place = firstTensorOf(returned.type().get());
+    if (place < 0) {
       refusals.put(
           call.path(),
-          "layer '%s' returns %s; only a layer that returns one tensor can be captured"
-              .formatted(call.path(), TorchScriptModules.nameOf(output.type().get())));
+          ("layer '%s' returns %s; only a layer that returns a tensor, or a tuple with one, can be captured."
+                  + " Choose one of its children, or a layer after it")
+              .formatted(call.path(), TorchScriptModules.nameOf(returned.type().get())));
       return;
     }
     JitNode last = call.node();
+    Value output = returned;
+    if (!isTensor(returned.type().get())) {
+      last = graph.createTupleUnpack(returned).insertAfter(last);
+      output = last.output(place);
+    }
+    Value taken = output;
     if (watch.moment() == CaptureMoment.AT_CALL) {
       JitNode sameLayout = graph.createNone().insertBefore(last);
-      JitNode copy = node("aten::clone", output, sameLayout.output());
-      last = copy.insertAfter(last);
-    }
-    Value taken = last.output();
-    if (attached && watch.moment() == CaptureMoment.AT_CALL) {
-      // In-place operations reach the copy that the network goes on with.
-      output.replaceAllUsesAfterNodeWith(last, taken);
-      taken = output;
+      last = node("aten::clone", output, sameLayout.output()).insertAfter(last);
+      if (attached) {
+        last = goOnWithCopy(returned, output, last);
+      } else {
+        taken = last.output();
+      }
     }
     JitNode list = graph.createList(tensorType(), new ValueVector(taken));
     list.insertAfter(last);
     list.output().setDebugName(TAKEN + watch.layers().indexOf(call.path()));
+  }
+
+  /**
+   * Gives the rest of the network a copy, which later in-place operations reach in place of the
+   * output itself.
+   *
+   * @param returned what the call returns: the output, or the tuple that it was unpacked from
+   * @return the node after which the network goes on
+   */
+  private JitNode goOnWithCopy(Value returned, Value output, JitNode copy) {
+    JitNode last = copy;
+    if (!returned.equals(output)) {
+      ValueVector parts = new ValueVector();
+      for (long i = 0; i < output.node().outputs().size(); i++) {
+        Value part = output.node().output(i);
+        parts.push_back(part.equals(output) ? copy.output() : part);
+      }
+      last = graph.createTuple(parts).insertAfter(copy);
+      last.output().setType(returned.type());
+    }
+    returned.replaceAllUsesAfterNodeWith(last, last.output());
+    return last;
+  }
+
+  /** The place of the first tensor in a tuple; 0 for a tensor itself, -1 where there is none. */
+  private static int firstTensorOf(Type type) {
+    if (isTensor(type)) {
+      return 0;
+    }
+    int parts = type.kind().intern() == TypeKind.TupleType ? (int) type.containedTypeSize() : 0;
+    return IntStream.range(0, parts)
+        .filter(i -> isTensor(type.containedType(i).get()))
+        .findFirst()
+        .orElse(-1);
+  }
+
+  private static boolean isTensor(Type type) {
+    return type.kind().intern() == TypeKind.TensorType;
   }
 
   /** The list with the output of the call that counts. */

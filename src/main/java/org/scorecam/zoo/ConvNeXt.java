@@ -2,6 +2,8 @@ package org.scorecam.zoo;
 
 import static org.scorecam.zoo.Layers.averagePoolTo;
 import static org.scorecam.zoo.Layers.conv;
+import static org.scorecam.zoo.Layers.layerNorm;
+import static org.scorecam.zoo.Layers.parameter;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -9,14 +11,10 @@ import java.util.Optional;
 import org.bytedeco.pytorch.FlattenImpl;
 import org.bytedeco.pytorch.GELUImpl;
 import org.bytedeco.pytorch.IdentityImpl;
-import org.bytedeco.pytorch.LayerNormImpl;
-import org.bytedeco.pytorch.LayerNormOptions;
 import org.bytedeco.pytorch.LinearImpl;
-import org.bytedeco.pytorch.LongVector;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.SequentialNetwork;
@@ -95,7 +93,7 @@ final class ConvNeXt extends Network {
               new SequentialNetwork(
                   conv(channels, channels, 7, 1, 3, channels),
                   new Permute(0, 2, 3, 1),
-                  layerNorm(channels),
+                  layerNorm(channels, EPSILON),
                   new LinearImpl(channels, 4 * channels),
                   new GELUImpl(),
                   new LinearImpl(4 * channels, channels),
@@ -104,29 +102,9 @@ final class ConvNeXt extends Network {
       stochasticDepth = child("stochastic_depth", new IdentityImpl());
     }
 
-    private static LayerNormImpl layerNorm(long channels) {
-      LayerNormOptions options = new LayerNormOptions(new LongVector(new long[] {channels}));
-      options.eps().put(EPSILON);
-      return new LayerNormImpl(options);
-    }
-
     @Override
     public Tensor forward(Tensor x) {
       return stochasticDepth.forward(block.forward(x).mul(parameter(this, 0, x))).add_(x);
-    }
-  }
-
-  /** A view with the dimensions in another order. */
-  private static final class Permute extends Network {
-    private final long[] dimensions;
-
-    Permute(long... dimensions) {
-      this.dimensions = dimensions;
-    }
-
-    @Override
-    public Tensor forward(Tensor x) {
-      return x.permute(dimensions);
     }
   }
 
@@ -151,13 +129,6 @@ final class ConvNeXt extends Network {
               EPSILON,
               true)
           .permute(0, 3, 1, 2);
-    }
-  }
-
-  /** The network's own parameter at that position, in the precision of its input. */
-  private static Tensor parameter(Network network, long position, Tensor input) {
-    try (TensorVector parameters = network.parameters(false)) {
-      return parameters.get(position).to(input);
     }
   }
 }

@@ -7,8 +7,14 @@ import org.bytedeco.pytorch.BatchNorm2dImpl;
 import org.bytedeco.pytorch.BatchNormOptions;
 import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.Conv2dOptions;
+import org.bytedeco.pytorch.DropoutImpl;
+import org.bytedeco.pytorch.GELUImpl;
+import org.bytedeco.pytorch.LayerNormImpl;
+import org.bytedeco.pytorch.LayerNormOptions;
+import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.LongOptionalVector;
+import org.bytedeco.pytorch.LongVector;
 import org.bytedeco.pytorch.MaxPool2dImpl;
 import org.bytedeco.pytorch.MaxPool2dOptions;
 import org.bytedeco.pytorch.ReLU6Impl;
@@ -18,6 +24,8 @@ import org.bytedeco.pytorch.ReLUOptions;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.nn.Network;
+import org.scorecam.nn.SequentialNetwork;
 
 /**
  * LibTorch's modules in the forms that the networks use, all of them square; made in a scope, which
@@ -69,6 +77,23 @@ final class Layers {
     BatchNormOptions options = new BatchNormOptions(channels);
     options.eps().put(epsilon);
     return new BatchNorm2dImpl(options);
+  }
+
+  /** Over the last dimension. */
+  static LayerNormImpl layerNorm(long channels, double epsilon) {
+    LayerNormOptions options = new LayerNormOptions(new LongVector(new long[] {channels}));
+    options.eps().put(epsilon);
+    return new LayerNormImpl(options);
+  }
+
+  /** A transformer's two layers for each token, by themselves. */
+  static Network perceptron(long channels, long hidden) {
+    return new SequentialNetwork(
+        new LinearImpl(channels, hidden),
+        new GELUImpl(),
+        new DropoutImpl(0),
+        new LinearImpl(hidden, channels),
+        new DropoutImpl(0));
   }
 
   /** In place, as in torchvision. */
@@ -125,6 +150,13 @@ final class Layers {
   static Tensor channelMeans(Tensor x) {
     try (Tensor means = torch.adaptive_avg_pool2d(x, 1, 1)) {
       return means.flatten(1, -1);
+    }
+  }
+
+  /** The network's own parameter at that position, in the precision of its input. */
+  static Tensor parameter(Network network, long position, Tensor input) {
+    try (TensorVector parameters = network.parameters(false)) {
+      return parameters.get(position).to(input);
     }
   }
 

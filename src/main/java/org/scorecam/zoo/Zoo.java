@@ -19,21 +19,25 @@ import org.scorecam.weights.WeightFile;
 import org.scorecam.weights.WeightLoader;
 import org.scorecam.weights.WrapperNames;
 import org.scorecam.zoo.ResNet.Block;
+import org.scorecam.zoo.SwinTransformer.Version;
 
 /**
- * Torchvision's convolutional classifiers by their names there.
+ * Torchvision's classifiers by their names there.
  *
  * <p>The customary target layer of each is the last that still has an image, as in
  * pytorch-grad-cam's and torchcam's documentation: {@code layer4} of residual networks, {@code
  * features} of most others (which for VGG and AlexNet is their last pooling), {@code layers} of
  * MnasNet, {@code conv5} of ShuffleNetV2, {@code trunk_output} of RegNet, {@code inception5b} of
- * GoogLeNet and {@code Mixed_7c} of Inception v3.
+ * GoogLeNet and {@code Mixed_7c} of Inception v3. Of transformers it is a norm: {@code
+ * encoder.layers.encoder_layer_11.ln_1} of ViT-B, the last block's first as well in Swin ({@code
+ * features.7.1.norm1}), and {@code norm} in V2.
  *
  * <p>GoogLeNet and Inception v3 are as torchvision makes them for its published weights: inputs of
  * three channels, normalised like every other network's, are brought into the range from -1 to 1
  * first ({@code transform_input}), unless {@link ZooOptions#withoutInputTransform} says so. Their
  * auxiliary classifiers are left out, and weights of those in a file are not needed. Inception v3
- * takes sides of at least 75, and was trained on 299.
+ * takes sides of at least 75, and was trained on 299. ViT takes inputs of the one size that its
+ * weights' position embeddings are for.
  */
 public final class Zoo {
   /**
@@ -112,6 +116,17 @@ public final class Zoo {
     putConvNeXt("convnext_small", 96, 3, 3, 27, 3);
     putConvNeXt("convnext_base", 128, 3, 3, 27, 3);
     putConvNeXt("convnext_large", 192, 3, 3, 27, 3);
+    putVit("vit_b_16", 16, 768, 12, 12);
+    putVit("vit_b_32", 32, 768, 12, 12);
+    putVit("vit_l_16", 16, 1024, 24, 16);
+    putVit("vit_l_32", 32, 1024, 24, 16);
+    putVit("vit_h_14", 14, 1280, 32, 16);
+    putSwin("swin_t", Version.V1, 96, 2, 2, 6, 2);
+    putSwin("swin_s", Version.V1, 96, 2, 2, 18, 2);
+    putSwin("swin_b", Version.V1, 128, 2, 2, 18, 2);
+    putSwin("swin_v2_t", Version.V2, 96, 2, 2, 6, 2);
+    putSwin("swin_v2_s", Version.V2, 96, 2, 2, 18, 2);
+    putSwin("swin_v2_b", Version.V2, 128, 2, 2, 18, 2);
   }
 
   private Zoo() {}
@@ -153,6 +168,22 @@ public final class Zoo {
 
   private static void putConvNeXt(String name, long width, long... depths) {
     put(name, "features.0.0", "classifier.2", options -> new ConvNeXt(width, options, depths));
+  }
+
+  private static void putVit(String name, long patch, long width, long depth, long heads) {
+    put(
+        name,
+        "conv_proj",
+        "heads.head",
+        options -> new VisionTransformer(patch, width, depth, heads, options));
+  }
+
+  private static void putSwin(String name, Version version, long width, long... depths) {
+    put(
+        name,
+        "features.0.0",
+        "head",
+        options -> new SwinTransformer(version, width, options, depths));
   }
 
   private static void put(
@@ -278,7 +309,9 @@ public final class Zoo {
     Objects.requireNonNull(weights, "weights");
     long channels =
         size(weights, architecture, architecture.stem, 1, ZooOptions.IMAGENET.inputChannels());
-    return loadFrom(name, weights, new ZooOptions(classes, channels), device);
+    ZooOptions options = new ZooOptions(classes, channels);
+    long side = inputSide(weights, architecture);
+    return loadFrom(name, weights, side > 0 ? options.withInputSide(side) : options, device);
   }
 
   /**
@@ -311,9 +344,21 @@ public final class Zoo {
     }
   }
 
-  /** Densenet's published file is older than the ban of dots in modules' names. */
-  private static String presentName(String name) {
-    return name.replaceFirst("(\\.denselayer\\d+\\.(?:norm|relu|conv))\\.([12]\\.)", "$1$2");
+  /**
+   * Densenet's published file is older than the ban of dots in modules' names, ViT's first ones
+   * than the names of its perceptron's layers.
+   */
+  static String presentName(String name) {
+    return name.replaceFirst("(\\.denselayer\\d+\\.(?:norm|relu|conv))\\.([12]\\.)", "$1$2")
+        .replaceFirst("(encoder_layer_\\d+\\.mlp)\\.linear_1\\.", "$1.0.")
+        .replaceFirst("(encoder_layer_\\d+\\.mlp)\\.linear_2\\.", "$1.3.");
+  }
+
+  /** What ViT's position embeddings are for; 0 where there are none. */
+  private static long inputSide(WeightFile weights, Architecture architecture) {
+    long tokens = size(weights, architecture, "encoder.pos_embedding", 1, 0);
+    long patch = size(weights, architecture, architecture.stem, 2, 1);
+    return tokens < 2 ? 0 : patch * Math.round(Math.sqrt(tokens - 1.0));
   }
 
   /** Of GoogLeNet's and Inception v3's classifiers that only training needs. */

@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
@@ -249,25 +250,108 @@ class CaptureTest {
     assertContains("layer 'spare' is not called", refusal(net, "spare"));
   }
 
-  @Test
-  void aLayerWhoseOutputIsATupleIsRefusedWithItsType() {
-    Script pair =
-        ScriptedModels.script(
-            "Pair",
+  /** A layer as attention is: what it returns beside the tensor is None, or what it learnt. */
+  private static Script tupleNet(String type, String returned) {
+    return script(
             """
-            def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
-                return (x + 1, x + 2)
-            """);
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.pair.forward(x)
+                z = self.pair.forward(2. * x)
+                return torch.add_(y[PLACE], 10.) + torch.add_(z[PLACE], 10.)
+            """
+                .replace("PLACE", returned.startsWith("(7") ? "1" : "0"))
+        .child(
+            "pair",
+            ScriptedModels.script(
+                "Pair",
+                """
+                def forward(self, x: Tensor) -> %s:
+                    return %s
+                """
+                    .formatted(type, returned)));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "Tuple[Tensor, Optional[Tensor]] | (x + 1, None)",
+        "Tuple[Tensor, Tensor]           | (x + 1, x + 2)",
+        "Tuple[int, Tensor]              | (7, x + 1)",
+        "Tuple[Tensor, Tuple[Tensor]]    | (x + 1, (x,))",
+      })
+  void ofALayerThatReturnsATupleTheFirstTensorIsCaptured(String type, String returned) {
+    Script net = tupleNet(type, returned);
+    assertEquals(4, captured(net, 1.5, "pair", RepeatedCall.LAST));
+    assertEquals(2.5, captured(net, 1.5, "pair", RepeatedCall.FIRST));
+    Watch afterPass = new Watch(List.of("pair"), RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
+    try (HookedModel model = net.load(folder);
+        Tensor x = oneValue(1.5);
+        Capture capture = model.capture(x, afterPass)) {
+      assertEquals(14, capture.activations().get(0).item_float());
+      assertEquals(26.5, capture.output().tensor().item_float());
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(CaptureMoment.class)
+  void theFirstTensorOfATupleIsWhatTheOutputIsDifferentiatedBy(CaptureMoment moment) {
     Script net =
         script(
                 """
                 def forward(self, x: Tensor) -> Tensor:
-                    a, b = self.pair.forward(x)
-                    return a + b
+                    y, other = self.pair.forward(x)
+                    return torch.add_(y, 10.) * y + other
                 """)
-            .child("pair", pair);
-    assertContains(
-        "layer 'pair' returns Tuple[Tensor, Tensor]; only a layer that returns one tensor can be",
+            .child(
+                "pair",
+                ScriptedModels.script(
+                    "Pair",
+                    """
+                    def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+                        return (x + 1, x + 2)
+                    """));
+    Watch watch = new Watch(List.of("pair"), RepeatedCall.LAST, moment);
+    try (HookedModel model = net.load(folder);
+        Tensor x = oneValue(1.5);
+        GradientCapture pass =
+            model.captureWithGradients(x, watch, output -> List.of(output.tensor()))) {
+      boolean atCall = moment == CaptureMoment.AT_CALL;
+      assertEquals(atCall ? 2.5 : 12.5, pass.capture().activations().get(0).item_float());
+      assertEquals(25, pass.gradients().get(0).get(0).item_float());
+      assertEquals(12.5 * 12.5 + 3.5, pass.capture().output().tensor().item_float());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "List[Tensor]            | [x]",
+        "Dict[str, Tensor]       | {\"a\": x}",
+        "Tuple[int, List[Tensor]] | (7, [x])"
+      })
+  void aLayerThatReturnsNoTensorIsRefusedWithItsType(String type, String returned) {
+    Script net =
+        script(
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    y = self.pair.forward(x)
+                    return x
+                """)
+            .child(
+                "pair",
+                ScriptedModels.script(
+                    "Pair",
+                    """
+                    def forward(self, x: Tensor) -> %s:
+                        return %s
+                    """
+                        .formatted(type, returned)));
+    assertEquals(
+        "layer 'pair' returns %s; only a layer that returns a tensor, or a tuple with one, can be"
+                .formatted(type)
+            + " captured. Choose one of its children, or a layer after it",
         refusal(net, "pair"));
   }
 

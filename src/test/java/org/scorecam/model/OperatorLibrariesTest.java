@@ -18,6 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.ScriptedModels;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeLibraryException;
+import org.scorecam.kernel.NativeBuild;
+import org.scorecam.kernel.VisionOperators;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
@@ -136,5 +138,21 @@ class OperatorLibrariesTest {
     String message = refusal(library);
     assertTrue(message.contains("it needs libtorch_cpu.so.1.13, another LibTorch"), message);
     assertTrue(message.contains("built for LibTorch 2."), message);
+  }
+
+  @Test
+  void aLibraryWithAnOperatorThatWeDefinedIsNotLoadedAfterwards() throws IOException {
+    NativeBuild.require();
+    assertTrue(VisionOperators.define(Set.of("torchvision::nms")));
+    Path library =
+        Files.writeString(
+            folder.resolve("vision.so"), "\0torchvision::nms(Tensor dets, Tensor scores\0");
+    String message = refusal(library);
+    assertTrue(message.contains("scorecam has defined torchvision::nms itself"), message);
+    assertTrue(message.contains("Load the library before the first network"), message);
+    assertTrue(message.contains("-Dscorecam.visionOperators=off"), message);
+    // What is only named alike is tried.
+    Path other = Files.writeString(folder.resolve("other.so"), "\0my_nms(Tensor x\0");
+    assertTrue(refusal(other).contains("built for LibTorch 2."));
   }
 }

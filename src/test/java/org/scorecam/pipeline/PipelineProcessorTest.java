@@ -33,7 +33,6 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
-import org.opentest4j.TestAbortedException;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.Saliency;
@@ -46,13 +45,16 @@ import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.tensor.Tensors;
-import org.testng.SkipException;
 
 /** A pipeline between the publisher of pictures and the subscriber to their maps. */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class PipelineProcessorTest {
   private static final double TOLERANCE = 1e-5;
   private static final Preprocessing PLAIN = Preprocessing.none();
+
+  /** Of the rules' names, of those that cannot be tested or are about several subscribers. */
+  private static final List<String> NOT_ASKED =
+      List.of("untested", "spec111", "RequestedLongAgo", "OnAllItsSubscribers");
 
   private WatchedModel model;
   private ScoreCam cam;
@@ -225,21 +227,22 @@ class PipelineProcessorTest {
     Stream<DynamicTest> rules =
         Arrays.stream(ReactiveStreamsRules.class.getMethods())
             .filter(rule -> rule.isAnnotationPresent(org.testng.annotations.Test.class))
+            .filter(rule -> NOT_ASKED.stream().noneMatch(rule.getName()::contains))
             .sorted(Comparator.comparing(Method::getName))
             .map(rule -> DynamicTest.dynamicTest(rule.getName(), () -> check(rule, threads)));
     return rules.onClose(threads::shutdownNow);
   }
 
+  /** What TestNG would do; a rule that skips itself fails. */
   private void check(Method rule, ExecutorService threads) throws Throwable {
     ReactiveStreamsRules rules =
         new ReactiveStreamsRules(queue -> pipeline().queue(queue).build(), threads);
+    // What is done once must not count as silence.
+    cam.warmUp(3, 16, 16);
     rules.setUp();
     try {
       rule.invoke(rules);
     } catch (InvocationTargetException e) {
-      if (e.getCause() instanceof SkipException skipped) {
-        throw new TestAbortedException(skipped.getMessage(), skipped);
-      }
       throw e.getCause();
     } finally {
       rules.cancelAll();
@@ -388,7 +391,8 @@ class PipelineProcessorTest {
     NativeObjects.assertNoneLeftBy(
         () -> {
           Flow.Processor<Source, Explained> processor = pipeline.processor();
-          Notes notes = new Notes(explained -> processor.onError(new IllegalStateException("gone")));
+          Notes notes =
+              new Notes(explained -> processor.onError(new IllegalStateException("gone")));
           through(processor, sources(9), notes);
           assertEquals("gone", notes.thrown.getMessage());
         });

@@ -15,7 +15,7 @@ import org.scorecam.image.Picture;
  * numbers again behind it.
  */
 public final class ReactiveStreamsRules extends IdentityFlowProcessorVerification<Integer> {
-  private static final long TIMEOUT = 5000;
+  private static final long TIMEOUT = 3000;
   private static final long NO_SIGNAL = 100;
 
   private final Function<Integer, Pipeline> ofQueue;

@@ -17,7 +17,7 @@ final class ZooFormula {
   private ZooFormula() {}
 
   /**
-   * Fills every parameter and buffer but the counts of batches.
+   * Fills every parameter and buffer but counts of batches and places.
    *
    * @param gain a factor of the norms' weights
    */
@@ -31,8 +31,10 @@ final class ZooFormula {
   private static void fill(StringTensorDict tensors, double gain) {
     for (long i = 0; i < tensors.size(); i++) {
       Tensor tensor = tensors.get(i).value();
-      if (tensor.is_floating_point()) {
-        fill(tensors.get(i).key().getString(), tensor, gain);
+      String name = tensors.get(i).key().getString();
+      // The distances in Swin V2's windows are no weights.
+      if (tensor.is_floating_point() && !name.endsWith("relative_coords_table")) {
+        fill(name, tensor, gain);
       }
     }
   }

@@ -34,12 +34,14 @@ import org.scorecam.NativeObjects;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
+import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.ModuleModel;
 import org.scorecam.model.RepeatedCall;
+import org.scorecam.nn.Layout;
 import org.scorecam.nn.Network;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
@@ -118,7 +120,17 @@ class ZooTest {
           Map.entry("regnet_y_16gf", "trunk_output.block3"),
           Map.entry("convnext_tiny", "features.5.4.block.5"),
           Map.entry("convnext_small", "features.4.0"),
-          Map.entry("convnext_base", "features.3.1"));
+          Map.entry("convnext_base", "features.3.1"),
+          Map.entry("vit_b_16", "encoder.layers.encoder_layer_5.mlp"),
+          Map.entry("vit_b_32", "encoder.layers.encoder_layer_11.ln_1"),
+          Map.entry("vit_l_16", "encoder.layers.encoder_layer_20"),
+          Map.entry("vit_l_32", "encoder.layers.encoder_layer_3.ln_2"),
+          Map.entry("swin_t", "features.5.3.attn"),
+          Map.entry("swin_s", "features.4"),
+          Map.entry("swin_b", "features.7.1.norm1"),
+          Map.entry("swin_v2_t", "features.3.1.attn"),
+          Map.entry("swin_v2_s", "features.5.17.norm2"),
+          Map.entry("swin_v2_b", "norm"));
 
   /** The large ones, of which names and shapes are compared alone. */
   private static final Set<String> NAMES_ALONE =
@@ -128,10 +140,15 @@ class ZooTest {
           "regnet_x_32gf",
           "regnet_y_32gf",
           "regnet_y_128gf",
-          "convnext_large");
+          "convnext_large",
+          "vit_h_14");
 
-  private static final String HUGE = "regnet_y_128gf";
+  private static final Set<String> HUGE = Set.of("regnet_y_128gf", "vit_h_14");
   private static final long HUGE_BYTES = 4L << 30;
+
+  /** The sides of the input where it is not 64. */
+  private static final Map<String, Integer> SIDES =
+      Map.of("inception_v3", 96, "swin_t", 72, "swin_v2_t", 72);
 
   /** The factors of the norms' weights there. */
   private static final Map<String, Double> GAINS =
@@ -159,10 +176,10 @@ class ZooTest {
   @MethodSource("names")
   void computesWhatTorchvisionDoes(String name) {
     assumeTrue(
-        !name.equals(HUGE)
+        !HUGE.contains(name)
             || DeviceMemory.of(Device.cpu()).available().orElse(HUGE_BYTES) >= HUGE_BYTES,
         () -> name + " is left out: less than " + HUGE_BYTES + " bytes of memory are available");
-    Network network = Zoo.create(name, TEN_CLASSES);
+    Network network = Zoo.create(name, optionsOf(name));
     try (ModuleModel model = ModuleModel.of(network, Device.cpu());
         WeightFile references = WeightFile.open(REFERENCES);
         NativeScope scope = NativeScope.open()) {
@@ -178,6 +195,13 @@ class ZooTest {
     }
   }
 
+  /** ViT takes inputs of one size. */
+  private static ZooOptions optionsOf(String name) {
+    return name.startsWith("vit_") && !NAMES_ALONE.contains(name)
+        ? TEN_CLASSES.withInputSide(64)
+        : TEN_CLASSES;
+  }
+
   private static void assertListed(long count, long crc, List<String> lines) {
     List<String> sorted = lines.stream().sorted().toList();
     assertEquals(count, sorted.size(), sorted::toString);
@@ -187,7 +211,7 @@ class ZooTest {
 
   private static void assertOutputs(String name, ModuleModel model, WeightFile references) {
     float[] expected = Tensors.toArray(references.tensor(name + ".output"));
-    try (Tensor images = ZooFormula.images(name.equals("inception_v3") ? 96 : 64)) {
+    try (Tensor images = ZooFormula.images(SIDES.getOrDefault(name, 64))) {
       try (Capture capture = model.capture(images, List.of(HOOKED.get(name)), RepeatedCall.LAST)) {
         Goldens.assertClose(expected, Tensors.toArray(capture.output().tensor()), TOLERANCE);
         Goldens.assertClose(
@@ -244,6 +268,9 @@ class ZooTest {
     "efficientnet_b0, features",
     "regnet_y_400mf, trunk_output",
     "convnext_tiny, features",
+    "vit_b_32, encoder.layers.encoder_layer_11.ln_1",
+    "swin_t, features.7.1.norm1",
+    "swin_v2_t, norm",
   })
   void knowsTheCustomaryLayer(String name, String layer) {
     try (Network network = Zoo.create(name)) {
@@ -255,7 +282,7 @@ class ZooTest {
   void offersTheNearestNames() {
     ModelException error = assertThrows(ModelException.class, () -> Zoo.create("resnet500"));
     assertEquals(
-        "the zoo has no network 'resnet500'; the nearest of its 68 names are"
+        "the zoo has no network 'resnet500'; the nearest of its 79 names are"
             + " resnet50, resnet101, resnext50_32x4d",
         error.getMessage());
   }
@@ -362,6 +389,7 @@ class ZooTest {
     "efficientnet_b0, 5, 4",
     "regnet_x_400mf, 5, 1",
     "convnext_tiny, 5, 2",
+    "swin_t, 5, 4",
   })
   void loadsAnyNumberOfClassesAndChannels(String name, long classes, long channels) {
     Path file = folder.resolve(name + ".pt");
@@ -386,6 +414,54 @@ class ZooTest {
   }
 
   @Test
+  void loadsTheSizeThatPositionEmbeddingsAreFor() {
+    Path file = folder.resolve("vit.pt");
+    try (Network network = Zoo.create("vit_b_32", TEN_CLASSES.withInputSide(96));
+        NativeScope scope = NativeScope.open()) {
+      OutputArchive archive = new OutputArchive();
+      network.save(archive);
+      archive.save_to(file.toString());
+    }
+    try (ModuleModel loaded = Zoo.load("vit_b_32", file, Device.cpu());
+        NativeScope scope = NativeScope.open();
+        ModelOutput output = loaded.forward(torch.ones(1, 3, 96, 96))) {
+      assertEquals("[1, 10]", Tensors.shapeOf(output.tensor()));
+      InputException refusal =
+          assertThrows(InputException.class, () -> loaded.forward(torch.ones(1, 3, 224, 224)));
+      assertTrue(
+          refusal.getMessage().contains("position embeddings for inputs of 96×96"),
+          refusal.getMessage());
+    }
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> Zoo.create("vit_b_32", TEN_CLASSES.withInputSide(100)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "encoder.layers.encoder_layer_3.mlp.linear_1.bias, encoder.layers.encoder_layer_3.mlp.0.bias",
+    "encoder.layers.encoder_layer_3.mlp.linear_2.bias, encoder.layers.encoder_layer_3.mlp.3.bias",
+    "features.denseblock1.denselayer2.norm.1.bias, features.denseblock1.denselayer2.norm1.bias",
+    "features.0.weight, features.0.weight",
+  })
+  void olderNamesAreKnown(String older, String present) {
+    assertEquals(present, Zoo.presentName(older));
+  }
+
+  @Test
+  void transformersKnowTheirLayouts() {
+    try (ModuleModel vit =
+            ModuleModel.of(Zoo.create("vit_b_32", TEN_CLASSES.withInputSide(64)), Device.cpu());
+        ModuleModel swin = ModuleModel.of(Zoo.create("swin_t", TEN_CLASSES), Device.cpu())) {
+      assertEquals(Optional.of(Layout.tokens(1)), vit.layoutOf("encoder.layers.encoder_layer_3"));
+      assertEquals(Optional.empty(), vit.layoutOf("conv_proj"));
+      assertEquals(Optional.of(Layout.CHANNELS_LAST), swin.layoutOf("features.7.1.norm1"));
+      assertEquals(Optional.empty(), swin.layoutOf("features.0.0"));
+      assertEquals(Optional.empty(), swin.layoutOf("permute"));
+    }
+  }
+
+  @Test
   void refusesTheWeightsOfAnotherNetwork() {
     Path file = folder.resolve("resnet18.pt");
     try (Network network = Zoo.create("resnet18", TEN_CLASSES);
@@ -401,16 +477,18 @@ class ZooTest {
         error.getMessage());
   }
 
-  @Test
-  void explainsItsCustomaryLayer() {
-    Network network = Zoo.create("squeezenet1_1", TEN_CLASSES);
+  @ParameterizedTest
+  @ValueSource(strings = {"squeezenet1_1", "vit_b_32", "swin_t", "swin_v2_t"})
+  void explainsItsCustomaryLayer(String name) {
+    Network network = Zoo.create(name, optionsOf(name));
     ZooFormula.fill(network, 1);
     try (ModuleModel model = ModuleModel.of(network, Device.cpu());
         ScoreCam cam = ScoreCam.on(model).channels(ChannelSelection.topMax(4)).build();
         Tensor images = ZooFormula.images(64);
         Tensor image = images.narrow(0, 0, 1);
         Saliency map = cam.explain(image, Target.top1())) {
-      assertEquals("features", map.layer());
+      assertEquals(network.defaultLayer().orElseThrow(), map.layer());
+      assertEquals(64, map.height());
       assertEquals(4, map.status().scoredChannels());
       assertTrue(!map.status().blank());
     }
@@ -426,13 +504,16 @@ class ZooTest {
         "shufflenet_v2_x0_5",
         "efficientnet_b0",
         "regnet_y_400mf",
-        "convnext_tiny"
+        "convnext_tiny",
+        "vit_b_32",
+        "swin_v2_t"
       })
   void givesItsMemoryBack(String name) {
     try (Tensor images = ZooFormula.images(64)) {
       Runnable use =
           () -> {
-            try (ModuleModel model = ModuleModel.of(Zoo.create(name, TEN_CLASSES), Device.cpu())) {
+            try (ModuleModel model =
+                ModuleModel.of(Zoo.create(name, optionsOf(name)), Device.cpu())) {
               model.forward(images).close();
               model.scorer().score(images).close();
             }
