@@ -10,7 +10,6 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
-import org.scorecam.model.PackedConvolution.Activation;
 
 /**
  * Rewrites a frozen network so that each convolution runs on packed weights, and takes the sum and
@@ -53,7 +52,7 @@ final class ConvolutionFusion {
       Optional<PackedConvolution> convolution = read(node);
       if (convolution.isPresent()) {
         ConvolutionFusion fusion = new ConvolutionFusion(node);
-        fusion.follow();
+        fusion.follow(convolution.get());
         fusion.replaceBy(convolution.get());
         packed++;
       }
@@ -101,13 +100,13 @@ final class ConvolutionFusion {
   }
 
   /** Extends the chain by a sum and an activation, where they follow. */
-  private void follow() {
+  private void follow(PackedConvolution convolution) {
     userOfOutput().filter(this::isSum).filter(this::seesTheSameInput).ifPresent(this::takeSum);
     userOfOutput()
         .ifPresent(
             node -> {
-              Activation found = activationOf(node);
-              if (found == Activation.RELU || (found != Activation.NONE && residual == null)) {
+              Activation found = Activation.of(node);
+              if (found != Activation.NONE && convolution.takesIn(found, residual != null)) {
                 chain.add(node);
                 activation = found;
               }
@@ -155,24 +154,6 @@ final class ConvolutionFusion {
 
   private static Value otherThan(Value output, JitNode sum) {
     return sum.input(0).equals(output) ? sum.input(1) : sum.input(0);
-  }
-
-  private static Activation activationOf(JitNode node) {
-    return switch (GraphNodes.kindOf(node)) {
-      case "aten::relu", "aten::relu_" -> Activation.RELU;
-      case "aten::relu6", "aten::relu6_" -> Activation.RELU6;
-      case "aten::hardtanh", "aten::hardtanh_" ->
-          isNumber(node.input(1), 0) && isNumber(node.input(2), 6)
-              ? Activation.RELU6
-              : Activation.NONE;
-      default -> Activation.NONE;
-    };
-  }
-
-  private static boolean isNumber(Value value, double number) {
-    return GraphNodes.constantOf(value)
-        .filter(v -> v.isDouble() ? v.toDouble() == number : v.isInt() && v.toInt() == number)
-        .isPresent();
   }
 
   private void replaceBy(PackedConvolution convolution) {

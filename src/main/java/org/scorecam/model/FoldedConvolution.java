@@ -7,7 +7,6 @@ import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.DetailConv2dOptions;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.model.PackedConvolution.Activation;
 
 /**
  * A convolution and the batch norm after it as one convolution.
@@ -34,12 +33,12 @@ final class FoldedConvolution {
    * Folds: W′ ∗ input + b′. Needs an open scope, which the result outlives.
    *
    * @param batchNorm null if none follows
-   * @param rectified whether a ReLU is taken in as well, which packed weights can
+   * @param activation what is done with the sum; of packed weights alone
    */
   static StandIn of(
       Conv2dImpl convolution,
       BatchNorm2dImpl batchNorm,
-      boolean rectified,
+      Activation activation,
       NetworkScorer.Kind kind) {
     Tensor weight = convolution.weight();
     Tensor bias = convolution.bias();
@@ -58,10 +57,26 @@ final class FoldedConvolution {
     bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;
     ConvolutionGeometry geometry = geometryOf(convolution.options());
     if (kind.packed()) {
-      return new PackedConvolution(weight, bias, geometry)
-          .operator(false, rectified ? Activation.RELU : Activation.NONE);
+      PackedConvolution packed = new PackedConvolution(weight, bias, geometry);
+      return packed.takesIn(activation, false)
+          ? packed.operator(false, activation)
+          : then(activation, packed.operator(false, Activation.NONE));
     }
     return plain(weight, bias, geometry);
+  }
+
+  private static StandIn then(Activation activation, StandIn convolution) {
+    return new StandIn() {
+      @Override
+      public Tensor forward(Tensor input) {
+        return activation.applyTo(convolution.forward(input));
+      }
+
+      @Override
+      public void close() {
+        convolution.close();
+      }
+    };
   }
 
   private static OperatorCall plain(Tensor weight, Tensor bias, ConvolutionGeometry geometry) {

@@ -21,7 +21,7 @@ import org.scorecam.tensor.Tensors;
 
 /**
  * A network's modules as a scorer wants them: each convolution with the batch norm and, where
- * weights are packed, the ReLU that follow it; and all in the scorer's precision.
+ * weights are packed, the activation that follow it; and all in the scorer's precision.
  *
  * <p>The network itself is not changed: others stand in for its modules while the scorer runs.
  */
@@ -31,8 +31,8 @@ final class ModuleFolding implements AutoCloseable {
   /** Batch norms that are part of a convolution. */
   private final Set<Submodule> foldedAway = new HashSet<>();
 
-  /** Convolutions whose output is rectified already. */
-  private final Set<Submodule> rectified = new HashSet<>();
+  /** What convolutions do with their output themselves. */
+  private final Map<Submodule, Activation> activationOf = new HashMap<>();
 
   private ModuleFolding() {}
 
@@ -76,18 +76,19 @@ final class ModuleFolding implements AutoCloseable {
     for (Submodule module : sequence.seen) {
       Module plain = module.module();
       Submodule norm = batchNormOf.get(module);
-      boolean rectify = kind.packed() && sequence.rectified.contains(module);
+      Activation activation =
+          kind.packed()
+              ? sequence.activationOf.getOrDefault(module, Activation.NONE)
+              : Activation.NONE;
       if (isConvolution(module)) {
         standIns.put(
             module,
             FoldedConvolution.of(
                 plain.asConv2d(),
                 norm == null ? null : norm.module().asBatchNorm2d(),
-                rectify,
+                activation,
                 kind));
-        if (rectify) {
-          rectified.add(module);
-        }
+        activationOf.put(module, activation);
       } else if (isReduced(kind)) {
         if (isBatchNorm(module) && !foldedAway.contains(module)) {
           standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
@@ -103,30 +104,35 @@ final class ModuleFolding implements AutoCloseable {
   /** What calls the stand-ins; for one run by one thread. */
   Interceptor forOneRun() {
     return new Interceptor() {
-      private Tensor rectifiedOutput;
+      /** What the last convolution put out, and has done with it. */
+      private Tensor last;
+
+      private Activation done = Activation.NONE;
 
       @Override
       public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
         StandIn standIn = standIns.get(module);
         if (standIn != null) {
           Tensor output = standIn.forward(input);
-          rectifiedOutput = rectified.contains(module) ? output : null;
+          done = activationOf.getOrDefault(module, Activation.NONE);
+          last = done == Activation.NONE ? null : output;
           return output;
         }
-        boolean done =
-            foldedAway.contains(module) || (input.equals(rectifiedOutput) && isRelu(module));
-        return done ? input : forward.apply(input);
+        boolean isDone =
+            foldedAway.contains(module) || (input.equals(last) && Activation.of(module) == done);
+        return isDone ? input : forward.apply(input);
       }
     };
   }
 
   /**
-   * Notes each batch norm and ReLU whose input is the very tensor that a convolution just put out.
+   * Notes each batch norm and activation whose input is the very tensor that a convolution just put
+   * out.
    */
   private static final class Sequence implements Interceptor {
     final Set<Submodule> seen = new HashSet<>();
     final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
-    final Set<Submodule> rectified = new HashSet<>();
+    final Map<Submodule, Activation> activationOf = new HashMap<>();
 
     /** By identity: the very object that one module returned and the next was given. */
     private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
@@ -154,9 +160,10 @@ final class ModuleFolding implements AutoCloseable {
       if (isConvolution(module)) {
         origins.put(output, new Origin(module, output._version()));
       }
-      if (isRelu(module)) {
+      Activation activation = Activation.of(module);
+      if (activation != Activation.NONE) {
         if (producer != null && calls.get(producer) == 1) {
-          rectified.add(producer);
+          activationOf.put(producer, activation);
         }
       } else if (producer != null
           && isBatchNorm(module)
@@ -168,7 +175,7 @@ final class ModuleFolding implements AutoCloseable {
       } else {
         convolutionOf.remove(module);
         convolutionOf.values().removeIf(module::equals);
-        rectified.remove(module);
+        activationOf.remove(module);
       }
       return output;
     }
@@ -194,16 +201,11 @@ final class ModuleFolding implements AutoCloseable {
     return linear != null && !linear.isNull();
   }
 
-  private static boolean isRelu(Submodule module) {
-    Module relu = module.module().asReLU();
-    return relu != null && !relu.isNull();
-  }
-
   @Override
   public void close() {
     standIns.values().forEach(StandIn::close);
     standIns.clear();
     foldedAway.clear();
-    rectified.clear();
+    activationOf.clear();
   }
 }

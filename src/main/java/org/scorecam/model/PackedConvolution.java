@@ -1,6 +1,5 @@
 package org.scorecam.model;
 
-import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
@@ -26,14 +25,6 @@ final class PackedConvolution {
   private final Tensor bias;
   private final ConvolutionGeometry geometry;
 
-  /** What is done with each element of the sum. */
-  enum Activation {
-    NONE,
-    RELU,
-    /** min(max(y, 0), 6). */
-    RELU6
-  }
-
   /**
    * A convolution that is still to be packed.
    *
@@ -44,6 +35,18 @@ final class PackedConvolution {
     this.weight = weight;
     this.bias = bias;
     this.geometry = geometry;
+  }
+
+  /**
+   * Whether an activation can be part of it. One that our Winograd kernel does not know would keep
+   * the convolution from it.
+   */
+  boolean takesIn(Activation activation, boolean residual) {
+    return switch (activation) {
+      case NONE, RELU -> true;
+      case RELU6 -> !residual;
+      default -> !residual && !isForWinograd(Activation.NONE);
+    };
   }
 
   /**
@@ -73,7 +76,7 @@ final class PackedConvolution {
         && geometry.isDense()
         && geometry.isEvenlyPadded()
         && geometry.padding().get(0) <= 1
-        && activation != Activation.RELU6
+        && (activation == Activation.NONE || activation == Activation.RELU)
         && Winograd.isAvailable();
   }
 
@@ -117,22 +120,12 @@ final class PackedConvolution {
     if (residual) {
       return (activation == Activation.NONE
               ? call.with("add").withNone().withNone()
-              : call.with("add").withNone().with(nameOf(activation)))
-          .withList(boundsOf(activation))
+              : call.with("add").withNone().with(activation.oneDnnName()))
+          .withList(activation.oneDnnNumbers())
           .withNone();
     }
-    return call.with(nameOf(activation)).withList(boundsOf(activation)).withNone();
-  }
-
-  private static String nameOf(Activation activation) {
-    return switch (activation) {
-      case NONE -> "none";
-      case RELU -> "relu";
-      case RELU6 -> "hardtanh";
-    };
-  }
-
-  private static List<Double> boundsOf(Activation activation) {
-    return activation == Activation.RELU6 ? List.of(0.0, 6.0) : List.of();
+    call.with(activation.oneDnnName()).withList(activation.oneDnnNumbers());
+    String word = activation.oneDnnWord();
+    return word == null ? call.withNone() : call.with(word);
   }
 }

@@ -11,10 +11,10 @@ import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.SigmoidImpl;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.nn.Activations.SiLU;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.SequentialNetwork;
 import org.scorecam.nn.Submodule;
-import org.scorecam.zoo.Activations.SiLU;
 
 /**
  * EfficientNets, of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural

@@ -11,11 +11,11 @@ import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.ReLUImpl;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.nn.Activations.Hardsigmoid;
+import org.scorecam.nn.Activations.Hardswish;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.SequentialNetwork;
 import org.scorecam.nn.Submodule;
-import org.scorecam.zoo.Activations.Hardsigmoid;
-import org.scorecam.zoo.Activations.Hardswish;
 
 /** MobileNetV3, of Howard et al., "Searching for MobileNetV3" (arXiv 1905.02244). */
 final class MobileNetV3 extends Network {

@@ -130,6 +130,28 @@ class ConvolutionFusionTest {
   }
 
   @Test
+  void smoothActivationsAreTakenInWhereWinogradIsNotLost() {
+    for (String activation :
+        List.of(
+            "torch.silu(%s)",
+            "torch.silu_(%s)", "torch.hardswish(%s)", "torch.sigmoid(%s)", "torch.gelu(%s)")) {
+      assertEquals(
+          List.of(ONEDNN),
+          operatorsAfterFusing(1, "return " + activation.formatted(POINT)),
+          activation);
+    }
+    assertEquals(
+        List.of(winograd(), "aten::silu"),
+        operatorsAfterFusing(1, "return torch.silu(" + CONV + ")"));
+    assertEquals(
+        List.of(ONEDNN, "aten::gelu"),
+        operatorsAfterFusing(1, "return torch.gelu(" + POINT + ", approximate='tanh')"));
+    assertEquals(
+        List.of(ONEDNN, "aten::silu"),
+        operatorsAfterFusing(1, "y = " + POINT, "return torch.silu(y + x)"));
+  }
+
+  @Test
   void otherActivationsStay() {
     assertEquals(
         List.of(winograd(), "aten::hardtanh"),

@@ -1,0 +1,112 @@
+package org.scorecam.model;
+
+import java.util.List;
+import org.bytedeco.pytorch.GELUImpl;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Module;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch;
+import org.scorecam.nn.Activations;
+import org.scorecam.nn.Submodule;
+
+/** What is done with each element of a convolution's output, and can be part of the convolution. */
+enum Activation {
+  NONE("none"),
+  RELU("relu"),
+  /** min(max(y, 0), 6). */
+  RELU6("hardtanh"),
+  /** y · σ(y). */
+  SILU("swish"),
+  /** y · min(max(y + 3, 0), 6) / 6. */
+  HARDSWISH("hardswish"),
+  /** 1 / (1 + e⁻ʸ). */
+  SIGMOID("sigmoid"),
+  /** y · Φ(y), with the normal distribution itself and not tanh in its place. */
+  GELU("gelu");
+
+  private final String oneDnn;
+
+  Activation(String oneDnn) {
+    this.oneDnn = oneDnn;
+  }
+
+  /** What LibTorch's convolutions with oneDNN call it. */
+  String oneDnnName() {
+    return oneDnn;
+  }
+
+  /** Its numbers there. */
+  List<Double> oneDnnNumbers() {
+    return this == RELU6 ? List.of(0.0, 6.0) : List.of();
+  }
+
+  /** The word that goes with it there; null if there is none. */
+  String oneDnnWord() {
+    return this == GELU ? "none" : null;
+  }
+
+  /** That of a graph's node; {@link #NONE} if it does anything else. Needs an open scope. */
+  static Activation of(JitNode node) {
+    return switch (GraphNodes.kindOf(node)) {
+      case "aten::relu", "aten::relu_" -> RELU;
+      case "aten::relu6", "aten::relu6_" -> RELU6;
+      case "aten::hardtanh", "aten::hardtanh_" ->
+          isNumber(node.input(1), 0) && isNumber(node.input(2), 6) ? RELU6 : NONE;
+      case "aten::silu", "aten::silu_" -> SILU;
+      case "aten::hardswish", "aten::hardswish_" -> HARDSWISH;
+      case "aten::sigmoid", "aten::sigmoid_" -> SIGMOID;
+      case "aten::gelu", "aten::gelu_" ->
+          GraphNodes.constantOf(node.input(1))
+              .filter(word -> word.toStringRef().getString().equals("none"))
+              .map(word -> GELU)
+              .orElse(NONE);
+      default -> NONE;
+    };
+  }
+
+  private static boolean isNumber(Value value, double number) {
+    return GraphNodes.constantOf(value)
+        .filter(v -> v.isDouble() ? v.toDouble() == number : v.isInt() && v.toInt() == number)
+        .isPresent();
+  }
+
+  /** That of a module; {@link #NONE} if it does anything else. Needs an open scope. */
+  static Activation of(Submodule submodule) {
+    Module module = submodule.module();
+    if (module instanceof Activations.SiLU || isThere(module.asSiLU())) {
+      return SILU;
+    }
+    if (module instanceof Activations.Hardswish) {
+      return HARDSWISH;
+    }
+    if (isThere(module.asReLU())) {
+      return RELU;
+    }
+    if (isThere(module.asReLU6())) {
+      return RELU6;
+    }
+    if (isThere(module.asSigmoid())) {
+      return SIGMOID;
+    }
+    GELUImpl gelu = module.asGELU();
+    return isThere(gelu) && gelu.options().approximate().getString().equals("none") ? GELU : NONE;
+  }
+
+  private static boolean isThere(Module module) {
+    return module != null && !module.isNull();
+  }
+
+  /** Applies it in place. */
+  Tensor applyTo(Tensor y) {
+    return switch (this) {
+      case NONE -> y;
+      case RELU -> y.relu_();
+      case RELU6 -> torch.relu6_(y);
+      case SILU -> torch.silu_(y);
+      case HARDSWISH -> torch.hardswish_(y);
+      case SIGMOID -> y.sigmoid_();
+      case GELU -> torch.gelu_(y);
+    };
+  }
+}
