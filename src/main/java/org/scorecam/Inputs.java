@@ -3,6 +3,7 @@ package org.scorecam;
 import static java.util.Objects.requireNonNull;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
@@ -10,6 +11,9 @@ import org.scorecam.tensor.Tensors;
 
 /** Which tensors are accepted as inputs. */
 final class Inputs {
+  /** Of a picture, with its transparency. */
+  private static final long MOST_COLOURS = 4;
+
   private Inputs() {}
 
   /**
@@ -89,6 +93,21 @@ final class Inputs {
           "the input of shape %s contains NaN, infinities, or values too large for float32"
               .formatted(Tensors.shapeOf(inputs)));
     }
+  }
+
+  /** What speaks against the order in which inputs are taken to have their dimensions. */
+  static Optional<String> doubtOf(Tensor inputs) {
+    boolean channelsLast =
+        inputs.dim() == 4
+            && inputs.size(3) <= MOST_COLOURS
+            && Math.min(inputs.size(1), inputs.size(2)) > MOST_COLOURS;
+    return channelsLast
+        ? Optional.of(
+            ("the input of shape %s was taken for %d channels of %d×%d. If its channels come last, the map"
+                    + " is wrong: masks are laid over the last two dimensions, so save the network with"
+                    + " inputs [N, C, H, W]")
+                .formatted(Tensors.shapeOf(inputs), inputs.size(1), inputs.size(2), inputs.size(3)))
+        : Optional.empty();
   }
 
   /** What is said of an input that something in LibTorch failed on. */
