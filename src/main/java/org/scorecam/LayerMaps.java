@@ -47,6 +47,7 @@ record LayerMaps(Layout layout, Optional<String> note) {
     return layout.maps(output);
   }
 
+  @SuppressWarnings("ArrayRecordComponent") // of one call, never compared
   private record Finding(String layer, long[] shape, long[] images) {
     LayerMaps find(Optional<Layout> named, boolean empty) {
       boolean ofInputsRank = shape.length == images.length;
@@ -68,14 +69,19 @@ record LayerMaps(Layout layout, Optional<String> note) {
 
     private String wanted(Optional<Layout> named) {
       String places = images.length == 4 ? "h, w" : "…";
-      List<String> shapes =
-          List.of(
-              "[%d, K, %s]".formatted(images[0], places),
-              "[%d, %s, K]".formatted(images[0], places),
-              "[%d, tokens, K]".formatted(images[0]));
-      return named
-          .map(layout -> shapes.get(layout.order().ordinal()) + " of " + layout)
-          .orElse(shapes.get(0) + ", " + shapes.get(1) + " or " + shapes.get(2));
+      String first = "[%d, K, %s]".formatted(images[0], places);
+      String last = "[%d, %s, K]".formatted(images[0], places);
+      String tokens = "[%d, tokens, K]".formatted(images[0]);
+      if (named.isEmpty()) {
+        return first + ", " + last + " or " + tokens;
+      }
+      String shape =
+          switch (named.get().order()) {
+            case CHANNELS_FIRST -> first;
+            case CHANNELS_LAST -> last;
+            case TOKENS -> tokens;
+          };
+      return shape + " of " + named.get();
     }
 
     /** Where the channels are in a tensor of the input's rank. */
