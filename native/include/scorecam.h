@@ -16,7 +16,8 @@
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
  *   - Every pointer stays the caller's. Nothing is kept after a call returns, but for what scorecam_register_operators,
- *     scorecam_define_vision_operator, scorecam_tensor_memory and scorecam_use_huge_pages set for the whole process.
+ *     scorecam_define_vision_operator, scorecam_tensor_memory and scorecam_use_huge_pages set for the whole process,
+ *     and the structures of DLPack, which say themselves how long they live.
  *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
  *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
  *   - Outputs must not overlap inputs.
@@ -256,6 +257,43 @@ SCORECAM_API void scorecam_release_tensor_memory(void);
  * then, by all threads together; 0 without such memory. */
 SCORECAM_API int64_t scorecam_tensor_memory_peak(void);
 SCORECAM_API void scorecam_forget_tensor_memory_peak(void);
+
+/* DLPack's two structures: DLManagedTensor, which all know, and DLManagedTensorVersioned, which also has flags. */
+enum { SCORECAM_DLPACK_PLAIN = 0, SCORECAM_DLPACK_VERSIONED = 1 };
+
+/*
+ * A tensor of LibTorch's as DLPack hands it to other libraries: the same memory, which lives until the consumer has
+ * called the structure's deleter, whatever becomes of the tensor.
+ *
+ *   libtorch_cpu the path of the library, which this process has loaded
+ *   tensor       an at::Tensor*; dense, of any strides, dtype and device that DLPack has
+ *   form         SCORECAM_DLPACK_*
+ *   read_only    1 sets DLPACK_FLAG_BITMASK_READ_ONLY, with SCORECAM_DLPACK_VERSIONED; otherwise 0
+ *   managed      set to a DLManagedTensor* or DLManagedTensorVersioned*, whose deleter is to be called exactly once
+ *
+ * NOT_APPLICABLE if that LibTorch has no such function; UNSUPPORTED for a plain form that is to be read only; INTERNAL
+ * with LibTorch's words if it refuses the tensor.
+ */
+SCORECAM_API scorecam_status scorecam_to_dlpack(const char *libtorch_cpu, const void *tensor, int32_t form,
+                                                int32_t read_only, void **managed);
+
+/*
+ * A tensor of LibTorch's in the memory of another library's, which says by DLPack where and what it is. Shape, strides
+ * (none: row-major without gaps), dtype, device and byte offset are followed. Page-locked memory of the host counts as
+ * the CPU's.
+ *
+ *   managed      a DLManagedTensor* or DLManagedTensorVersioned* of version 1. When all went well its deleter, if it
+ *                has one, is called once, by the thread that frees the last tensor of this memory; after a failure it
+ *                has not been called and never will be: the structure is still the caller's
+ *   form         which of the two it is, SCORECAM_DLPACK_*
+ *   read_only    1 takes memory that is only to be read, too: then the caller does not write to the tensor
+ *   tensor       an at::Tensor* without a tensor (undefined), which is set
+ *
+ * NOT_APPLICABLE as above; UNSUPPORTED for another version; INVALID_ARGUMENT for negative sizes or strides, elements at
+ * address 0, or memory that is only to be read though read_only is 0; INTERNAL with LibTorch's words if it refuses.
+ */
+SCORECAM_API scorecam_status scorecam_from_dlpack(const char *libtorch_cpu, void *managed, int32_t form,
+                                                  int32_t read_only, void *tensor);
 
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);

@@ -4,6 +4,7 @@
 #include "cpu/isa.h"
 #include "cpu/operations.h"
 #include "scorecam.h"
+#include "torch/dlpack.h"
 #include "torch/operators.h"
 #include "torch/tensor_memory.h"
 #include "torch/vision_operators.h"
@@ -88,6 +89,19 @@ void scorecam_release_tensor_memory(void) { release_tensor_memory(); }
 int64_t scorecam_tensor_memory_peak(void) { return tensor_memory_peak(); }
 
 void scorecam_forget_tensor_memory_peak(void) { forget_tensor_memory_peak(); }
+
+scorecam_status scorecam_to_dlpack(const char *libtorch_cpu, const void *tensor, int32_t form, int32_t read_only,
+                                   void **managed) {
+  return guarded([&] {
+    if (managed == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "managed is null");
+    *managed = to_dlpack(libtorch_cpu, tensor, form, read_only);
+  });
+}
+
+scorecam_status scorecam_from_dlpack(const char *libtorch_cpu, void *managed, int32_t form, int32_t read_only,
+                                     void *tensor) {
+  return guarded([&] { from_dlpack(libtorch_cpu, managed, form, read_only, tensor); });
+}
 
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
 

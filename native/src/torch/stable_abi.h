@@ -61,4 +61,12 @@ struct TorchVersion {
 // Of a library that is already loaded; fails if it is not, or does not say.
 TorchVersion version_of_torch(const char *library);
 
+// A function of a library that is already loaded, by the name that its linker knows; fails if it is not there.
+void *address_in_torch(const char *library, const char *name);
+
+template <class Function>
+Function find_in_torch(const char *library, const char *name) {
+  return reinterpret_cast<Function>(address_in_torch(library, name));
+}
+
 }  // namespace scorecam

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -78,7 +79,10 @@ final class FirstPass implements AutoCloseable {
 
   /** What was taken for granted. */
   List<String> notes() {
-    return layouts.stream().map(LayerMaps::note).flatMap(Optional::stream).toList();
+    return Stream.concat(
+            Inputs.doubtOf(images).stream(),
+            layouts.stream().map(LayerMaps::note).flatMap(Optional::stream))
+        .toList();
   }
 
   /**

@@ -301,6 +301,13 @@ public final class Target {
    * @throws TargetException if the target does not fit it
    */
   Target resolve(Tensor output) {
+    if (!(rule instanceof Custom) && !output.is_floating_point()) {
+      throw new TargetException(
+          ("the network's output of shape %s holds numbers of type %s, which are not scores: perhaps the"
+                  + " class that an argmax chose. Explain what comes before that: a network saved without"
+                  + " its last step, or another part of the output (Target.from, --from)")
+              .formatted(Tensors.shapeOf(output), output.scalar_type()));
+    }
     Rule resolved = rule.resolve(output);
     resolved.scores(output);
     String found = resolved.equals(rule) ? name : "%s (%s)".formatted(resolved, name);

@@ -123,6 +123,27 @@ class NetworkOutputsTest {
   }
 
   @Test
+  void quantisedScoresAreReadAsNumbers() {
+    String quantised = "torch.quantize_per_tensor(y, 0.001, 0, 12)";
+    float[] expected =
+        map(network("Tensor", "return torch.dequantize(" + quantised + ")"), Target.ofClass(2));
+    assertArrayEquals(expected, map(network("Tensor", "return " + quantised), Target.ofClass(2)));
+  }
+
+  @Test
+  void whatAnArgmaxChoseIsNoScore() {
+    for (Target target : List.of(Target.top1(), Target.ofClass(0))) {
+      assertContains(
+          "the network's output of shape [1] holds numbers of type Long, which are not scores:"
+              + " perhaps the class that an argmax chose",
+          refusal(network("Tensor", "return y.argmax(1)"), target));
+    }
+    Script beside = network("Tuple[Tensor, Tensor]", "return y.argmax(1), y");
+    assertArrayEquals(plain(2), map(beside, Target.ofClass(2).from(1)));
+    assertContains("which are not scores", refusal(beside, Target.top1().from(0)));
+  }
+
+  @Test
   void otherValuesBesideATensorAreSkipped() {
     Script network = network("Tuple[int, List[str], Tensor, float]", "return 3, ['a'], y, 0.5");
     assertArrayEquals(plain(1), map(network, Target.ofClass(1)));

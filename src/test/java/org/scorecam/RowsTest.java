@@ -93,6 +93,32 @@ class RowsTest {
   }
 
   @Test
+  void anInputWhoseChannelsSeemToComeLastIsToldOf() {
+    try (HookedModel last = network("Last", "x = x.permute([0, 3, 1, 2])");
+        Tensor input = input().permute(0, 2, 3, 1).contiguous();
+        Saliency map = explain(last, input, 0)) {
+      String notes = map.plan().notes().toString();
+      assertTrue(
+          notes.contains(
+              "[1, 24, 24, 3] was taken for 24 channels of 24×3. If its channels come last"),
+          notes);
+    }
+  }
+
+  @Test
+  void aNetworkThatIsRandomIsToldOf() {
+    try (HookedModel random = network("Random", "x = torch.dropout(x, 0.5, True)");
+        Tensor input = input();
+        Saliency map = explain(random, input, 0)) {
+      assertEquals(
+          List.of(
+              "masked inputs are scored one by one: the network's output for the same input differs"
+                  + " from pass to pass, as with a dropout that is always on"),
+          map.plan().notes());
+    }
+  }
+
+  @Test
   void batchesOfImagesDoNotInfluenceEachOtherEither() {
     try (HookedModel mixing = network("Mixing", "x = x - torch.mean(x)");
         Tensor first = input();

@@ -35,7 +35,9 @@ public final class LayerException extends ScoreCamException {
   public static LayerException unknown(String path, Collection<String> paths) {
     return new LayerException(
         paths.isEmpty()
-            ? "the network has no layer '%s': it has no submodules".formatted(path)
+            ? ("the network has no layer '%s': it has no submodules, as after torch.jit.freeze;"
+                    + " save it before that")
+                .formatted(path)
             : "the network has no layer '%s'; the nearest of its %d layers are %s"
                 .formatted(path, paths.size(), String.join(", ", NearestNames.to(path, paths))));
   }

@@ -4,6 +4,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Turns what LibTorch throws across JNI into errors of ours. */
 public final class NativeErrors {
@@ -40,6 +42,10 @@ public final class NativeErrors {
           // Their handles' own memory.
           "cudnn_status_not_initialized",
           "cublas_status_not_initialized");
+
+  /** An error as Python writes it: LibTorch's own, or one that the program raised. */
+  private static final Pattern RAISED =
+      Pattern.compile("(?:\\w+\\.)*(\\w*(?:Error|Exception)): ?(.*)");
 
   private NativeErrors() {}
 
@@ -122,8 +128,9 @@ public final class NativeErrors {
         break;
       }
       // The TorchScript interpreter puts the error it met last, after its own traceback.
-      if (trimmed.startsWith("RuntimeError: ")) {
-        words = trimmed.substring("RuntimeError: ".length());
+      Matcher raised = RAISED.matcher(trimmed);
+      if (raised.matches()) {
+        words = raised.group(raised.group(2).isEmpty() ? 1 : 2);
       } else if (words == null && !trimmed.isEmpty()) {
         words = trimmed;
       }

@@ -33,7 +33,7 @@ public final class Capture implements AutoCloseable {
         tuple.close();
         throw notCalled(layer);
       }
-      activations.add(exact(called.get(0).tensor()));
+      activations.add(called.get(0).tensor());
     }
     return new Capture(tuple.get(0), activations);
   }
@@ -59,16 +59,6 @@ public final class Capture implements AutoCloseable {
     return new Capture(
         output.detached(),
         activations.stream().map(each -> each.detach().<Tensor>retainReference()).toList());
-  }
-
-  /** A layer's output as numbers, in place of a quantised one, which is closed. */
-  private static Tensor exact(Tensor output) {
-    if (!output.is_quantized()) {
-      return output;
-    }
-    try (output) {
-      return output.dequantize().<Tensor>retainReference();
-    }
   }
 
   /** What is said of a layer that a pass did not reach. */

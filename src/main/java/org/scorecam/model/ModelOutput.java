@@ -53,7 +53,7 @@ public final class ModelOutput implements AutoCloseable {
   }
 
   /**
-   * Unpacks what TorchScript returned.
+   * Unpacks what TorchScript returned, with numbers in place of quantised values.
    *
    * @param value anything
    * @param type what the program declares it to be, which knows the names of fields
@@ -61,7 +61,9 @@ public final class ModelOutput implements AutoCloseable {
    */
   static ModelOutput of(IValue value, OutputType type) {
     if (value.isTensor() && value.toTensor().defined()) {
-      return of(new Tensor(value.toTensor()).<Tensor>retainReference());
+      Tensor tensor = value.toTensor();
+      Tensor numbers = tensor.is_quantized() ? tensor.dequantize() : new Tensor(tensor);
+      return of(numbers.<Tensor>retainReference());
     }
     Map<String, ModelOutput> parts = new LinkedHashMap<>();
     if (value.isGenericDict()) {

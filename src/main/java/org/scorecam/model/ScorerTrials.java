@@ -136,7 +136,12 @@ final class ScorerTrials {
       return;
     }
     if (sample.size(0) > 1 && rowsInfluenceEachOther(plain)) {
-      oneByOne = Optional.of("the network's output for a row differs when others are beside it");
+      oneByOne =
+          Optional.of(
+              isRandom(plain)
+                  ? "the network's output for the same input differs from pass to pass, as with a"
+                      + " dropout that is always on"
+                  : "the network's output for a row differs when others are beside it");
       startAgainWithOneRow(plain);
     }
   }
@@ -170,6 +175,17 @@ final class ScorerTrials {
     } catch (InputException e) {
       // Not a network for single rows; together they work.
       return false;
+    }
+  }
+
+  private boolean isRandom(NetworkScorer plain) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor row = Tensors.inFormat(sample.narrow(0, 0, 1).to(plain.dtype()), plain.memoryFormat());
+      List<List<Tensor>> outputs = new ArrayList<>();
+      for (int run = 0; run < 2; run++) {
+        run(plain, row, output -> outputs.add(OutputAgreement.copiesOf(output)));
+      }
+      return !OutputAgreement.of(outputs.get(0), outputs.get(1), plain.precision());
     }
   }
 

@@ -4,10 +4,12 @@ import static java.util.stream.Collectors.joining;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -23,6 +25,8 @@ import org.scorecam.error.NativeErrors;
 import org.scorecam.kernel.VisionOperators;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.OperatorLibraries;
+import org.scorecam.weights.ForeignFile;
+import org.scorecam.weights.WeightFile;
 
 /** Reads a network that {@code torch.jit.save} wrote, and says why another file is none. */
 final class TorchScriptFile {
@@ -31,6 +35,16 @@ final class TorchScriptFile {
 
   /** More of a program's file is not searched for the reason why it cannot be loaded. */
   private static final int SOURCE_LIMIT = 16 << 20;
+
+  private static final String NO_NETWORK = "is not a TorchScript file: ";
+
+  private static final String WEIGHTS =
+      "holds weights or a pickled object without code (torch.save), not a TorchScript network; save"
+          + " it with torch.jit.script(model).save(…) or torch.jit.trace, or load the weights into a"
+          + " network of the zoo (--arch NAME --weights FILE)";
+
+  /** What LibTorch says of a constant that it could not write. */
+  private static final String UNSAVED_CONSTANTS = "required keyword attribute 'value' is undefined";
 
   private TorchScriptFile() {}
 
@@ -93,18 +107,52 @@ final class TorchScriptFile {
 
   private static String whyNot(Path path, String words) {
     try (ZipFile zip = new ZipFile(path.toFile())) {
-      boolean pickled = zip.stream().anyMatch(entry -> entry.getName().endsWith("/data.pkl"));
+      List<String> names = zip.stream().map(ZipEntry::getName).toList();
+      Optional<String> foreign = ForeignFile.ofZip(names, ForeignFile.Wanted.TORCHSCRIPT);
+      if (foreign.isPresent()) {
+        return NO_NETWORK + foreign.get();
+      }
+      boolean pickled = names.stream().anyMatch(name -> name.endsWith("data.pkl"));
       List<? extends ZipEntry> sources = sourcesIn(zip);
       if (pickled && sources.isEmpty()) {
-        return "holds weights or a pickled object without code (torch.save), not a TorchScript"
-            + " network; save it with torch.jit.script(model).save(…) or torch.jit.trace";
+        return WEIGHTS;
       }
       Set<String> missing = missingOperators(zip, sources);
-      return missing.isEmpty()
-          ? "cannot be loaded as TorchScript.\nLibTorch says: " + words
-          : "calls operators that LibTorch does not have: " + whose(missing);
+      if (!missing.isEmpty()) {
+        return "calls operators that LibTorch does not have: " + whose(missing);
+      }
+      return "cannot be loaded as TorchScript"
+          + (words.equals(UNSAVED_CONSTANTS)
+              ? ": it has constants without values, as torch.jit.optimize_for_inference leaves"
+                  + " them; save the network before that"
+              : ".\nLibTorch says: " + words);
     } catch (IOException e) {
-      return "is not a TorchScript file, or is truncated: " + e.getMessage();
+      return whyNoZip(path);
+    }
+  }
+
+  private static String whyNoZip(Path path) {
+    byte[] head;
+    try (InputStream in = Files.newInputStream(path)) {
+      head = in.readNBytes(ForeignFile.HEAD);
+    } catch (IOException e) {
+      return "cannot be read: " + e.getMessage();
+    }
+    if (head.length == 0) {
+      return "is empty; download or save it again";
+    }
+    if (head[0] == 'P' && head.length > 1 && head[1] == 'K') {
+      return "is truncated or damaged; download or save it again";
+    }
+    Optional<String> foreign =
+        ForeignFile.of(ByteBuffer.wrap(head), ForeignFile.Wanted.TORCHSCRIPT);
+    if (foreign.isPresent()) {
+      return NO_NETWORK + foreign.get();
+    }
+    try (WeightFile weights = WeightFile.open(path)) {
+      return WEIGHTS;
+    } catch (ModelException e) {
+      return NO_NETWORK + "only torch.jit.save writes one";
     }
   }
 

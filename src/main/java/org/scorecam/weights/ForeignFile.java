@@ -5,58 +5,106 @@ import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
-/** Files that people take for weights: told by their content, with what to do instead. */
-final class ForeignFile {
-  /** How much of a file is looked at. */
-  static final int HEAD = 512;
+/** Files that people take for weights or networks: told by their content, with what to do. */
+public final class ForeignFile {
+  /** How many bytes of a file are looked at. */
+  public static final int HEAD = 512;
 
   private static final int MAX_SHOWN = 60;
   private static final int TAR_MAGIC = 257;
 
-  private static final String EXPORT =
-      "; load the model in Python and save its weights with"
-          + " torch.save(model.state_dict(), FILE)";
-  private static final String UNPACK = "; unpack it, and give the weight file in it";
+  /** What a file was taken for, with what is to be done where it is something else. */
+  public enum Wanted {
+    /** Weights, for a network that is there already. */
+    WEIGHTS(
+        "convert it to PyTorch's or safetensors' format first",
+        "load the model in Python and save its weights with"
+            + " torch.save(model.state_dict(), FILE)",
+        "give the weight file"),
+
+    /** A network with its code. */
+    TORCHSCRIPT(
+        "convert the network to PyTorch first, and save it with torch.jit.script(model).save(FILE)",
+        "load the model in Python and save it with torch.jit.script(model).save(FILE), or with"
+            + " torch.jit.trace",
+        "give the TorchScript file");
+
+    private final String convert;
+    private final String export;
+    private final String give;
+
+    Wanted(String convert, String export, String give) {
+      this.convert = convert;
+      this.export = export;
+      this.give = give;
+    }
+  }
+
+  /** What is to be done. */
+  private enum Remedy {
+    CONVERT,
+    EXPORT,
+    UNPACK,
+    GIVE;
+
+    String after(String what, Wanted wanted) {
+      return "it is "
+          + what
+          + "; "
+          + switch (this) {
+            case CONVERT -> wanted.convert;
+            case EXPORT -> wanted.export;
+            case UNPACK -> "unpack it, and " + wanted.give + " in it";
+            case GIVE -> wanted.give;
+          };
+    }
+  }
 
   private ForeignFile() {}
 
   /** First bytes in ISO 8859-1, where they lie, and what they say the file is. */
-  private record Signature(int offset, String bytes, String meaning) {}
-
-  private static final String NOT_PYTORCH =
-      "; convert it to PyTorch's or safetensors' format first";
+  private record Signature(int offset, String bytes, String what, Remedy remedy) {}
 
   private static final List<Signature> SIGNATURES =
       List.of(
           new Signature(
-              0, "\u0089HDF\r\n\u001a\n", "it is an HDF5 file, as Keras writes it" + NOT_PYTORCH),
-          new Signature(0, "\u0008\u0001\u0012", "it is a SavedModel of TensorFlow" + NOT_PYTORCH),
-          new Signature(4, "TFL3", "it is a TensorFlow Lite file" + NOT_PYTORCH),
-          new Signature(0, "GGUF", "it is a GGUF file, as llama.cpp reads it" + NOT_PYTORCH),
-          new Signature(0, "\u0093NUMPY", "it is a single NumPy array" + NOT_PYTORCH),
-          new Signature(0, "\u001f\u008b", "it is compressed with gzip" + UNPACK),
-          new Signature(0, "BZh", "it is compressed with bzip2" + UNPACK),
-          new Signature(0, "\u00fd7zXZ\u0000", "it is compressed with xz" + UNPACK),
-          new Signature(0, "(\u00b5/\u00fd", "it is compressed with zstd" + UNPACK),
-          new Signature(0, "7z\u00bc\u00af'\u001c", "it is a 7z archive" + UNPACK),
-          new Signature(0, "Rar!\u001a\u0007", "it is a RAR archive" + UNPACK),
-          new Signature(TAR_MAGIC, "ustar", "it is a tar archive" + UNPACK),
-          new Signature(0, "\u0089PNG\r\n", "it is a PNG picture; give the weight file"),
-          new Signature(0, "\u00ff\u00d8\u00ff", "it is a JPEG picture; give the weight file"));
+              0, "\u0089HDF\r\n\u001a\n", "an HDF5 file, as Keras writes it", Remedy.CONVERT),
+          new Signature(0, "\u0008\u0001\u0012", "a SavedModel of TensorFlow", Remedy.CONVERT),
+          new Signature(4, "TFL3", "a TensorFlow Lite file", Remedy.CONVERT),
+          new Signature(0, "GGUF", "a GGUF file, as llama.cpp reads it", Remedy.CONVERT),
+          new Signature(0, "\u0093NUMPY", "a single NumPy array", Remedy.CONVERT),
+          new Signature(0, "\u001f\u008b", "compressed with gzip", Remedy.UNPACK),
+          new Signature(0, "BZh", "compressed with bzip2", Remedy.UNPACK),
+          new Signature(0, "\u00fd7zXZ\u0000", "compressed with xz", Remedy.UNPACK),
+          new Signature(0, "(\u00b5/\u00fd", "compressed with zstd", Remedy.UNPACK),
+          new Signature(0, "7z\u00bc\u00af'\u001c", "a 7z archive", Remedy.UNPACK),
+          new Signature(0, "Rar!\u001a\u0007", "a RAR archive", Remedy.UNPACK),
+          new Signature(TAR_MAGIC, "ustar", "a tar archive", Remedy.UNPACK),
+          new Signature(0, "\u0089PNG\r\n", "a PNG picture", Remedy.GIVE),
+          new Signature(0, "\u00ff\u00d8\u00ff", "a JPEG picture", Remedy.GIVE));
 
-  /** What a file with these first bytes is, or null if it may hold weights. */
-  static String of(ByteBuffer head) {
+  /**
+   * What a file is, if it is known to be something else.
+   *
+   * @param head its first bytes, up to {@link #HEAD}
+   * @param wanted what it was taken for
+   * @return a sentence that begins with "it is", with what to do
+   */
+  public static Optional<String> of(ByteBuffer head, Wanted wanted) {
     String bytes = StandardCharsets.ISO_8859_1.decode(head.duplicate()).toString();
     for (Signature signature : SIGNATURES) {
       if (bytes.startsWith(signature.bytes, signature.offset)) {
-        return signature.meaning;
+        return Optional.of(signature.remedy.after(signature.what, wanted));
       }
     }
     if (isOnnx(bytes)) {
-      return "it is an ONNX file; LibTorch cannot run it" + EXPORT;
+      return Optional.of(Remedy.EXPORT.after("an ONNX file, which LibTorch cannot run", wanted));
     }
-    return isText(bytes) ? ofText(bytes.strip()) : null;
+    return isText(bytes) && !bytes.isBlank()
+        ? Optional.of(ofText(bytes.strip()))
+        : Optional.empty();
   }
 
   /** Whether a file with these first bytes is JSON, such as an index of shards. */
@@ -65,33 +113,42 @@ final class ForeignFile {
     return isText(bytes) && bytes.strip().startsWith("{");
   }
 
-  /** What a zip file of these records is, or null if it may hold weights. */
-  static String ofZip(Collection<String> names) {
+  /**
+   * What a zip file is, if it is known to be something else.
+   *
+   * @param names of its records
+   * @param wanted what it was taken for
+   * @return a sentence that begins with "it is", with what to do
+   */
+  public static Optional<String> ofZip(Collection<String> names, Wanted wanted) {
     if (has(names, "/data.pkl") || names.contains("data.pkl")) {
-      return null;
+      return Optional.empty();
     }
     if (has(names, "archive_format")
         || has(names, "serialized_exported_program.json")
         || has(names, "models/model.json")) {
-      return "it is a program of torch.export (.pt2), which is neither weights nor TorchScript"
-          + EXPORT;
+      return Optional.of(
+          Remedy.EXPORT.after(
+              "a program of torch.export (.pt2), which is neither weights nor TorchScript",
+              wanted));
     }
     if (has(names, "model.weights.h5")) {
-      return "it is a Keras file (.keras)" + NOT_PYTORCH;
+      return Optional.of(Remedy.CONVERT.after("a Keras file (.keras)", wanted));
     }
     if (has(names, "coremldata.bin") || has(names, ".mlmodel")) {
-      return "it is a Core ML package" + NOT_PYTORCH;
+      return Optional.of(Remedy.CONVERT.after("a Core ML package", wanted));
     }
     if (!names.isEmpty() && names.stream().allMatch(name -> name.endsWith(".npy"))) {
-      return "it is a file of NumPy arrays (.npz)" + NOT_PYTORCH;
+      return Optional.of(Remedy.CONVERT.after("a file of NumPy arrays (.npz)", wanted));
     }
     List<String> inside =
         names.stream()
             .filter(name -> name.matches("(?s).*\\.(pth?|bin|ckpt|safetensors)"))
             .toList();
     return inside.isEmpty()
-        ? null
-        : "it is a zip archive with " + NameList.of(inside) + " in it" + UNPACK;
+        ? Optional.empty()
+        : Optional.of(
+            Remedy.UNPACK.after("a zip archive with " + NameList.of(inside) + " in it", wanted));
   }
 
   private static boolean has(Collection<String> names, String ending) {

@@ -27,7 +27,7 @@ public record LoadReport(
     Map<String, TensorInfo> unexpected,
     Map<String, Difference> unfit,
     List<String> notFinite) {
-  private static final int MAX_NAMES = 50;
+  private static final int MAX_NAMES = 8;
   private static final int MAX_NAME = 200;
 
   /**
@@ -161,7 +161,7 @@ public record LoadReport(
   /**
    * What is wrong, with names, dtypes and shapes.
    *
-   * @return up to 50 names of each kind; {@code everything fits} if nothing is
+   * @return up to 8 names of each kind; {@code everything fits} if nothing is
    */
   @Override
   public String toString() {

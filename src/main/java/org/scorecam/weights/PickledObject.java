@@ -69,6 +69,11 @@ final class PickledObject {
     return attribute("_parameters") != null && attribute("_modules") != null;
   }
 
+  /** Whether it is what NumPy makes arrays with; their data is not kept. */
+  boolean isNumpyArray() {
+    return module.startsWith("numpy.") && name.equals("_reconstruct");
+  }
+
   /** The attributes; none if the class has a {@code __setstate__} of its own. */
   Map<?, ?> attributes() {
     return state instanceof Map<?, ?> map ? map : Map.of();

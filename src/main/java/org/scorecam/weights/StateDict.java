@@ -2,6 +2,7 @@ package org.scorecam.weights;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.HashSet;
@@ -111,7 +112,8 @@ final class StateDict {
           "it has no tensors"
               + (key == null ? "" : " under the key '" + key + "'")
               + "; it "
-              + contents(chosen));
+              + contents(chosen)
+              + ". Save the network's weights with torch.save(model.state_dict(), FILE)");
     }
     if (candidates.size() > 1) {
       throw new MalformedFileException(
@@ -375,6 +377,12 @@ final class StateDict {
                 entries.keySet().stream()
                     .limit(MAX_LISTED)
                     .map(key -> key instanceof String name ? name : PickleReader.describe(key))
-                    .toList());
+                    .toList())
+            + (areArrays(entries.values()) ? ", whose values are NumPy arrays" : "");
+  }
+
+  private static boolean areArrays(Collection<?> values) {
+    return values.stream()
+        .allMatch(value -> value instanceof PickledObject object && object.isNumpyArray());
   }
 }

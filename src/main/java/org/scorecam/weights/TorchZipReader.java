@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipFile;
@@ -51,9 +52,9 @@ final class TorchZipReader {
   }
 
   private Contents contents(String key) throws IOException {
-    String foreign = ForeignFile.ofZip(records.keySet());
-    if (foreign != null) {
-      throw new MalformedFileException(foreign);
+    Optional<String> foreign = ForeignFile.ofZip(records.keySet(), ForeignFile.Wanted.WEIGHTS);
+    if (foreign.isPresent()) {
+      throw new MalformedFileException(foreign.get());
     }
     if (records.containsKey(folder + BYTE_ORDER)) {
       FileBytes bytes = bytes(BYTE_ORDER);

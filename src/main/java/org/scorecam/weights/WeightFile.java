@@ -317,13 +317,13 @@ public final class WeightFile implements AutoCloseable {
     if (ForeignFile.isJson(head)) {
       return Format.SHARDS;
     }
-    String foreign = ForeignFile.of(head);
     throw new MalformedFileException(
-        foreign == null
-            ? "it is neither a .safetensors file nor one that torch.save or torch.jit.save wrote"
-                + (head.limit() < ForeignFile.HEAD
-                    ? ", and only " + head.limit() + " bytes long"
-                    : "")
-            : foreign);
+        ForeignFile.of(head, ForeignFile.Wanted.WEIGHTS)
+            .orElseGet(
+                () ->
+                    "it is neither a .safetensors file nor one that torch.save or torch.jit.save wrote"
+                        + (head.limit() < ForeignFile.HEAD
+                            ? ", and only " + head.limit() + " bytes long"
+                            : "")));
   }
 }

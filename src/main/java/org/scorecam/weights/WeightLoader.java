@@ -217,8 +217,11 @@ public final class WeightLoader {
       }
     }
     String name = file.path().getFileName().toString();
-    return name.matches("(?s).*-\\d+-of-\\d+\\..*")
-        ? plan + "; it is one of several shards: give their .index.json or their folder"
+    if (name.matches("(?s).*-\\d+-of-\\d+\\..*")) {
+      return plan + "; it is one of several shards: give their .index.json or their folder";
+    }
+    return plan.loaded().isEmpty()
+        ? plan + "; nothing in it fits: it may be the weights of another network"
         : plan.toString();
   }
 

@@ -54,6 +54,43 @@ class NativeErrorsTest {
   }
 
   @Test
+  void whatAScriptAssertsIsTheOneBeneathItsTracebackToo() {
+    RuntimeException thrown =
+        thrownBy(
+            () -> {
+              JitModule module = new JitModule(new QualifiedName("Net"));
+              module.define(
+                  """
+                  def forward(self, x: Tensor) -> Tensor:
+                      assert x.size(0) == 1, 'one at a time'
+                      return x
+                  """);
+              module.forward(new IValueVector(new IValue(torch.zeros(3))));
+            });
+    assertEquals("one at a time", NativeErrors.messageOf(thrown).replace("AssertionError: ", ""));
+  }
+
+  /** What a file's program raises, which a source of ours cannot say. */
+  @Test
+  void whatAFilesProgramRaisesIsTheOneBeneathItsTracebackToo() {
+    String traceback =
+        """
+        The following operation failed in the TorchScript interpreter.
+        Traceback of TorchScript (most recent call last):
+          File "code/__torch__.py", line 11, in forward
+              ops.prim.RaiseException("give me squares", "builtins.ValueError")
+              ~~~~~~~~~~~~~~~~~~~~~~~ <--- HERE
+        """;
+    assertEquals(
+        "give me squares",
+        NativeErrors.messageOf(
+            new RuntimeException(traceback + "builtins.ValueError: give me squares\n")));
+    assertEquals(
+        "AssertionError",
+        NativeErrors.messageOf(new RuntimeException(traceback + "builtins.AssertionError: \n")));
+  }
+
+  @Test
   void errorsWithoutAMessageAreNamedByTheirClass() {
     assertEquals("IllegalStateException", NativeErrors.messageOf(new IllegalStateException()));
     assertEquals("RuntimeException", NativeErrors.messageOf(new RuntimeException(" \n ")));

@@ -5,9 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,8 +58,7 @@ class ModelFilesTest {
   void whatIsNoTorchScriptIsSaidToBeThat() throws IOException {
     assertContains(
         "is not a TorchScript file", refusal(Files.writeString(folder.resolve("a.pt"), "text")));
-    assertContains(
-        "is not a TorchScript file", refusal(Files.createFile(folder.resolve("empty.pt"))));
+    assertContains("is empty", refusal(Files.createFile(folder.resolve("empty.pt"))));
     assertContains("TorchScript", refusal(Goldens.file("cases.json")));
   }
 
@@ -78,6 +82,57 @@ class ModelFilesTest {
     String message = refusal(Path.of("src/test/resources/models/tinydead-state-dict.pth"));
     assertContains("holds weights or a pickled object without code", message);
     assertContains("torch.jit.script(model).save", message);
+  }
+
+  /** First bytes of files that people take for networks, and what is said of them. */
+  private static Map<String, String> otherFiles() {
+    String no = "is not a TorchScript file: ";
+    return Map.of(
+        "\b\b\u0012\u0007pytorch",
+        no
+            + "it is an ONNX file, which LibTorch cannot run; load the model in Python and save it"
+            + " with torch.jit.script(model).save(FILE), or with torch.jit.trace",
+        "\u0089HDF\r\n\u001a\n",
+        no
+            + "it is an HDF5 file, as Keras writes it; convert the network to PyTorch first, and save"
+            + " it with torch.jit.script(model).save(FILE)",
+        "version https://git-lfs.github.com/spec/v1\n",
+        no + "it is a pointer of Git LFS, not the file itself; run 'git lfs pull'",
+        "<!DOCTYPE html>",
+        no + "it is an HTML or XML page in place of a download",
+        "BZh91AY",
+        no + "it is compressed with bzip2; unpack it, and give the TorchScript file in it",
+        "\u0001\u0002\u0003\u0004",
+        no + "only torch.jit.save writes one",
+        "PK\u0003\u0004...",
+        "is truncated or damaged");
+  }
+
+  @Test
+  void whatItIsInsteadIsNamed() throws IOException {
+    for (Map.Entry<String, String> other : otherFiles().entrySet()) {
+      byte[] bytes = other.getKey().getBytes(StandardCharsets.ISO_8859_1);
+      assertContains(other.getValue(), refusal(Files.write(folder.resolve("network.pt"), bytes)));
+    }
+  }
+
+  @Test
+  void weightsOfEveryKindAreRefusedWithWhatToDo() throws IOException {
+    String header = "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}";
+    ByteBuffer safetensors =
+        ByteBuffer.allocate(8 + header.length() + 4).order(ByteOrder.LITTLE_ENDIAN);
+    safetensors.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+    Path weights = Path.of("src/test/resources/weights");
+    for (Path file :
+        List.of(
+            Files.write(folder.resolve("w.safetensors"), safetensors.array()),
+            weights.resolve("state_dict.pth"),
+            weights.resolve("module.pth"),
+            weights.resolve("legacy.pth"))) {
+      String message = refusal(file);
+      assertContains("holds weights or a pickled object without code", message);
+      assertContains("--arch NAME --weights FILE", message);
+    }
   }
 
   @Test

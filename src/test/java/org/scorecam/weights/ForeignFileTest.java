@@ -65,7 +65,7 @@ class ForeignFileTest {
             bytes("\u0008\u0001\u0012\u00ff\u0001"), "it is a SavedModel of TensorFlow" + CONVERT),
         Arguments.of(
             bytes("\u0008\u0008\u0012\u0007pytorch"),
-            "it is an ONNX file; LibTorch cannot run it" + SAVE),
+            "it is an ONNX file, which LibTorch cannot run" + SAVE),
         Arguments.of(gzip.toByteArray(), "it is compressed with gzip" + UNPACK),
         Arguments.of(tar, "it is a tar archive" + UNPACK),
         Arguments.of(

@@ -275,6 +275,15 @@ class MalformedWeightFileTest {
   }
 
   @Test
+  void numpysArraysAreNamed() {
+    String array = "cnumpy.core.multiarray\n_reconstruct\n)R";
+    requireMessage(
+        TestFiles.torchZip(TestFiles.stateDict(array), new byte[4]),
+        "it has no tensors; it has the keys 'w', whose values are NumPy arrays. Save the network's"
+            + " weights with torch.save(model.state_dict(), FILE)");
+  }
+
+  @Test
   void manyMarks() {
     // A million nested lists cost no Java stack.
     requireMessage(

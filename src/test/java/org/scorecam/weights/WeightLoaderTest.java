@@ -318,6 +318,22 @@ class WeightLoaderTest {
   }
 
   @Test
+  void weightsOfWhichNothingFitsMayBeAnotherNetworks() {
+    String tensor = TestFiles.tensor(4, 0, "K\u0004\u0085", "K\u0001\u0085");
+    Path path =
+        TestFiles.write(
+            folder, TestFiles.torchZip(TestFiles.stateDict(tensor), TestFiles.floats(1, 2, 3, 4)));
+    String message =
+        assertThrows(ModelException.class, () -> WeightLoader.into(new SmallNetwork()).load(path))
+            .getMessage();
+    assertTrue(
+        message.contains("8 missing in the file: conv.weight (float32 [4, 3, 3, 3])"), message);
+    assertTrue(
+        message.endsWith("; nothing in it fits: it may be the weights of another network"),
+        message);
+  }
+
+  @Test
   void onlyObjectsInPlaceOfNeededTensorsAreErrors() {
     String tensor = TestFiles.tensor(4, 0, "K\u0001\u0085", "K\u0001\u0085");
     String object = "cargparse\nNamespace\n)R";
