@@ -102,37 +102,55 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
-  public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
+  public final Scorer scorer(Precision precision, InputShape inputShape) {
+    return scorer(precision, inputShape, Long.MAX_VALUE);
+  }
+
+  @Override
+  public final synchronized Scorer scorer(Precision precision, InputShape inputShape, long inputs) {
     requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
-      PrecisionScorers known = scorers.get(precision);
-      if (known == null) {
-        NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
-        known =
-            new PrecisionScorers(
-                fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
-        scorers.put(precision, known);
-      }
-      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
+      return scorers
+          .computeIfAbsent(precision, absent -> new PrecisionScorers(waysToScore(absent)))
+          .forShape(inputShape, inputs);
     }
   }
 
-  private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
+  private PrecisionScorers.Ways waysToScore(Precision precision) {
+    NetworkScorer.Kind plainKind = NetworkScorer.Kind.plain(precision, device);
+    return new PrecisionScorers.Ways() {
+      @Override
+      public NetworkScorer plain() {
+        return scorerOf(plainKind);
+      }
+
+      @Override
+      public NetworkScorer fastest(InputShape inputShape, NetworkScorer plain) {
+        return fastestScorer(plainKind, plain, inputShape);
+      }
+
+      @Override
+      public boolean agrees(NetworkScorer scorer, InputShape inputShape, long rows) {
+        return computesTheSame(scorer, inputShape, rows);
+      }
+    };
+  }
+
+  private NetworkScorer fastestScorer(
+      NetworkScorer.Kind plainKind, NetworkScorer plain, InputShape inputShape) {
     boolean cpu = device.type() == Device.Type.CPU;
-    Precision precision = plain.precision();
+    Precision precision = plainKind.precision();
     if (precision == Precision.TF32 && cpu) {
       throw new PrecisionException("tf32 is a precision of CUDA devices; the network is on cpu");
     }
-    List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
+    List<Supplier<NetworkScorer>> candidates = new ArrayList<>();
+    candidates.add(() -> plain != null ? plain : scorerOf(plainKind));
     if (cpu) {
-      kinds.add(plain.withPackedWeights());
+      candidates.add(() -> scorerOf(plainKind.withPackedWeights()));
     }
-    kinds.add(plain.inTheOtherLayout());
+    candidates.add(() -> scorerOf(plainKind.inTheOtherLayout()));
     try {
-      return ScorerTrials.of(
-          kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
-          inputShape,
-          device);
+      return ScorerTrials.of(candidates, plain, inputShape, device);
     } catch (InputException e) {
       if (precision == Precision.FLOAT32) {
         throw e;
@@ -142,17 +160,18 @@ abstract class CapturingModel implements HookedModel {
     }
   }
 
-  /** Compares a scorer with the network as it is on one input; throws if that cannot run it. */
-  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape) {
+  /**
+   * Compares what a scorer puts out for the first of some rows with what the network as it is does
+   * for that row alone; throws if that cannot run it.
+   */
+  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape, long rows) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor sample = ProbeInput.of(device, inputShape.batchOf(1));
+      Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
       Tensor chunk = Tensors.inFormat(sample.to(scorer.dtype()), scorer.memoryFormat()).clone();
-      try (ModelOutput expected = capture(sample, List.of(), RepeatedCall.LAST).output()) {
+      Tensor first = sample.narrow(0, 0, 1);
+      try (ModelOutput expected = capture(first, List.of(), RepeatedCall.LAST).output()) {
         try (ModelOutput actual = scorer.score(chunk)) {
-          return OutputAgreement.of(
-              OutputAgreement.copiesOf(expected),
-              OutputAgreement.copiesOf(actual),
-              scorer.precision());
+          return OutputAgreement.ofFirstRow(actual, expected, rows, scorer.precision());
         } catch (NativeMemoryException e) {
           throw e;
         } catch (ScoreCamException e) {

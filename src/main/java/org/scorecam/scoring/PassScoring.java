@@ -95,7 +95,8 @@ public final class PassScoring implements AutoCloseable {
    */
   public ChunkPlan plan(InputShape shape, long passes) {
     requireOpen();
-    return choice.plan(choice.known(shape), shape, passes);
+    ScoringChoice.Decision decision = choice.known(shape);
+    return choice.plan(decision, choice.scorer(decision, shape), shape, passes);
   }
 
   /**
@@ -116,25 +117,25 @@ public final class PassScoring implements AutoCloseable {
         inputs.stream().filter(source -> source.passes() > 0).findFirst();
     ScoringChoice.Decision decision =
         sample.isPresent() ? choice.decide(sample.get(), shape) : choice.known(shape);
-    ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes));
-    return scoreAll(new PassRun(inputs, choice.scorer(decision, shape)), decision, shape, plan);
+    Scorer scorer = choice.scorer(decision, shape, passes);
+    ChunkPlan plan = choice.plan(decision, scorer, shape, Math.max(1, passes));
+    return scoreAll(new PassRun(inputs, scorer), scorer, shape, plan);
   }
 
   /** Scores everything; the plan as it was in the end. */
-  private ChunkPlan scoreAll(
-      PassRun run, ScoringChoice.Decision decision, InputShape shape, ChunkPlan plan) {
+  private ChunkPlan scoreAll(PassRun run, Scorer scorer, InputShape shape, ChunkPlan plan) {
     long rows = plan.rows();
     int most = plan.workers();
     while (run.left() > 0) {
       try {
-        scoreChunks(run, choice.scorer(decision, shape), shape.batchOf(rows), most);
+        scoreChunks(run, scorer, shape.batchOf(rows), most);
       } catch (RuntimeException e) {
         if (!NativeErrors.isOutOfMemory(e)) {
           throw e;
         }
         chunks.clear();
         DeviceMemory.of(device).releaseKept();
-        choice.tooMany(decision, shape, rows);
+        choice.tooMany(scorer, shape, rows);
         if (rows > 1) {
           rows /= 2;
         } else if (most > 1) {
@@ -191,16 +192,17 @@ public final class PassScoring implements AutoCloseable {
   public ChunkPlan warmUp(InputShape shape, long passes) {
     requireOpen();
     ScoringChoice.Decision decision = choice.known(shape);
+    Scorer scorer = choice.scorer(decision, shape);
     while (true) {
-      ChunkPlan plan = choice.plan(decision, shape, passes);
+      ChunkPlan plan = choice.plan(decision, scorer, shape, passes);
       try {
-        runBlackChunks(choice.scorer(decision, shape), shape, plan);
+        runBlackChunks(scorer, shape, plan);
         return plan;
       } catch (NativeMemoryException e) {
         if (plan.rows() == 1) {
           throw e;
         }
-        choice.tooMany(decision, shape, plan.rows());
+        choice.tooMany(scorer, shape, plan.rows());
       }
     }
   }
