@@ -304,8 +304,6 @@ class GradientSelectionTest {
     messages.add(refusal("return torch.mean(y, [2, 3]).detach()", Target.ofClass(1)).getMessage());
     messages.add(refusal("return torch.mean(y.detach(), [2, 3])", Target.ofClass(1)).getMessage());
     messages.add(
-        refusal("return (torch.mean(y, [2, 3]) > 0).long()", Target.ofClass(1)).getMessage());
-    messages.add(
         refusal("return torch.mean(y, [2, 3])", Target.of(o -> o.select(1, 0).detach()))
             .getMessage());
     for (String message : messages) {
