@@ -217,9 +217,9 @@ public interface HookedModel extends AutoCloseable {
   Scorer scorer(Precision precision, InputShape inputShape);
 
   /**
-   * As {@link #scorer(Precision, InputShape)}, for so many inputs. As long as there are so few, with
-   * those that were asked for before, that trying takes longer than it gains, the scorer may be the
-   * plain one. Outputs of the two agree within the rounding of the precision.
+   * As {@link #scorer(Precision, InputShape)}, for so many inputs. As long as there are so few,
+   * with those that were asked for before, that trying takes longer than it gains, the scorer may
+   * be the plain one. Outputs of the two agree within the rounding of the precision.
    *
    * @param precision what to compute with
    * @param inputShape of the inputs to come

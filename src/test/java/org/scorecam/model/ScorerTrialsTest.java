@@ -163,8 +163,7 @@ class ScorerTrialsTest {
     Fake first = slow(y -> y);
     Fake second = fast(y -> y);
     assertSame(
-        second,
-        ScorerTrials.of(List.of(() -> first, () -> second), first, SHAPE, Device.cpu()));
+        second, ScorerTrials.of(List.of(() -> first, () -> second), first, SHAPE, Device.cpu()));
     assertEquals(0, first.freed);
     Fake broken =
         fast(
