@@ -67,7 +67,7 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     this.layer = layer;
     this.recipe = configuration.recipe();
     this.targets = List.copyOf(targets);
-    this.maps = new MapMaker(recipe, activations, image.size(1), image.size(2));
+    this.maps = new MapMaker(recipe, activations, image);
     this.samples = configuration.sampling().samples();
     this.channelsOf = channelsOf(configuration.channels(), gradients);
     long[] selected =

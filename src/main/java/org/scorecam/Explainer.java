@@ -23,7 +23,8 @@ public interface Explainer extends AutoCloseable {
   /**
    * Explains one input.
    *
-   * @param input float32 [1, C, H, W] or [C, H, W] on any device; not changed
+   * @param input float32 [1, C, H, W] or [C, H, W] on any device; not changed. Of networks for
+   *     series and volumes [1, C, L] and [1, C, D, H, W]
    * @param target what is explained
    * @return the saliency map, fused where there are several target layers; owned by the caller
    * @throws InputException if the input is empty, not finite, or the network cannot run it
@@ -35,7 +36,8 @@ public interface Explainer extends AutoCloseable {
    */
   default Saliency explain(Tensor input, Target target) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatch(Inputs.asBatch(input), List.of(requireNonNull(target, "target"))).get(0);
+      List<Target> targets = List.of(requireNonNull(target, "target"));
+      return Inputs.explainOne(input, batch -> explainBatch(batch, targets)).get(0);
     }
   }
 
@@ -77,14 +79,15 @@ public interface Explainer extends AutoCloseable {
    */
   default List<Saliency> explain(Tensor input, List<Target> targets) {
     try (NativeScope scope = NativeScope.open()) {
-      return explainBatchTargets(Inputs.asBatch(input), List.of(targets)).get(0);
+      return Inputs.explainOne(input, batch -> explainBatchTargets(batch, List.of(targets))).get(0);
     }
   }
 
   /**
    * Explains several inputs.
    *
-   * @param inputs float32 [N, C, H, W] on any device; not changed
+   * @param inputs float32 [N, C, H, W] on any device; not changed. Of networks for series and
+   *     volumes [N, C, L] and [N, C, D, H, W]
    * @param targets N targets
    * @return N saliency maps, fused where there are several target layers, each owned by the caller
    * @throws InputException as {@link #explain(Tensor, Target)}, and if there are not N targets

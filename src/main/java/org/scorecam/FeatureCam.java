@@ -307,7 +307,7 @@ public final class FeatureCam implements Explainer {
                 layer,
                 ofOne,
                 maps.layout(),
-                new MapMaker(recipe, activations, images.size(2), images.size(3)),
+                new MapMaker(recipe, activations, images.select(0, i)),
                 resolved(capture, i, targets.get(i))));
       }
       long passes = changes.stream().mapToLong(FeatureScoring::passes).sum();

@@ -58,8 +58,7 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
     this.changed =
         method == FeatureCam.Method.ABLATION
             ? channelsThatAreNotZero(activations)
-            : IntStream.range(0, Math.toIntExact(activations.size(1) * activations.size(2)))
-                .toArray();
+            : IntStream.range(0, Math.toIntExact(activations.select(0, 0).numel())).toArray();
     try (NativeScope scope = NativeScope.open()) {
       long[] shape = {changed.length, targets.size()};
       this.passScores = scope.keep(torch.empty(shape, activations.options(), null));
@@ -68,7 +67,7 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
 
   /** To leave out one that is 0 everywhere changes nothing. */
   private static int[] channelsThatAreNotZero(Tensor activations) {
-    float[] largest = Tensors.toArray(activations.abs().flatten(1, 2).amax(new long[] {1}, false));
+    float[] largest = Tensors.toArray(activations.abs().flatten(1, -1).amax(new long[] {1}, false));
     return IntStream.range(0, largest.length).filter(k -> largest[k] != 0).toArray();
   }
 
@@ -86,13 +85,12 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
       }
       return;
     }
-    Tensor activations = maps.activations();
-    Tensor rowMaps = layout.maps(rows).zero_();
+    Tensor activations = maps.activations().flatten(1, -1);
+    // All views of the rows' memory, one place after the other.
+    Tensor rowMaps = layout.maps(rows).zero_().view(count, activations.size(0), -1);
     for (int row = 0; row < count; row++) {
-      long y = changed[firstPass + row] / activations.size(2);
-      long x = changed[firstPass + row] % activations.size(2);
-      Tensor place = rowMaps.select(0, row).select(1, y).select(1, x);
-      place.copy_(activations.select(1, y).select(1, x));
+      int place = changed[firstPass + row];
+      rowMaps.select(0, row).select(1, place).copy_(activations.select(1, place));
     }
   }
 
@@ -204,10 +202,8 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
       boolean counts = Float.isFinite(scores[i]) && highest > lowest;
       scaled[i] = counts ? (float) ((scores[i] - lowest) / (highest - lowest)) : 0;
     }
-    Tensor activations = maps.activations();
-    return Tensor.create(scaled)
-        .to(activations.device(), ScalarType.Float)
-        .view(1, 1, activations.size(1), activations.size(2));
+    Tensor onDevice = Tensor.create(scaled).to(maps.activations().device(), ScalarType.Float);
+    return maps.asOneMap(onDevice);
   }
 
   @Override

@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.tensor.Tensors;
@@ -15,16 +16,36 @@ final class Inputs {
 
   private Inputs() {}
 
-  /** One input with a batch dimension; needs an open scope. */
-  static Tensor asBatch(Tensor input) {
+  /**
+   * Explains one input, [1, C, H, W] or [C, H, W], or of another rank with the dimension of the
+   * batch. [1, C, L] could be a picture as well, so that it is tried as one first. Needs an open
+   * scope.
+   *
+   * @param explain takes a batch of one
+   */
+  static <T> T explainOne(Tensor input, Function<Tensor, T> explain) {
     requireNonNull(input, "input");
-    Tensor batch = input.dim() == 3 ? input.unsqueeze(0) : input;
-    if (batch.dim() == 4 && batch.size(0) != 1) {
+    if (input.dim() > 3 && input.size(0) != 1) {
       throw new InputException(
           "one input must have the shape [1, C, H, W] or [C, H, W], not %s; explainBatch takes several"
               .formatted(Tensors.shapeOf(input)));
     }
-    return batch;
+    if (input.dim() != 3) {
+      return explain.apply(input);
+    }
+    try {
+      return explain.apply(input.unsqueeze(0));
+    } catch (InputException asPicture) {
+      if (input.size(0) != 1) {
+        throw asPicture;
+      }
+      try {
+        return explain.apply(input);
+      } catch (InputException asSeries) {
+        asPicture.addSuppressed(asSeries);
+        throw asPicture;
+      }
+    }
   }
 
   /** A list of one target for each input. */
@@ -34,7 +55,7 @@ final class Inputs {
         .toList();
   }
 
-  /** Throws if these are not floating-point [N, C, H, W] with one target or more for each. */
+  /** Throws if these are not floating-point inputs with one target or more for each. */
   static void requireUsable(Tensor inputs, List<List<Target>> targets) {
     requireNonNull(inputs, "inputs");
     requireNonNull(targets, "targets");
@@ -46,8 +67,10 @@ final class Inputs {
       }
     }
     String shape = Tensors.shapeOf(inputs);
-    if (inputs.dim() != 4) {
-      throw new InputException("inputs must have the shape [N, C, H, W], not " + shape);
+    if (inputs.dim() < 3 || inputs.dim() > 5) {
+      throw new InputException(
+          "inputs must have the shape [N, C, H, W], not %s; of series [N, C, L], of volumes [N, C, D, H, W]"
+              .formatted(shape));
     }
     if (inputs.numel() == 0) {
       throw new InputException("an input of shape %s is empty".formatted(shape));

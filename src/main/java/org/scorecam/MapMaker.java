@@ -4,17 +4,17 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.tensor.Tensors;
 
 /**
  * Makes saliency maps of one image at one layer: scores become channel weights, and these the
  * weighted sum of the activation maps.
  *
  * @param recipe how
- * @param activations the layer's maps, float32 [K, h, w]; must stay open
- * @param height of the image
- * @param width of the image
+ * @param activations the layer's maps, float32 [K, h, w] or of another rank; must stay open
+ * @param image [C, H, W] of the same rank; must stay open
  */
-record MapMaker(Recipe recipe, Tensor activations, long height, long width) {
+record MapMaker(Recipe recipe, Tensor activations, Tensor image) {
   /** For each channel its weight, 0 where it has no finite score. */
   float[] weights(float[] scores) {
     double[] weights = recipe.weighting().weights(scores);
@@ -32,7 +32,12 @@ record MapMaker(Recipe recipe, Tensor activations, long height, long width) {
 
   /** The same of a map [1, 1, h, w] that was made otherwise; needs an open scope. */
   Tensor finished(Tensor sum) {
-    return recipe.finish().layerMap(sum, recipe.masks().upsampling(), height, width);
+    return recipe.finish().layerMap(sum, recipe.masks().upsampling(), Tensors.extentsOf(image));
+  }
+
+  /** A value for each of the maps' places as [1, 1, h, w]; needs an open scope. */
+  Tensor asOneMap(Tensor values) {
+    return values.view_as(activations.select(0, 0)).unsqueeze(0).unsqueeze(0);
   }
 
   /** The final map [H, W] where there is no other layer; needs an open scope. */
@@ -56,13 +61,13 @@ record MapMaker(Recipe recipe, Tensor activations, long height, long width) {
     for (int i = 0; i < counted.length; i++) {
       factors[i] = weights[(int) counted[i]];
     }
-    Tensor maps = activations.flatten(1, 2);
+    Tensor maps = activations.flatten(1, -1);
     if (counted.length < weights.length) {
       maps = maps.index_select(0, Tensor.create(counted).to(activations.device(), ScalarType.Long));
     }
     Tensor onDevice = Tensor.create(factors).to(activations.device(), ScalarType.Float);
     // A matrix product with a vector, which stays in float32 where those of matrices are allowed
     // less, and needs no products of the maps' size.
-    return maps.t().mv(onDevice).reshape(1, 1, activations.size(1), activations.size(2));
+    return asOneMap(maps.t().mv(onDevice));
   }
 }

@@ -14,7 +14,8 @@ import org.scorecam.tensor.Tensors;
  * A saliency map: how much each place of the input spoke for the target.
  *
  * <p>Float32, not negative; its scale and size are the recipe's: H×W as the input, but h×w as the
- * layer for {@link Recipe#TORCHCAM}. It stays on the model's device until it is asked for.
+ * layer for {@link Recipe#TORCHCAM}. Of a series it has one extent, L, of a volume three, D×H×W. It
+ * stays on the model's device until it is asked for.
  *
  * <p>Owned by the caller. Closing frees the tensor and every pointer into it; what is on the heap
  * stays readable.
@@ -103,7 +104,8 @@ public final class Saliency implements AutoCloseable {
   /**
    * The map where it was computed.
    *
-   * @return a contiguous float32 tensor [H, W] on the model's device, owned by this saliency
+   * @return a contiguous float32 tensor [H, W], [L] or [D, H, W] on the model's device, owned by
+   *     this saliency
    */
   public Tensor tensor() {
     requireOpen();
@@ -113,7 +115,7 @@ public final class Saliency implements AutoCloseable {
   /**
    * The map's memory, for C++ neighbours.
    *
-   * @return the address of H·W float32 values in row-major order, on the model's device; valid
+   * @return the address of its float32 values in row-major order, on the model's device; valid
    *     until this saliency is closed
    */
   public Pointer pointer() {
@@ -121,30 +123,56 @@ public final class Saliency implements AutoCloseable {
   }
 
   /**
+   * The map's extents.
+   *
+   * @return H and W; L of a series; D, H and W of a volume
+   */
+  public long[] shape() {
+    return tensor().shape();
+  }
+
+  /**
    * The map's rows.
    *
-   * @return H
+   * @return H; 1 of a series
    */
   public long height() {
-    return tensor().size(0);
+    return tensor().dim() == 1 ? 1 : tensor().size(-2);
   }
 
   /**
    * The map's columns.
    *
-   * @return W
+   * @return W; L of a series
    */
   public long width() {
-    return tensor().size(1);
+    return tensor().size(-1);
   }
 
   /**
-   * Copies the map to the heap.
+   * Copies a picture's or a series' map to the heap.
    *
-   * @return H rows of W values
+   * @return H rows of W values; one row of a series
+   * @throws IllegalStateException if the map is a volume's, which {@link #values} has
    */
   public float[][] toArray() {
-    return Tensors.toRows(tensor());
+    if (tensor().dim() > 2) {
+      throw new IllegalStateException(
+          "a map of shape %s has no rows of numbers; values() has them one after the other"
+              .formatted(Tensors.shapeOf(map)));
+    }
+    try (Tensor rows = map.view(height(), width())) {
+      return Tensors.toRows(rows);
+    }
+  }
+
+  /**
+   * Copies the map to the heap, whatever its shape.
+   *
+   * @return its values in row-major order
+   */
+  public float[] values() {
+    return Tensors.toArray(tensor());
   }
 
   /**

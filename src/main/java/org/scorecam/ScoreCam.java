@@ -348,7 +348,7 @@ public final class ScoreCam implements Explainer {
    */
   public List<List<Saliency>> explainLayers(Tensor input, List<Target> targets) {
     try (NativeScope scope = NativeScope.open()) {
-      return everyMap(Inputs.asBatch(input), List.of(targets)).get(0);
+      return Inputs.explainOne(input, batch -> everyMap(batch, List.of(targets))).get(0);
     }
   }
 

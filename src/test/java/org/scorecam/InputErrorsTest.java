@@ -120,7 +120,7 @@ class InputErrorsTest {
         Tensor scalar = zeros()) {
       assertContains("inputs must have the shape [N, C, H, W], not [64]", refusal(line));
       assertContains("not [64, 64]", refusal(plane));
-      assertContains("not [1, 3, 2, 64, 64]", refusal(video));
+      assertContains("[1, 3, 2, 64, 64]", refusal(video));
       assertContains("not []", refusal(scalar));
     }
   }

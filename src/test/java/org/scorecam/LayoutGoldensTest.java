@@ -22,7 +22,7 @@ import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 import org.scorecam.tensor.NpyFile;
 
-/** The maps that pytorch-grad-cam's ScoreCAM makes with its reshape_transform. */
+/** The published maps of layers with tokens or channels last, of series and of volumes. */
 class LayoutGoldensTest {
   private static final Path FOLDER = Path.of("src/test/resources/layouts");
   private static final Map<String, HookedModel> MODELS = new HashMap<>();
@@ -51,7 +51,9 @@ class LayoutGoldensTest {
   }
 
   static List<Case> casesOfTokens() throws IOException {
-    return cases().stream().filter(each -> each.text("layout").startsWith("tokens")).toList();
+    return cases().stream()
+        .filter(each -> each.json.has("layout") && each.text("layout").startsWith("tokens"))
+        .toList();
   }
 
   private static ScoreCam.Builder builder(Case golden) {
@@ -59,7 +61,9 @@ class LayoutGoldensTest {
         MODELS.computeIfAbsent(
             golden.text("model"),
             file -> TorchScriptModel.load(FOLDER.resolve(file), Device.cpu()));
-    return ScoreCam.on(model).layer(golden.text("layer")).recipe(Recipe.PYTORCH_GRAD_CAM);
+    return ScoreCam.on(model)
+        .layer(golden.text("layer"))
+        .recipe(Recipe.named(golden.text("recipe")));
   }
 
   private static void assertGolden(Case golden, ScoreCam.Builder builder) {
@@ -68,7 +72,8 @@ class LayoutGoldensTest {
         Tensor expected = NpyFile.read(golden.path("map"));
         Saliency actual = cam.explain(input, Target.ofClass(golden.json.get("class").getAsInt()))) {
       assertClose(expected, actual.tensor(), 1e-4);
-      assertEquals(List.of(), actual.plan().notes());
+      // Any series of maps could have its channels last.
+      assertEquals(input.dim() == 3 ? 1 : 0, actual.plan().notes().size());
     }
   }
 
@@ -81,7 +86,10 @@ class LayoutGoldensTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
   void mapIsThePublishedOne(Case golden) {
-    assertGolden(golden, builder(golden).layout(Layout.parse(golden.text("layout"))));
+    ScoreCam.Builder builder = builder(golden);
+    assertGolden(
+        golden,
+        golden.json.has("layout") ? builder.layout(Layout.parse(golden.text("layout"))) : builder);
   }
 
   @ParameterizedTest(name = "{0}")

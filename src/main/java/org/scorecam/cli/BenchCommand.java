@@ -16,6 +16,7 @@ import org.scorecam.bench.Race;
 import org.scorecam.bench.ScoreCamContestant;
 import org.scorecam.bench.Soak;
 import org.scorecam.bench.Suite;
+import org.scorecam.error.InputException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
@@ -23,6 +24,7 @@ import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -169,6 +171,10 @@ final class BenchCommand implements Runnable {
     BenchOutput report;
     try (HookedModel network = model.load();
         Tensor inputs = input.tensorFor(network)) {
+      if (inputs.dim() != 4) {
+        throw new InputException(
+            "bench takes pictures [N, C, H, W], not an input of shape " + Tensors.shapeOf(inputs));
+      }
       report =
           soak == null ? measure(network, inputs, whyNoBaseline) : watchMemory(network, inputs);
     }

@@ -190,31 +190,36 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   private void explainTensor(Explainer explainer) {
-    try (Tensor inputs = InputTensor.read(input.tensor())) {
-      int count = (int) inputs.size(0);
-      ResultFiles files = ResultFiles.ofTensor(output, count, target.fileNames());
-      requireNothingOverwritten(files, List.of(input.tensor()));
-      long start = System.nanoTime();
-      List<List<Saliency>> ofInputs =
-          explainer.explainBatchTargets(inputs, Collections.nCopies(count, targets));
-      double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
-      List<Saliency> all = ofInputs.stream().flatMap(List::stream).toList();
-      try {
-        Size size = new Size((int) inputs.size(3), (int) inputs.size(2));
-        List<Path> shared = new ArrayList<>();
-        files.writeMaps(0, all, shared);
-        files.writeWeights(0, all, shared);
-        for (int i = 0; i < count; i++) {
-          for (int t = 0; t < ofInputs.get(i).size(); t++) {
-            List<Path> written = new ArrayList<>(shared);
-            Saliency saliency = ofInputs.get(i).get(t);
-            files.writeHeatmap(i, t, Heatmap.of(saliency.toArray()), size, written);
-            tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
+    try (Tensor stored = InputTensor.read(input.tensor())) {
+      InputTensor.use(stored, input.tensor(), inputs -> explainInputs(explainer, inputs));
+    }
+  }
+
+  private void explainInputs(Explainer explainer, Tensor inputs) {
+    int count = (int) inputs.size(0);
+    ResultFiles files = ResultFiles.ofTensor(output, count, target.fileNames());
+    requireNothingOverwritten(files, List.of(input.tensor()));
+    long start = System.nanoTime();
+    List<List<Saliency>> ofInputs =
+        explainer.explainBatchTargets(inputs, Collections.nCopies(count, targets));
+    double seconds = (System.nanoTime() - start) / NANOSECONDS / count;
+    List<Saliency> all = ofInputs.stream().flatMap(List::stream).toList();
+    try {
+      List<Path> shared = new ArrayList<>();
+      files.writeMaps(0, all, shared);
+      files.writeWeights(0, all, shared);
+      for (int i = 0; i < count; i++) {
+        for (int t = 0; t < ofInputs.get(i).size(); t++) {
+          List<Path> written = new ArrayList<>(shared);
+          Saliency saliency = ofInputs.get(i).get(t);
+          try (Tensor one = inputs.select(0, i)) {
+            files.writeHeatmap(i, t, saliency, one, written);
           }
+          tell(input.tensor() + (count == 1 ? "" : "[" + i + "]"), saliency, seconds, written);
         }
-      } finally {
-        all.forEach(Saliency::close);
       }
+    } finally {
+      all.forEach(Saliency::close);
     }
   }
 

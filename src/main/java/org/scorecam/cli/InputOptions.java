@@ -26,7 +26,9 @@ final class InputOptions {
     @Option(
         names = "--tensor",
         paramLabel = "FILE.npy",
-        description = "Inputs [N, C, H, W], already preprocessed.")
+        description =
+            "Inputs [N, C, H, W], already preprocessed; series [N, C, L] or volumes [N, C, D, H, W] of"
+                + " networks for them.")
     private Path tensor;
   }
 

@@ -27,14 +27,16 @@ final class OutputOptions {
   @Option(
       names = "--heatmap",
       paramLabel = "FILE",
-      description = "Write the heatmap alone, in the size of the network's input.")
+      description =
+          "Write the heatmap alone, in the size of the network's input; of a series a plot over its"
+              + " channels, of a volume its slices side by side.")
   private Path heatmap;
 
   @Option(
       names = "--map",
       paramLabel = "FILE.npy",
       description = {
-        "Write the map as float32 [H, W].",
+        "Write the map as float32 [H, W]; [L] of a series, [D, H, W] of a volume.",
         "[T, H, W] for several classes, [N, H, W] for a tensor of several inputs, [N, T, H, W] for"
             + " both.",
       })

@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.weights.LoadReport;
@@ -54,6 +55,9 @@ final class Report {
     result.addProperty("method", method);
     result.addProperty("layer", saliency.layer());
     result.addProperty("recipe", saliency.recipe().name());
+    JsonArray shape = new JsonArray();
+    LongStream.of(saliency.shape()).forEach(shape::add);
+    result.add("shape", shape);
     result.addProperty("height", saliency.height());
     result.addProperty("width", saliency.width());
     result.addProperty("seconds", seconds);

@@ -7,12 +7,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.file.AtomicFile;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Interpolation;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Region;
+import org.scorecam.image.SeriesPlot;
+import org.scorecam.image.SliceSheet;
 import org.scorecam.tensor.NpyFile;
 import org.scorecam.tensor.Tensors;
 
@@ -119,12 +122,46 @@ final class ResultFiles {
     }
   }
 
+  /**
+   * The heatmap of an input that is no picture's file.
+   *
+   * @param shown the input [C, H, W], [C, L] or [C, D, H, W]
+   */
+  void writeHeatmap(int input, int target, Saliency saliency, Tensor shown, List<Path> written) {
+    if (options.heatmap() == null) {
+      return;
+    }
+    if (shown.dim() == 3) {
+      Size size = new Size((int) shown.size(2), (int) shown.size(1));
+      writeHeatmap(input, target, Heatmap.of(saliency.toArray()), size, written);
+      return;
+    }
+    Path file = names.of(options.heatmap(), input, targets.get(target));
+    drawing(saliency, shown).write(file);
+    written.add(file);
+  }
+
+  /** A plot of a series, or the slices of a volume's map. */
+  private Picture drawing(Saliency saliency, Tensor shown) {
+    int width = Math.toIntExact(saliency.width());
+    if (shown.dim() == 2) {
+      Heatmap heatmap = Heatmap.of(saliency.values(), width, 1);
+      try (Tensor series = shown.contiguous()) {
+        return SeriesPlot.of(Tensors.toRows(series), heatmap, options.colormap());
+      }
+    }
+    int slices = Math.toIntExact(saliency.shape()[0]);
+    int rows = Math.toIntExact(Math.multiplyExact(slices, saliency.height()));
+    Heatmap heatmap = Heatmap.of(saliency.values(), width, rows);
+    return SliceSheet.of(heatmap, slices, options.colormap());
+  }
+
   /** H×W, with the targets and the inputs before it where there are several: N×T×H×W. */
   void writeMaps(int input, List<Saliency> saliencies, List<Path> written) {
     if (options.map() != null) {
-      List<float[]> maps = saliencies.stream().map(s -> Tensors.toArray(s.tensor())).toList();
+      List<float[]> maps = saliencies.stream().map(Saliency::values).toList();
       Saliency first = saliencies.get(0);
-      writeArrays(nameOf(options.map(), input), maps, written, first.height(), first.width());
+      writeArrays(nameOf(options.map(), input), maps, written, first.shape());
     }
   }
 

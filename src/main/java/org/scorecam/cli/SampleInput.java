@@ -1,11 +1,13 @@
 package org.scorecam.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.model.HookedModel;
+import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 import picocli.CommandLine.Option;
 
@@ -43,7 +45,7 @@ final class SampleInput {
   /** The input, which the network has run if it is noise; owned by the caller. */
   Tensor tensorFor(HookedModel network) {
     if (tensor != null) {
-      return InputTensor.read(tensor);
+      return stored(network);
     }
     InputException firstRefusal = null;
     for (int channels : PICTURE_CHANNELS) {
@@ -57,6 +59,20 @@ final class SampleInput {
       }
     }
     throw firstRefusal;
+  }
+
+  private Tensor stored(HookedModel network) {
+    try (NativeScope scope = NativeScope.open()) {
+      List<Tensor> taken = new ArrayList<>();
+      InputTensor.use(
+          InputTensor.read(tensor),
+          tensor,
+          inputs -> {
+            network.forward(inputs).close();
+            taken.add(new Tensor(inputs));
+          });
+      return scope.keep(taken.get(0));
+    }
   }
 
   private Tensor noise(int channels) {

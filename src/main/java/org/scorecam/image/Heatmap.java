@@ -135,6 +135,12 @@ public final class Heatmap {
         Taps.of(width, newWidth, interpolation), Taps.of(height, newHeight, interpolation));
   }
 
+  /** Some of its rows, not scaled again. */
+  Heatmap rows(int first, int count) {
+    return new Heatmap(
+        width, count, Arrays.copyOfRange(values, first * width, (first + count) * width));
+  }
+
   /** The heatmap seen through taps of its rows and of its columns. */
   Heatmap resample(Taps ofRows, Taps ofColumns) {
     float[] resampled = Resampling.resample(values, width, height, ofRows, ofColumns);

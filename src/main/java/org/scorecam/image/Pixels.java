@@ -38,7 +38,7 @@ final class Pixels {
     }
     boolean inks = image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_CMYK;
     BufferedImage plain = inks || isGreyOrSrgb(image) ? image : toSrgb(image);
-    requireUnsigned(plain.getRaster(), what);
+    requireKnownRange(plain.getRaster(), what);
     int colours = plain.getColorModel().getNumColorComponents();
     byte[] rgb = samples(plain, 0, colours, Math.max(3, colours));
     if (inks) {
@@ -52,17 +52,13 @@ final class Pixels {
     return new Picture(width, height, rgb);
   }
 
-  private static void requireUnsigned(Raster raster, String what) {
+  private static void requireKnownRange(Raster raster, String what) {
     int type = raster.getTransferType();
     if (type == DataBuffer.TYPE_FLOAT || type == DataBuffer.TYPE_DOUBLE) {
       throw new InputException(
           what
               + " has floating-point samples, whose range is unknown; save it with 8 or 16 bits per"
               + " sample, or its values as a NumPy array");
-    }
-    if (type == DataBuffer.TYPE_SHORT) {
-      throw new InputException(
-          what + " has signed samples; save it with unsigned ones of 8 or 16 bits");
     }
   }
 

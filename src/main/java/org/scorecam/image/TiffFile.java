@@ -36,11 +36,15 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
   private static final int TILE_HEIGHT = 323;
   private static final int TILE_OFFSETS = 324;
   private static final int TILE_BYTE_COUNTS = 325;
+  private static final int SAMPLE_FORMAT = 339;
   private static final int ICC_PROFILE = 34675;
+
+  /** Numbers below 0, whose range is unknown. */
+  private static final int SIGNED = 2;
 
   /**
    * Beside those above: bits, photometric interpretation, fill order, rows per strip, planes, fax
-   * options, predictor, palette, inks, extra samples, sample format, JPEG's tables, YCbCr.
+   * options, predictor, palette, inks, extra samples, JPEG's tables, YCbCr.
    */
   private static final Set<Integer> STORAGE_TAGS =
       Set.of(
@@ -54,6 +58,7 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
           TILE_HEIGHT,
           TILE_OFFSETS,
           TILE_BYTE_COUNTS,
+          SAMPLE_FORMAT,
           258,
           262,
           266,
@@ -66,7 +71,6 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
           332,
           334,
           338,
-          339,
           347,
           512,
           513,
@@ -120,6 +124,7 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
     private long height = -1;
     private long compression = 1;
     private long samples = 1;
+    private long sampleFormat = 1;
     private long tileWidth = -1;
     private long tileHeight = -1;
     private long[] offsets = {};
@@ -188,6 +193,7 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
         case HEIGHT -> height = number(entry);
         case COMPRESSION -> compression = number(entry);
         case SAMPLES_PER_PIXEL -> samples = number(entry);
+        case SAMPLE_FORMAT -> sampleFormat = number(entry);
         case TILE_WIDTH -> tileWidth = number(entry);
         case TILE_HEIGHT -> tileHeight = number(entry);
         case STRIP_OFFSETS, TILE_OFFSETS -> offsets = numbers(entry);
@@ -257,6 +263,10 @@ record TiffFile(ImageInputStream input, Orientation orientation, ColourProfile p
         throw new InputException(
             "%s has %d samples per pixel, where at most %d are read; save those that are colours alone"
                 .formatted(what, samples, MAX_SAMPLES_PER_PIXEL));
+      }
+      if (sampleFormat == SIGNED) {
+        throw new InputException(
+            what + " has signed samples; save it with unsigned ones of 8 or 16 bits");
       }
       if (tileWidth >= 0) {
         Picture.checkSize(tileWidth, tileHeight, what + " has tiles, each of which");

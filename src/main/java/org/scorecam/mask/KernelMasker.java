@@ -26,13 +26,17 @@ public final class KernelMasker implements Masker {
   }
 
   /**
-   * {@inheritDoc}
+   * {@inheritDoc} The kernels are for pictures; a series or a volume is masked by LibTorch's
+   * operations, as {@link TensorMasker} does.
    *
    * @throws org.scorecam.error.NativeLibraryException if the maps are on a CUDA device and this
    *     build has no kernels for it
    */
   @Override
   public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
+    if (image.dim() != 3) {
+      return new TensorMasker().prepare(activations, image, rule);
+    }
     Kernels kernels = image.is_cuda() ? Kernels.cuda() : cpu;
     try (NativeScope scope = NativeScope.open()) {
       Tensor ranges = kernels.ranges(activations, image.size(1), image.size(2), maskingFor(rule));

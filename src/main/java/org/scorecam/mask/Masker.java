@@ -11,8 +11,9 @@ public interface Masker {
   /**
    * Looks at one image's activation maps before their masks are written.
    *
-   * @param activations float32 [K, h, w]; must stay open until the masks are closed
-   * @param image float32 [C, H, W] on the same device; likewise
+   * @param activations float32 [K, h, w]; [K, l] or [K, d, h, w] for a series or a volume; must
+   *     stay open until the masks are closed
+   * @param image float32 [C, H, W], of the same rank, on the same device; likewise
    * @param rule how a map becomes a mask
    * @return what writes the masked inputs, owned by the caller
    */

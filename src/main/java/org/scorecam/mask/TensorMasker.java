@@ -1,5 +1,6 @@
 package org.scorecam.mask;
 
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.LongOptional;
@@ -21,10 +22,10 @@ public final class TensorMasker implements Masker {
   @Override
   public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
     try (NativeScope scope = NativeScope.open()) {
-      T_TensorTensor_T range = rangeOf(activations.flatten(1, 2), 1, false);
+      T_TensorTensor_T range = rangeOf(activations);
       ChannelFacts facts = factsOf(Tensors.toArray(range.get0()), Tensors.toArray(range.get1()));
       // A constant map must stay exactly so: upsampling's rounding would be normalised to noise.
-      Tensor varying = range.get0().ne(range.get1()).view(-1, 1, 1);
+      Tensor varying = ofMaps(range.get0().ne(range.get1()), activations);
       Tensor maps = activations.where(varying, new Scalar(0.0f));
       return new Operations(scope.keep(maps), image, rule, facts);
     }
@@ -45,8 +46,16 @@ public final class TensorMasker implements Masker {
     return new ChannelFacts(constant, nonFinite, IntStream.range(0, minima.length).toArray());
   }
 
-  private static T_TensorTensor_T rangeOf(Tensor maps, long dimension, boolean keep) {
-    return torch.aminmax(maps, new LongOptional(dimension), keep);
+  /** One value for each of the maps, to be broadcast over them. */
+  private static Tensor ofMaps(Tensor values, Tensor maps) {
+    long[] shape = new long[(int) maps.dim()];
+    Arrays.fill(shape, 1);
+    shape[0] = -1;
+    return values.view(shape);
+  }
+
+  private static T_TensorTensor_T rangeOf(Tensor maps) {
+    return torch.aminmax(maps.flatten(1, -1), new LongOptional(1), false);
   }
 
   private record Operations(Tensor maps, Tensor image, MaskRule rule, ChannelFacts facts)
@@ -55,19 +64,20 @@ public final class TensorMasker implements Masker {
     public void write(long[] channels, Tensor rows) {
       try (NativeScope scope = NativeScope.open()) {
         Tensor indices = Tensor.create(channels).to(maps.device(), torch.ScalarType.Long);
-        Tensor selected = maps.index_select(0, indices).unsqueeze(1); // [b, 1, h, w]
+        Tensor selected =
+            maps.index_select(0, indices).unsqueeze(1); // [b, 1, h, w], or of another rank
         boolean before = rule.order() == MaskRule.Order.BEFORE_UPSAMPLING;
         Tensor small = before ? normalised(selected) : selected;
-        Tensor large = rule.upsampling().apply(small, image.size(1), image.size(2));
+        Tensor large = rule.upsampling().apply(small, Tensors.extentsOf(image));
         Tensor masks = before ? large : normalised(large); // [b, 1, H, W]
         torch.mul_out(rows, masks, image);
       }
     }
 
     private Tensor normalised(Tensor maps) {
-      T_TensorTensor_T range = rangeOf(maps.flatten(1, -1), 1, true);
-      Tensor minima = range.get0().view(-1, 1, 1, 1);
-      Tensor span = range.get1().view(-1, 1, 1, 1).sub(minima);
+      T_TensorTensor_T range = rangeOf(maps);
+      Tensor minima = ofMaps(range.get0(), maps);
+      Tensor span = ofMaps(range.get1(), maps).sub(minima);
       Tensor divisor = span.add(new Scalar(rule.epsilon()));
       // Without an epsilon a constant map would be 0/0; its mask is 0.
       return maps.sub(minima).div_(divisor.where(divisor.ne(new Scalar(0.0)), new Scalar(1.0)));

@@ -34,7 +34,7 @@ final class FoldedScorer extends NetworkScorer {
       synchronized (this) {
         if (folding == null) {
           // Not a row of the chunk, which may be black: then nothing that differs would show.
-          Tensor sample = ProbeInput.of(device, 1, chunk.size(1), chunk.size(2), chunk.size(3));
+          Tensor sample = ProbeInput.of(device, InputShape.ofRowsIn(chunk).batchOf(1));
           folding = ModuleFolding.of(network, sample, kind);
         }
       }

@@ -66,6 +66,17 @@ public final class Tensors {
   }
 
   /**
+   * The extents of one input, or of one layer's maps.
+   *
+   * @param tensor [C, H, W], or with one extent or three
+   * @return what follows its first dimension
+   */
+  public static long[] extentsOf(Tensor tensor) {
+    long[] shape = tensor.shape();
+    return Arrays.copyOfRange(shape, 1, shape.length);
+  }
+
+  /**
    * A picture of one channel as a network's input.
    *
    * @param rows H×W values, all rows as long as the first

@@ -102,8 +102,10 @@ class PictureFormatsTest {
   void floatingPointAndSignedSamplesAreRefusedByName() {
     byte[] floats = tiff(2, 2, 32, 3, new byte[16]);
     assertRefused(floats, "picture x has floating-point samples");
-    byte[] signed = tiff(2, 2, 16, 2, new byte[8]);
-    assertRefused(signed, "picture x has signed samples");
+    for (int bits : new int[] {8, 16, 32}) {
+      byte[] signed = tiff(2, 2, bits, 2, new byte[bits / 2]);
+      assertRefused(signed, "picture x has signed samples");
+    }
     byte[] wide = tiff(2, 1, 32, 1, new byte[] {0, 0, 0, 0x40, 0, 0, 0, (byte) 0xff});
     assertEquals(0x404040, Picture.decode(wide, "x").rgb(0, 0));
     assertEquals(0xffffff, Picture.decode(wide, "x").rgb(1, 0));
