@@ -1,2 +1,2 @@
-/** From memory to tensors and back: Java arrays, raw pointers and {@code .npy} files. */
+/** From memory to tensors and back: Java arrays, raw pointers, DLPack and {@code .npy} files. */
 package org.scorecam.tensor;
