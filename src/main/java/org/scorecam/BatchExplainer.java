@@ -31,13 +31,15 @@ final class BatchExplainer {
 
   private final Configuration configuration;
   private final PassScoring scoring;
+  private final ProgressListener progress;
 
-  /** Selected channels of all target layers together; 0 before an input has shown them. */
+  /** Those at once, of all target layers together; 0 before an input has shown them. */
   private volatile long seenPassesPerInput;
 
-  BatchExplainer(Configuration configuration, PassScoring scoring) {
+  BatchExplainer(Configuration configuration, PassScoring scoring, ProgressListener progress) {
     this.configuration = configuration;
     this.scoring = scoring;
+    this.progress = progress;
   }
 
   /**
@@ -84,11 +86,7 @@ final class BatchExplainer {
 
   private long passesPerInput() {
     long seen = seenPassesPerInput;
-    return seen > 0
-        ? seen
-        : configuration.channels().countOf(MANY)
-            * configuration.layers().size()
-            * configuration.sampling().samples();
+    return seen > 0 ? seen : configuration.passesAtOnce(MANY) * configuration.layers().size();
   }
 
   /** How many inputs the first pass sees at once: no more than a chunk has. */
@@ -128,20 +126,12 @@ final class BatchExplainer {
       Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<ChannelScoring> channels = new ArrayList<>();
     List<List<Saliency>> maps = new ArrayList<>();
-    List<SampledInputs> sampled = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
         FirstPass firstPass = FirstPass.of(configuration, images, targets)) {
       firstPass.addChannels(channels);
-      for (int i = 0; configuration.isSampled() && i < channels.size(); i++) {
-        Tensor image = images.select(0, i / configuration.layers().size());
-        sampled.add(new SampledInputs(channels.get(i), configuration.sampling(), image));
-      }
-      List<? extends MaskedInputs> inputs = configuration.isSampled() ? sampled : channels;
-      long selected =
-          channels.stream().mapToLong(ChannelScoring::selectedChannels).sum()
-              * configuration.sampling().samples();
-      seenPassesPerInput = selected / targets.size();
-      ChunkPlan plan = scoring.score(inputs, InputShape.ofRowsIn(images), selected);
+      Rounds rounds = new Rounds(channels, images);
+      rounds.run();
+      ChunkPlan plan = rounds.plan;
       for (String note : firstPass.notes()) {
         plan = plan.noting(note);
       }
@@ -152,13 +142,80 @@ final class BatchExplainer {
       for (int i = 0; i < maps.size(); i += layers) {
         results.add(byTarget(maps.subList(i, i + layers)));
       }
-      return inputs.stream().mapToLong(MaskedInputs::passes).sum();
+      return rounds.scored;
     } catch (RuntimeException | Error e) {
       maps.forEach(ofTargets -> ofTargets.forEach(Saliency::close));
       throw e;
     } finally {
-      sampled.forEach(SampledInputs::close);
       channels.forEach(ChannelScoring::close);
+    }
+  }
+
+  /**
+   * The scoring of some images' channels: in one round, or in several where channels are chosen as
+   * scores come in.
+   */
+  private final class Rounds {
+    private final List<ChannelScoring> channels;
+    private final Tensor images;
+    private final int samples = configuration.sampling().samples();
+    private final long atOnce;
+    private final long most;
+    private ChunkPlan plan;
+    private long scored;
+
+    private Rounds(List<ChannelScoring> channels, Tensor images) {
+      this.channels = channels;
+      this.images = images;
+      this.atOnce = samples * channels.stream().mapToLong(ChannelScoring::passesAtOnce).sum();
+      this.most = samples * channels.stream().mapToLong(ChannelScoring::mostPasses).sum();
+    }
+
+    private int imageOf(int channel) {
+      return channel / configuration.layers().size();
+    }
+
+    private void run() {
+      seenPassesPerInput = atOnce / images.size(0);
+      List<MaskedInputs> round = channels.stream().map(ChannelScoring::nextRound).toList();
+      do {
+        score(round);
+        List<MaskedInputs> next = channels.stream().map(ChannelScoring::nextRound).toList();
+        tellMapsOf(round);
+        round = next;
+      } while (round.stream().anyMatch(inputs -> inputs.passes() > 0));
+      if (scored < most) {
+        progress.onProgress(scored, scored);
+      }
+    }
+
+    private void score(List<MaskedInputs> round) {
+      List<SampledInputs> sampled = new ArrayList<>();
+      try {
+        for (int i = 0; configuration.isSampled() && i < round.size(); i++) {
+          Tensor image = images.select(0, imageOf(i));
+          sampled.add(new SampledInputs(round.get(i), configuration.sampling(), image));
+        }
+        long before = scored;
+        plan =
+            scoring.score(
+                configuration.isSampled() ? sampled : round,
+                InputShape.ofRowsIn(images),
+                atOnce,
+                (now, ofRound) -> progress.onProgress(before + now, most));
+        scored += samples * round.stream().mapToLong(MaskedInputs::passes).sum();
+      } finally {
+        sampled.forEach(SampledInputs::close);
+      }
+    }
+
+    private void tellMapsOf(List<MaskedInputs> round) {
+      for (int i = 0; i < channels.size(); i++) {
+        ChannelScoring ofOne = channels.get(i);
+        if (ofOne.isAdaptive() && round.get(i).passes() > 0) {
+          progress.onRound(imageOf(i), () -> ofOne.toSaliencies(plan));
+        }
+      }
     }
   }
 

@@ -2,8 +2,10 @@ package org.scorecam;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -26,11 +28,12 @@ import org.scorecam.tensor.Tensors;
  *
  * <p>Masked inputs do not depend on the target: each is passed once, and all targets read their
  * scores from its output. Where channels are selected by a gradient, each target has its own, and
- * those that any of them has are passed. They are numbered from 0 to {@link #passes()}, so that a
- * chunk can hold a range of them beside those of other images; a {@link PassPlan} says whose they
- * are.
+ * those that any of them has are passed. A {@link PassPlan} says whose they are.
+ *
+ * <p>They are scored in rounds: all in one, or, where channels are chosen as scores come in, as
+ * {@link AdaptivePasses} says.
  */
-final class ChannelScoring implements MaskedInputs, AutoCloseable {
+final class ChannelScoring implements AutoCloseable {
   private final String layer;
   private final Recipe recipe;
   private final List<ResolvedTarget> targets;
@@ -45,6 +48,15 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
   private final PassPlan passPlan;
   private final Tensor passScores; // [passes, targets] on the device
   private final int samples;
+
+  /** Null where all passes are scored. */
+  private final AdaptivePasses adaptive;
+
+  /** The passes of the rounds that are over. */
+  private final BitSet scored = new BitSet();
+
+  /** Those of the round that is not. */
+  private int[] inRound = new int[0];
 
   /**
    * Selects channels and plans their passes. Needs an open scope, in which alone the new object can
@@ -72,18 +84,27 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     this.channelsOf = channelsOf(configuration.channels(), gradients);
     long[] selected =
         channelsOf.stream().flatMapToLong(LongStream::of).sorted().distinct().toArray();
-    this.masks = configuration.masker().prepare(mapsOf(selected), image, recipe.masks());
+    Tensor selectedMaps = mapsOf(selected);
+    this.masks = configuration.masker().prepare(selectedMaps, image, recipe.masks());
+    AdaptivePasses chosen = null;
     try (NativeScope scope = NativeScope.open()) {
       this.passPlan =
           new PassPlan(
               (int) activations.size(0), selected, masks.facts(), recipe.constantChannels());
+      if (configuration.channels().isAdaptive() && mostPasses() > 0) {
+        chosen = adaptive(configuration.channels().correlation(), selectedMaps);
+      }
       this.passScores =
           scope.keep(
-              torch.empty(new long[] {passes(), targets.size()}, activations.options(), null));
+              torch.empty(new long[] {mostPasses(), targets.size()}, activations.options(), null));
     } catch (RuntimeException | Error e) {
       masks.close();
+      if (chosen != null) {
+        chosen.close();
+      }
       throw e;
     }
+    this.adaptive = chosen;
   }
 
   private List<long[]> channelsOf(ChannelSelection channels, List<Tensor> gradients) {
@@ -100,53 +121,120 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
             0, Tensor.create(selected).to(activations.device(), ScalarType.Long));
   }
 
-  /** How many channels are selected: the passes, if no two shared one and none was left out. */
-  long selectedChannels() {
-    return passPlan.selectedChannels();
+  private AdaptivePasses adaptive(double wanted, Tensor selectedMaps) {
+    long[] places = passPlan.places(IntStream.range(0, mostPasses()).toArray());
+    Tensor ofMasks =
+        selectedMaps.index_select(
+            0, Tensor.create(places).to(selectedMaps.device(), ScalarType.Long));
+    return new AdaptivePasses(wanted, recipe.weighting(), ofMasks, passPlan.sumsOf(selectedMaps));
   }
 
-  @Override
-  public int passes() {
+  /** How many masked inputs there are to score at most. */
+  int mostPasses() {
     return passPlan.passes();
   }
 
-  @Override
-  public void write(int firstPass, int count, Tensor rows) {
-    masks.write(passPlan.places(firstPass, count), rows);
+  /** How many of them are in a round, if no two channels share one and none is left out. */
+  long passesAtOnce() {
+    long selected = passPlan.selectedChannels();
+    return isAdaptive() ? Math.min(selected, AdaptivePasses.ROUND) : selected;
   }
 
-  @Override
-  public Tensor scoresOf(ModelOutput output, int firstRow, int count) {
-    TensorVector scores = new TensorVector();
-    for (ResolvedTarget resolved : targets) {
-      Target target = resolved.target();
-      Tensor rows = target.partOf(output).narrow(0, firstRow, count);
-      scores.push_back(target.scores(target.scored(recipe, rows)).to(ScalarType.Float));
+  /** Whether they are chosen as scores come in. */
+  boolean isAdaptive() {
+    return adaptive != null;
+  }
+
+  /**
+   * Masked inputs to be scored now, after those that were asked for before were scored; none if it
+   * is over.
+   */
+  MaskedInputs nextRound() {
+    Arrays.stream(inRound).forEach(scored::set);
+    inRound = nextPasses();
+    return new Round(inRound);
+  }
+
+  private int[] nextPasses() {
+    if (adaptive == null) {
+      return scored.isEmpty() ? IntStream.range(0, mostPasses()).toArray() : new int[0];
     }
-    return torch.stack(scores, 1);
+    try (NativeScope scope = NativeScope.open()) {
+      return adaptive.next(scoresOfTargets());
+    }
   }
 
-  @Override
-  public void keep(int firstPass, Tensor scores) {
-    passScores.narrow(0, firstPass, scores.size(0)).copy_(scores);
-  }
-
-  /** The lowest of all targets, each of which must hold. */
-  @Override
-  public OptionalDouble correlation(float[][] exact, float[][] other) {
+  /** For each target a score of each pass, of which those count that were scored. */
+  private List<float[]> scoresOfTargets() {
+    float[] scores = Tensors.toArray(passScores.t().contiguous());
     return IntStream.range(0, targets.size())
-        .mapToObj(t -> correlation(channelsOf.get(t), scoresFor(t, exact), scoresFor(t, other)))
-        .flatMapToDouble(OptionalDouble::stream)
-        .min();
+        .mapToObj(t -> Arrays.copyOfRange(scores, t * mostPasses(), (t + 1) * mostPasses()))
+        .toList();
   }
 
-  /** One target's score of each pass; NaN for those that have none. */
-  private static float[] scoresFor(int target, float[][] scoresOfPasses) {
-    float[] scores = new float[scoresOfPasses.length];
-    for (int pass = 0; pass < scores.length; pass++) {
-      scores[pass] = scoresOfPasses[pass] == null ? Float.NaN : scoresOfPasses[pass][target];
+  /** Some of the masked inputs. */
+  private final class Round implements MaskedInputs {
+    private final int[] passes;
+
+    private Round(int[] passes) {
+      this.passes = passes;
     }
-    return scores;
+
+    @Override
+    public int passes() {
+      return passes.length;
+    }
+
+    private int[] part(int firstPass, int count) {
+      return Arrays.copyOfRange(passes, firstPass, firstPass + count);
+    }
+
+    @Override
+    public void write(int firstPass, int count, Tensor rows) {
+      masks.write(passPlan.places(part(firstPass, count)), rows);
+    }
+
+    @Override
+    public Tensor scoresOf(ModelOutput output, int firstRow, int count) {
+      TensorVector scores = new TensorVector();
+      for (ResolvedTarget resolved : targets) {
+        Target target = resolved.target();
+        Tensor rows = target.partOf(output).narrow(0, firstRow, count);
+        scores.push_back(target.scores(target.scored(recipe, rows)).to(ScalarType.Float));
+      }
+      return torch.stack(scores, 1);
+    }
+
+    @Override
+    public void keep(int firstPass, Tensor scores) {
+      int[] kept = part(firstPass, (int) scores.size(0));
+      Tensor places = Tensor.create(Arrays.stream(kept).asLongStream().toArray());
+      passScores.index_copy_(0, places.to(passScores.device(), ScalarType.Long), scores);
+    }
+
+    /** The lowest of all targets, each of which must hold. */
+    @Override
+    public OptionalDouble correlation(float[][] exact, float[][] other) {
+      return IntStream.range(0, targets.size())
+          .mapToObj(
+              t ->
+                  ChannelScoring.this.correlation(
+                      channelsOf.get(t), scoresFor(t, exact), scoresFor(t, other)))
+          .flatMapToDouble(OptionalDouble::stream)
+          .min();
+    }
+
+    /** One target's score of each pass; NaN for those that have none. */
+    private float[] scoresFor(int target, float[][] scoresOfRound) {
+      float[] scores = new float[mostPasses()];
+      Arrays.fill(scores, Float.NaN);
+      for (int i = 0; i < passes.length; i++) {
+        if (scoresOfRound[i] != null) {
+          scores[passes[i]] = scoresOfRound[i][target];
+        }
+      }
+      return scores;
+    }
   }
 
   /** That of the maps which the scores make, or, where these are blank, of the scores. */
@@ -186,14 +274,13 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     return true;
   }
 
-  /** Turns each target's scores into weights and sums the maps with them. */
+  /** Turns each target's scores so far into weights and sums the maps with them. */
   List<Saliency> toSaliencies(ChunkPlan plan) {
     List<Saliency> saliencies = new ArrayList<>();
     try (NativeScope scope = NativeScope.open()) {
-      float[] scores = Tensors.toArray(passScores.t().contiguous());
+      List<float[]> scores = scoresOfTargets();
       for (int t = 0; t < targets.size(); t++) {
-        float[] scoreOfPass = Arrays.copyOfRange(scores, t * passes(), (t + 1) * passes());
-        saliencies.add(toSaliency(targets.get(t), channelsOf.get(t), scoreOfPass, plan));
+        saliencies.add(toSaliency(t, scores.get(t), plan));
       }
       return saliencies;
     } catch (RuntimeException | Error e) {
@@ -202,33 +289,58 @@ final class ChannelScoring implements MaskedInputs, AutoCloseable {
     }
   }
 
-  private Saliency toSaliency(
-      ResolvedTarget target, long[] channels, float[] scoreOfPass, ChunkPlan plan) {
-    Stage.Combine stage = new Stage.Combine(layer, maps.activations().size(0), passes());
+  private Saliency toSaliency(int t, float[] scoreOfPass, ChunkPlan plan) {
+    Stage.Combine stage =
+        new Stage.Combine(layer, maps.activations().size(0), scored.cardinality());
+    long[] channels = channelsOf.get(t);
+    float[] expected = adaptive == null ? scoreOfPass : adaptive.scores(t);
+    float[] weights = maps.weights(passPlan.scores(channels, expected));
+    for (int pass = 0; pass < scoreOfPass.length; pass++) {
+      scoreOfPass[pass] = scored.get(pass) ? scoreOfPass[pass] : Float.NaN;
+    }
     float[] scores = passPlan.scores(channels, scoreOfPass);
-    float[] weights = maps.weights(scores);
     try (NativeScope scope = NativeScope.open()) {
       Tensor layerMap = maps.layerMap(weights);
       Tensor map = maps.map(layerMap);
       boolean blank = !map.any().item().toBool();
       stage.commit();
+      SaliencyStatus status = passPlan.statusOf(channels, scored, scores, blank);
       return new Saliency(
           scope.keep(map),
           scope.keep(layerMap),
           layer,
           recipe,
-          target.target(),
-          target.referenceScore(),
+          targets.get(t).target(),
+          targets.get(t).referenceScore(),
           weights,
           scores,
-          passPlan.statusOf(channels, scores, blank).withSamples(samples),
+          status.withSamples(samples).withEstimate(estimate(t, weights, scores)),
           plan);
     }
+  }
+
+  /** How far the map may be from that of all channels, where these are not all scored. */
+  private Optional<SaliencyStatus.Estimate> estimate(int t, float[] weights, float[] scores) {
+    if (adaptive == null) {
+      return Optional.empty();
+    }
+    double all = 0;
+    double rest = 0;
+    for (int k = 0; k < weights.length; k++) {
+      all += Math.abs(weights[k]);
+      rest += Float.isNaN(scores[k]) ? Math.abs(weights[k]) : 0;
+    }
+    return Optional.of(
+        new SaliencyStatus.Estimate(
+            adaptive.correlation(t), all == 0 ? 0 : rest / all, adaptive.stop()));
   }
 
   @Override
   public void close() {
     masks.close();
     passScores.close();
+    if (adaptive != null) {
+      adaptive.close();
+    }
   }
 }

@@ -26,6 +26,16 @@ record Configuration(
     return !sampling.equals(MaskSampling.once());
   }
 
+  /**
+   * How many masked inputs of a layer are scored before their scores are looked at, if no two
+   * channels share one.
+   */
+  long passesAtOnce(long channelsOfLayer) {
+    long selected = channels.countOf(channelsOfLayer);
+    return sampling.samples()
+        * (channels.isAdaptive() ? Math.min(selected, AdaptivePasses.ROUND) : selected);
+  }
+
   /** The target layers' paths as one. */
   String layerNames() {
     return String.join("+", layers);

@@ -60,6 +60,7 @@ public final class FeatureCam implements Explainer {
   private final HookedModel after;
 
   private final PassScoring scoring;
+  private final ProgressListener progress;
 
   /** What is changed. A is the layer's output, f the target's score of it. */
   public enum Method {
@@ -89,13 +90,8 @@ public final class FeatureCam implements Explainer {
     this.recipe = builder.recipe == null ? usualRecipe(method) : builder.recipe;
     this.after = after;
     this.scoring =
-        new PassScoring(
-            after,
-            builder.precision,
-            builder.batch,
-            builder.workers,
-            builder.memory,
-            builder.progress::onProgress);
+        new PassScoring(after, builder.precision, builder.batch, builder.workers, builder.memory);
+    this.progress = builder.progress;
   }
 
   private static Recipe usualRecipe(Method method) {
@@ -311,7 +307,8 @@ public final class FeatureCam implements Explainer {
                 resolved(capture, i, targets.get(i))));
       }
       long passes = changes.stream().mapToLong(FeatureScoring::passes).sum();
-      ChunkPlan scored = scoring.score(changes, InputShape.ofRowsIn(output), passes);
+      ChunkPlan scored =
+          scoring.score(changes, InputShape.ofRowsIn(output), passes, progress::onProgress);
       ChunkPlan plan = maps.note().map(scored::noting).orElse(scored);
       for (FeatureScoring change : changes) {
         results.add(change.toSaliencies(plan));

@@ -192,16 +192,16 @@ final class FirstPass implements AutoCloseable {
     return sums;
   }
 
-  /** How many masked inputs of all layers an input of a shape has; runs a black one. */
+  /** How many masked inputs of all layers of an input are scored at once; runs a black one. */
   static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
         FirstPass pass =
             withoutGradients(configuration, torch.zeros(shape.batchOf(1)), List.of())) {
-      long selected = 0;
+      long atOnce = 0;
       for (int l = 0; l < configuration.layers().size(); l++) {
-        selected += configuration.channels().countOf(pass.maps(l).size(1));
+        atOnce += configuration.passesAtOnce(pass.maps(l).size(1));
       }
-      return selected * configuration.sampling().samples();
+      return atOnce;
     }
   }
 
@@ -226,7 +226,7 @@ final class FirstPass implements AutoCloseable {
                 gradientsOf(image, l)));
       }
     }
-    stage.passes = scorings.stream().mapToLong(ChannelScoring::passes).sum();
+    stage.passes = scorings.stream().mapToLong(ChannelScoring::mostPasses).sum();
     stage.commit();
   }
 

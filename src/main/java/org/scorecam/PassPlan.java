@@ -4,7 +4,12 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.Recipe.ConstantChannels;
 import org.scorecam.mask.ChannelFacts;
 
@@ -78,8 +83,32 @@ final class PassPlan {
   }
 
   /** The channels whose masks some passes take, by their place among the selected. */
-  long[] places(int firstPass, int count) {
-    return Arrays.copyOfRange(placeOf, firstPass, firstPass + count);
+  long[] places(int[] passes) {
+    return Arrays.stream(passes).mapToLong(pass -> placeOf[pass]).toArray();
+  }
+
+  /**
+   * For each pass the sum of the maps of all channels that share it; needs an open scope.
+   *
+   * @param maps of the selected channels, [K, …]
+   * @return [passes, …]
+   */
+  Tensor sumsOf(Tensor maps) {
+    long[] places =
+        IntStream.range(0, passOf.length).filter(this::isScored).asLongStream().toArray();
+    long[] passes = LongStream.of(places).map(place -> passOf[(int) place]).toArray();
+    Device device = maps.device();
+    long[] shape = maps.shape();
+    shape[0] = passes();
+    Tensor zeros = torch.zeros(shape, maps.options());
+    return zeros.index_add_(
+        0,
+        Tensor.create(passes).to(device, ScalarType.Long),
+        maps.index_select(0, Tensor.create(places).to(device, ScalarType.Long)));
+  }
+
+  private boolean isScored(int place) {
+    return passOf[place] != NOT_SCORED;
   }
 
   /**
@@ -92,7 +121,7 @@ final class PassPlan {
     float[] scores = new float[channels];
     Arrays.fill(scores, Float.NaN);
     for (int place : placesOf(wanted)) {
-      if (passOf[place] != NOT_SCORED) {
+      if (isScored(place)) {
         scores[(int) selected[place]] = scoreOfPass[passOf[place]];
       }
     }
@@ -107,10 +136,11 @@ final class PassPlan {
    * What happened to the channels.
    *
    * @param wanted those of the selected channels that count
+   * @param ran the passes that were scored
    * @param scores as {@link #scores} gives them
    * @param blank whether the map that they made is 0 everywhere
    */
-  SaliencyStatus statusOf(long[] wanted, float[] scores, boolean blank) {
+  SaliencyStatus statusOf(long[] wanted, BitSet ran, float[] scores, boolean blank) {
     BitSet passes = new BitSet();
     long scored = 0;
     long constant = 0;
@@ -119,7 +149,7 @@ final class PassPlan {
     for (int place : placesOf(wanted)) {
       constant += facts.isConstant(place) ? 1 : 0;
       nonFinite += facts.isNonFinite(place) ? 1 : 0;
-      if (passOf[place] != NOT_SCORED) {
+      if (isScored(place) && ran.get(passOf[place])) {
         passes.set(passOf[place]);
         scored++;
         nonFiniteScores += Float.isFinite(scores[(int) selected[place]]) ? 0 : 1;

@@ -1,5 +1,9 @@
 package org.scorecam;
 
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.scorecam.mask.ChannelSelection;
+
 /**
  * What happened on the way to a saliency map.
  *
@@ -15,6 +19,8 @@ package org.scorecam;
  * @param blank whether the map is 0 everywhere, as it is where every weighted sum is negative
  * @param softmaxOfOneValue whether the recipe scored the softmax of a single value, so that every
  *     score is 1 and the map shows how active the layer is, not what speaks for the target
+ * @param estimate how far the map may be from that of all channels, where they were chosen by
+ *     {@link ChannelSelection#adaptive(double)}; nothing otherwise
  */
 public record SaliencyStatus(
     long channels,
@@ -25,7 +31,36 @@ public record SaliencyStatus(
     long nonFiniteChannels,
     long nonFiniteScores,
     boolean blank,
-    boolean softmaxOfOneValue) {
+    boolean softmaxOfOneValue,
+    Optional<Estimate> estimate) {
+
+  /**
+   * What is known of a map for which channels were scored in rounds.
+   *
+   * @param correlation Pearson's with the map of all channels, at two standard errors; 1 if all
+   *     were scored
+   * @param unscoredWeight the part of all channels' weight, from 0 to 1, that those hold which were
+   *     not scored, as far as their scores can be foretold
+   * @param stop why no more were scored; nothing while more are
+   */
+  public record Estimate(double correlation, double unscoredWeight, Optional<Stop> stop) {
+    private Estimate and(Estimate other) {
+      return new Estimate(
+          Math.min(correlation, other.correlation),
+          Math.max(unscoredWeight, other.unscoredWeight),
+          correlation <= other.correlation ? stop : other.stop);
+    }
+  }
+
+  /** Why no more channels were scored. */
+  public enum Stop {
+    /** The estimate reached the correlation that was asked for. */
+    CORRELATION_REACHED,
+    /** It never did: the scores could not be foretold well enough, and all channels were scored. */
+    ALL_SCORED,
+    /** All were scored without an estimate, since so few masks say too little of each other. */
+    FEW_CHANNELS
+  }
 
   /** Of scores that say something. */
   SaliencyStatus(
@@ -45,7 +80,8 @@ public record SaliencyStatus(
         nonFiniteChannels,
         nonFiniteScores,
         blank,
-        false);
+        false,
+        Optional.empty());
   }
 
   /** The same, for scores that are all 1. */
@@ -59,7 +95,23 @@ public record SaliencyStatus(
         nonFiniteChannels,
         nonFiniteScores,
         blank,
-        true);
+        true,
+        estimate);
+  }
+
+  /** The same with an estimate. */
+  SaliencyStatus withEstimate(Optional<Estimate> found) {
+    return new SaliencyStatus(
+        channels,
+        scoredChannels,
+        samples,
+        passes,
+        constantChannels,
+        nonFiniteChannels,
+        nonFiniteScores,
+        blank,
+        softmaxOfOneValue,
+        found);
   }
 
   /** The same where every mask went into several masked inputs. */
@@ -73,7 +125,8 @@ public record SaliencyStatus(
         nonFiniteChannels,
         nonFiniteScores,
         blank,
-        softmaxOfOneValue);
+        softmaxOfOneValue,
+        estimate);
   }
 
   /**
@@ -104,6 +157,7 @@ public record SaliencyStatus(
         nonFiniteChannels + other.nonFiniteChannels,
         nonFiniteScores + other.nonFiniteScores,
         blank && other.blank,
-        softmaxOfOneValue || other.softmaxOfOneValue);
+        softmaxOfOneValue || other.softmaxOfOneValue,
+        Stream.of(estimate, other.estimate).flatMap(Optional::stream).reduce(Estimate::and));
   }
 }

@@ -68,14 +68,8 @@ public final class ScoreCam implements Explainer {
             builder.masker == null ? Maskers.preferred() : builder.masker,
             builder.sampling);
     this.scoring =
-        new PassScoring(
-            model,
-            builder.precision,
-            builder.batch,
-            builder.workers,
-            builder.memory,
-            builder.progress::onProgress);
-    this.batches = new BatchExplainer(configuration, scoring);
+        new PassScoring(model, builder.precision, builder.batch, builder.workers, builder.memory);
+    this.batches = new BatchExplainer(configuration, scoring, builder.progress);
   }
 
   /**

@@ -21,6 +21,21 @@ public enum Weighting {
       }
       return weights;
     }
+
+    @Override
+    boolean hasLogarithm(float score) {
+      return true;
+    }
+
+    @Override
+    double logarithm(float score) {
+      return score;
+    }
+
+    @Override
+    double scoreOf(double logarithm) {
+      return logarithm;
+    }
   },
   /** wₖ = sₖ. */
   SCORE {
@@ -32,8 +47,32 @@ public enum Weighting {
       }
       return weights;
     }
+
+    @Override
+    boolean hasLogarithm(float score) {
+      return score > 0;
+    }
+
+    @Override
+    double logarithm(float score) {
+      return Math.log(score);
+    }
+
+    @Override
+    double scoreOf(double logarithm) {
+      return Math.exp(logarithm);
+    }
   };
 
   /** One weight for each score; a score that is not finite gets none. */
   abstract double[] weights(float[] scores);
+
+  /** Whether a score's weight is above 0. */
+  abstract boolean hasLogarithm(float score);
+
+  /** The logarithm of a score's weight, but for a number that is the same for all scores. */
+  abstract double logarithm(float score);
+
+  /** The score whose weight has a logarithm. */
+  abstract double scoreOf(double logarithm);
 }

@@ -5,10 +5,15 @@ import static java.lang.Float.POSITIVE_INFINITY;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.BitSet;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.scorecam.Recipe.ConstantChannels;
 import org.scorecam.mask.TestChannels;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /** Which channel is scored by which pass; channels are written as in {@link TestChannels}. */
 class PassPlanTest {
@@ -23,7 +28,13 @@ class PassPlanTest {
 
   private static void assertPlaces(PassPlan plan, long... places) {
     assertEquals(places.length, plan.passes());
-    assertArrayEquals(places, plan.places(0, plan.passes()));
+    assertArrayEquals(places, plan.places(IntStream.range(0, plan.passes()).toArray()));
+  }
+
+  private static SaliencyStatus statusOf(PassPlan plan, float[] scores, boolean blank) {
+    BitSet all = new BitSet();
+    all.set(0, plan.passes());
+    return plan.statusOf(plan.selected(), all, scores, blank);
   }
 
   private static void assertScores(PassPlan plan, float[] scoreOfPass, float... scores) {
@@ -34,7 +45,7 @@ class PassPlanTest {
   void channelsThatDifferHaveAPassEach() {
     PassPlan plan = plan("abcd");
     assertPlaces(plan, 0, 1, 2, 3);
-    assertArrayEquals(new long[] {1, 2}, plan.places(1, 2));
+    assertArrayEquals(new long[] {1, 2}, plan.places(new int[] {1, 2}));
     assertScores(plan, new float[] {5, 6, 7, 8}, 5, 6, 7, 8);
   }
 
@@ -45,8 +56,7 @@ class PassPlanTest {
     assertEquals(6, plan.selectedChannels());
     float[] scores = {5, 6, 5, 7, 6, 5};
     assertScores(plan, new float[] {5, 6, 7}, scores);
-    assertEquals(
-        new SaliencyStatus(6, 6, 3, 0, 0, 0, false), plan.statusOf(plan.selected(), scores, false));
+    assertEquals(new SaliencyStatus(6, 6, 3, 0, 0, 0, false), statusOf(plan, scores, false));
   }
 
   @Test
@@ -55,8 +65,7 @@ class PassPlanTest {
     assertPlaces(plan, 0, 1, 3);
     float[] scores = {5, 6, 5, 7, 5};
     assertScores(plan, new float[] {5, 6, 7}, scores);
-    assertEquals(
-        new SaliencyStatus(5, 5, 3, 3, 0, 0, false), plan.statusOf(plan.selected(), scores, false));
+    assertEquals(new SaliencyStatus(5, 5, 3, 3, 0, 0, false), statusOf(plan, scores, false));
   }
 
   @Test
@@ -65,8 +74,7 @@ class PassPlanTest {
     assertPlaces(plan, 1, 3);
     float[] scores = {NaN, 6, NaN, 7, NaN};
     assertScores(plan, new float[] {6, 7}, scores);
-    assertEquals(
-        new SaliencyStatus(5, 2, 2, 3, 0, 0, false), plan.statusOf(plan.selected(), scores, false));
+    assertEquals(new SaliencyStatus(5, 2, 2, 3, 0, 0, false), statusOf(plan, scores, false));
   }
 
   @Test
@@ -76,9 +84,7 @@ class PassPlanTest {
       assertPlaces(plan, 1, 2);
       float[] scores = {NaN, 5, 6, NaN, 5};
       assertScores(plan, new float[] {5, 6}, scores);
-      assertEquals(
-          new SaliencyStatus(5, 3, 2, 0, 2, 0, false),
-          plan.statusOf(plan.selected(), scores, false));
+      assertEquals(new SaliencyStatus(5, 3, 2, 0, 2, 0, false), statusOf(plan, scores, false));
     }
   }
 
@@ -89,7 +95,7 @@ class PassPlanTest {
     assertScores(plan, new float[0], NaN, NaN, NaN);
     assertEquals(
         new SaliencyStatus(3, 0, 0, 2, 1, 0, true),
-        plan.statusOf(plan.selected(), plan.scores(plan.selected(), new float[0]), true));
+        statusOf(plan, plan.scores(plan.selected(), new float[0]), true));
   }
 
   @Test
@@ -102,8 +108,28 @@ class PassPlanTest {
     assertEquals(4, plan.selectedChannels());
     float[] scores = {NaN, 5, NaN, NaN, 6, NaN, NaN, 5};
     assertScores(plan, new float[] {5, 6}, scores);
+    assertEquals(new SaliencyStatus(8, 3, 2, 0, 1, 0, false), statusOf(plan, scores, false));
+  }
+
+  @Test
+  void passesThatDidNotRunDoNotCount() {
+    PassPlan plan = plan("aba-");
+    BitSet first = new BitSet();
+    first.set(0);
+    float[] scores = plan.scores(plan.selected(), new float[] {5, NaN, NaN});
     assertEquals(
-        new SaliencyStatus(8, 3, 2, 0, 1, 0, false), plan.statusOf(plan.selected(), scores, false));
+        new SaliencyStatus(4, 2, 1, 1, 0, 0, false),
+        plan.statusOf(plan.selected(), first, scores, false));
+  }
+
+  @Test
+  void mapsOfChannelsThatShareAPassAreSummed() {
+    PassPlan plan = plan("ab!a-");
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor maps = Tensors.of(new float[] {1, 2, 3, 4, NaN, 0, 1, 2, 5, 5}, 5, 1, 2);
+      assertArrayEquals(
+          new float[] {2, 4, 3, 4, 5, 5}, Tensors.toArray(plan.sumsOf(maps).contiguous()));
+    }
   }
 
   @Test
@@ -111,7 +137,6 @@ class PassPlanTest {
     PassPlan plan = plan("aba!");
     float[] scores = plan.scores(plan.selected(), new float[] {POSITIVE_INFINITY, 6});
     assertArrayEquals(new float[] {POSITIVE_INFINITY, 6, POSITIVE_INFINITY, NaN}, scores);
-    assertEquals(
-        new SaliencyStatus(4, 3, 2, 0, 1, 2, false), plan.statusOf(plan.selected(), scores, false));
+    assertEquals(new SaliencyStatus(4, 3, 2, 0, 1, 2, false), statusOf(plan, scores, false));
   }
 }

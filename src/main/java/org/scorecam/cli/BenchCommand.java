@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
+import org.scorecam.bench.Agreement;
 import org.scorecam.bench.Contestant;
 import org.scorecam.bench.Footprint;
 import org.scorecam.bench.MachinePeaks;
@@ -17,6 +18,8 @@ import org.scorecam.bench.ScoreCamContestant;
 import org.scorecam.bench.Soak;
 import org.scorecam.bench.Suite;
 import org.scorecam.error.InputException;
+import org.scorecam.image.Picture;
+import org.scorecam.image.Preprocessing;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
@@ -152,6 +155,10 @@ final class BenchCommand implements Runnable {
       runSuite();
       return;
     }
+    if (!input.pictures().isEmpty()) {
+      runPictures();
+      return;
+    }
     method.requireDifferentLayers();
     target = targets.target();
     String whyNoBaseline = whyNoBaseline();
@@ -213,6 +220,43 @@ final class BenchCommand implements Runnable {
         report.add(Suite.measure(suite.get(i), device, noise, method::builder, runs));
         progress.onProgress(i + 1, suite.size());
       }
+      finish(report);
+    }
+  }
+
+  private void runPictures() {
+    if (soak != null || baseline != null || variesAnything()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--pictures compares channels; leave out --soak, --baseline, --chunks, --images and"
+              + " --compare-threads");
+    }
+    if (method.scoresAllChannels()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--pictures compares chosen channels with all; choose them with --channels");
+    }
+    if (json != null) {
+      OutputOptions.requireFolder(json);
+    }
+    List<Target> asked = targets.targets();
+    List<Path> files = input.pictures();
+    TerminalProgress progress = new TerminalProgress("pictures");
+    try (HookedModel network = model.load();
+        ScoreCam all = method.builder(network).channels(ChannelSelection.all()).build();
+        ScoreCam chosen = method.builder(network).build()) {
+      AgreementReport report =
+          new AgreementReport(model.name(), method.channels(), network.device());
+      for (int i = 0; i < files.size(); i++) {
+        report.print(spec.commandLine().getOut());
+        Picture picture = Picture.read(files.get(i));
+        try (Tensor image = Preprocessing.imagenet().apply(picture)) {
+          report.add(
+              String.valueOf(files.get(i).getFileName()), Agreement.of(all, chosen, image, asked));
+        }
+        progress.onProgress(i + 1, files.size());
+      }
+      report.finish();
       finish(report);
     }
   }

@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class ExplainCommand implements Callable<Integer> {
   private static final double NANOSECONDS = 1e9;
+  private static final double PER_CENT = 100;
 
   @Spec private CommandSpec spec;
 
@@ -229,7 +230,7 @@ final class ExplainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
@@ -242,6 +243,7 @@ final class ExplainCommand implements Callable<Integer> {
         saliency.plan().precision(),
         seconds,
         targets.size() == 1 ? "" : " for %d targets".formatted(targets.size()),
+        status.estimate().map(ExplainCommand::inWords).orElse(""),
         status.blank() ? "; the map is blank: nothing in the input speaks for the target" : "",
         status.sawNonFinite() ? "; NaN or infinite values were left out" : "",
         status.softmaxOfOneValue()
@@ -251,5 +253,16 @@ final class ExplainCommand implements Callable<Integer> {
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
     report.add(method.method(), name, saliency, label, seconds, written);
+  }
+
+  private static String inWords(SaliencyStatus.Estimate estimate) {
+    return switch (estimate.stop().orElseThrow()) {
+      case CORRELATION_REACHED ->
+          "; the map correlates %.4f with that of all channels, of whose weight those not scored hold %.1f %%, by estimate"
+              .formatted(estimate.correlation(), PER_CENT * estimate.unscoredWeight());
+      case ALL_SCORED ->
+          "; all channels were scored, since what was scored did not foretell the others well enough";
+      case FEW_CHANNELS -> "; all channels were scored, since they are few";
+    };
   }
 }

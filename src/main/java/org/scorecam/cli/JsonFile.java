@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Locale;
+import org.scorecam.SaliencyStatus;
 import org.scorecam.file.AtomicFile;
 import org.scorecam.scoring.ChunkPlan;
 
@@ -43,6 +44,19 @@ final class JsonFile {
     chunk.add("probes", probes);
     chunk.add("notes", of(plan.notes()));
     return chunk;
+  }
+
+  /** How far a map may be from that of all channels. */
+  static JsonObject of(SaliencyStatus.Estimate estimate) {
+    JsonObject json = new JsonObject();
+    json.addProperty("correlation", estimate.correlation());
+    json.addProperty("unscoredWeight", estimate.unscoredWeight());
+    estimate
+        .stop()
+        .ifPresent(
+            stop ->
+                json.addProperty("stop", stop.name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+    return json;
   }
 
   /** A list of texts. */

@@ -87,12 +87,14 @@ final class MethodOptions {
 
   @Option(
       names = "--channels",
-      paramLabel = "all|max:K|gradient:K|std:K",
+      paramLabel = "all|adaptive[:P]|max:K|gradient:K|std:K",
       defaultValue = "all",
       converter = ChannelsConverter.class,
       description =
-          "Score all channels, or only K: those with the largest maxima (max), those that the score"
-              + " depends on most (gradient), or those whose maps vary most (std); default: all.")
+          "Score all channels; as many as the map needs to correlate at least P with that of all"
+              + " (adaptive; P is 0.99 unless given); or K: those with the largest maxima (max), those"
+              + " that the score depends on most (gradient), or those whose maps vary most (std);"
+              + " default: all.")
   private ChannelSelection channels;
 
   @Option(
@@ -145,6 +147,11 @@ final class MethodOptions {
   /** Whether all channels of the target layer are scored. */
   boolean scoresAllChannels() {
     return channels.toString().equals(ChannelSelection.all().toString());
+  }
+
+  /** Which channels are scored, in words. */
+  String channels() {
+    return channels.toString();
   }
 
   /** Whether the map is the one that the benchmark's baseline computes. */
@@ -352,16 +359,25 @@ final class MethodOptions {
 
   private static final class ChannelsConverter implements ITypeConverter<ChannelSelection> {
     private static final Pattern TOP = Pattern.compile("(max|gradient|std):(\\d{1,9})");
+    private static final Pattern ADAPTIVE = Pattern.compile("adaptive:(\\d*\\.?\\d+)");
 
     @Override
     public ChannelSelection convert(String text) {
       if (text.equals("all")) {
         return ChannelSelection.all();
       }
+      if (text.equals("adaptive")) {
+        return ChannelSelection.adaptive();
+      }
+      Matcher adaptive = ADAPTIVE.matcher(text);
+      if (adaptive.matches()) {
+        return adaptive(text, Double.parseDouble(adaptive.group(1)));
+      }
       Matcher top = TOP.matcher(text);
       if (!top.matches() || Integer.parseInt(top.group(2)) == 0) {
         throw new TypeConversionException(
-            "'%s' does not select channels; write all, or max:K, gradient:K or std:K with K at least 1"
+            ("'%s' does not select channels; write all, adaptive, adaptive:P with P above 0 and at"
+                    + " most 1, or max:K, gradient:K or std:K with K at least 1")
                 .formatted(text));
       }
       int count = Integer.parseInt(top.group(2));
@@ -370,6 +386,14 @@ final class MethodOptions {
         case "std" -> ChannelSelection.topStd(count);
         default -> ChannelSelection.topMax(count);
       };
+    }
+
+    private static ChannelSelection adaptive(String text, double correlation) {
+      try {
+        return ChannelSelection.adaptive(correlation);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException("'%s': %s".formatted(text, e.getMessage()));
+      }
     }
   }
 }

@@ -69,6 +69,7 @@ final class Report {
     result.addProperty("constantChannels", status.constantChannels());
     result.addProperty("nonFiniteChannels", status.nonFiniteChannels());
     result.addProperty("nonFiniteScores", status.nonFiniteScores());
+    status.estimate().ifPresent(estimate -> result.add("estimate", JsonFile.of(estimate)));
     result.addProperty("blank", status.blank());
     result.addProperty("softmaxOfOneValue", status.softmaxOfOneValue());
     result.add("chunk", JsonFile.of(saliency.plan()));

@@ -30,6 +30,24 @@ final class SampleInput {
           "Random noise of this size as the input, with as many channels as the network takes.")
   private Size size;
 
+  @Option(
+      names = "--pictures",
+      paramLabel = "FILE|FOLDER|PATTERN",
+      arity = "1..*",
+      description = {
+        "Instead of timing, explain these pictures with the chosen channels and with all, and show"
+            + " how far the maps agree: each picture as it is, mirrored, and two of its corners.",
+        "They are preprocessed as the explain command does by default.",
+      })
+  private List<String> pictures;
+
+  /** The pictures; empty where another input was named. */
+  List<Path> pictures() {
+    return pictures == null
+        ? List.of()
+        : pictures.stream().flatMap(word -> PictureFiles.named(word).stream()).toList();
+  }
+
   /** Noise [1, 3, H, W]; owned by the caller. */
   static Tensor colouredNoise(Size size) {
     SampleInput input = new SampleInput();

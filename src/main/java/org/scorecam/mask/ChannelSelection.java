@@ -10,14 +10,21 @@ import org.scorecam.runtime.NativeScope;
 
 /** Which channels of the target layer are scored; the others get no weight. */
 public final class ChannelSelection {
-  private static final ChannelSelection ALL = new ChannelSelection(Key.MAXIMUM, Long.MAX_VALUE);
+  /** What {@link #adaptive()} asks for. */
+  public static final double USUAL_CORRELATION = 0.99;
+
+  private static final ChannelSelection ALL = new ChannelSelection(Key.MAXIMUM, Long.MAX_VALUE, 1);
 
   private final Key key;
   private final long limit;
 
-  private ChannelSelection(Key key, long limit) {
+  /** What the map must reach with that of all channels; below 1 if they are chosen adaptively. */
+  private final double correlation;
+
+  private ChannelSelection(Key key, long limit, double correlation) {
     this.key = key;
     this.limit = limit;
+    this.correlation = correlation;
   }
 
   /** What channels are ranked by. */
@@ -110,7 +117,55 @@ public final class ChannelSelection {
     if (count < 1) {
       throw new IllegalArgumentException("at least one channel must be kept, not " + count);
     }
-    return new ChannelSelection(key, count);
+    return new ChannelSelection(key, count, 1);
+  }
+
+  /**
+   * As {@link #adaptive(double)}, with {@link #USUAL_CORRELATION}.
+   *
+   * @return the selection
+   */
+  public static ChannelSelection adaptive() {
+    return adaptive(USUAL_CORRELATION);
+  }
+
+  /**
+   * As many channels as the map needs to correlate so much with that of all: they are scored in
+   * rounds, until the scores seen foretell the others well enough. A score depends on the mask
+   * alone, and like masks score alike, so that this needs no gradient and goes with any target.
+   * Channels that are not scored get the weight that is expected of them.
+   *
+   * <p>The correlation is an estimate from below, at two standard errors. Where masks tell nothing
+   * of scores, all channels are scored. The result says what was estimated, and why it stopped.
+   *
+   * @param correlation Pearson's, above 0; 1 scores all channels
+   * @return the selection
+   * @throws IllegalArgumentException if it is not above 0 and at most 1
+   */
+  public static ChannelSelection adaptive(double correlation) {
+    if (!(correlation > 0 && correlation <= 1)) {
+      throw new IllegalArgumentException(
+          "the correlation to reach must be above 0 and at most 1, not " + correlation);
+    }
+    return new ChannelSelection(Key.MAXIMUM, Long.MAX_VALUE, correlation);
+  }
+
+  /**
+   * Whether channels are chosen while they are scored; {@link #select} then has all that may be.
+   *
+   * @return true for {@link #adaptive(double)} below 1
+   */
+  public boolean isAdaptive() {
+    return correlation < 1;
+  }
+
+  /**
+   * What the map must reach with that of all channels.
+   *
+   * @return Pearson's correlation; 1 unless {@link #isAdaptive}
+   */
+  public double correlation() {
+    return correlation;
   }
 
   /**
@@ -175,10 +230,13 @@ public final class ChannelSelection {
   /**
    * The selection in words.
    *
-   * @return {@code all}, {@code max:N}, {@code std:N} or {@code gradient:N}
+   * @return {@code all}, {@code max:N}, {@code std:N}, {@code gradient:N} or {@code adaptive:P}
    */
   @Override
   public String toString() {
+    if (isAdaptive()) {
+      return "adaptive:" + correlation;
+    }
     return limit == Long.MAX_VALUE ? "all" : key.name + ":" + limit;
   }
 }

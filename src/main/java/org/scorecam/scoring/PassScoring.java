@@ -41,7 +41,6 @@ import org.scorecam.runtime.NativeScope;
 public final class PassScoring implements AutoCloseable {
   private final Device device;
   private final ScoringChoice choice;
-  private final BiConsumer<Long, Long> progress;
   private final ChunkPool chunks = new ChunkPool();
   private final Workers workers = Workers.ofTheProcess();
   private volatile boolean closed;
@@ -56,19 +55,15 @@ public final class PassScoring implements AutoCloseable {
    *     many; 0 for as many as LibTorch has threads, if that is faster
    * @param memory bytes that the chunks of a call may take with the network's activations; if
    *     nothing is said, a quarter of what is available now
-   * @param progress is told after each chunk how many masked inputs of how many are scored, by the
-   *     thread that calls
    */
   public PassScoring(
       HookedModel model,
       Optional<Precision> precision,
       long rows,
       int mostWorkers,
-      OptionalLong memory,
-      BiConsumer<Long, Long> progress) {
+      OptionalLong memory) {
     this.device = model.device();
     this.choice = new ScoringChoice(model, precision, rows, mostWorkers, memory);
-    this.progress = progress;
     workers.join();
   }
 
@@ -106,12 +101,18 @@ public final class PassScoring implements AutoCloseable {
    * @param shape of one input, the same for all
    * @param passes of them all, if none shared one with another; so that plans are the same for
    *     inputs of one size
+   * @param progress is told after each chunk how many masked inputs of how many are scored, by the
+   *     thread that calls
    * @return the chunks that it was done with in the end
    * @throws NativeMemoryException if not even a chunk of one row fits
    * @throws PrecisionException if a reduced precision was chosen and does not hold
    * @throws InputException if the network cannot run a masked input
    */
-  public ChunkPlan score(List<? extends MaskedInputs> inputs, InputShape shape, long passes) {
+  public ChunkPlan score(
+      List<? extends MaskedInputs> inputs,
+      InputShape shape,
+      long passes,
+      BiConsumer<Long, Long> progress) {
     requireOpen();
     Optional<? extends MaskedInputs> sample =
         inputs.stream().filter(source -> source.passes() > 0).findFirst();
@@ -119,16 +120,19 @@ public final class PassScoring implements AutoCloseable {
         sample.isPresent() ? choice.decide(sample.get(), shape) : choice.known(shape);
     Scorer scorer = choice.scorer(decision, shape, passes);
     ChunkPlan plan = choice.plan(decision, scorer, shape, Math.max(1, passes));
-    return scoreAll(new PassRun(inputs, scorer), scorer, shape, plan);
+    PassRun run = new PassRun(inputs, scorer);
+    Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());
+    return scoreAll(run, tell, scorer, shape, plan);
   }
 
   /** Scores everything; the plan as it was in the end. */
-  private ChunkPlan scoreAll(PassRun run, Scorer scorer, InputShape shape, ChunkPlan plan) {
+  private ChunkPlan scoreAll(
+      PassRun run, Runnable tell, Scorer scorer, InputShape shape, ChunkPlan plan) {
     long rows = plan.rows();
     int most = plan.workers();
     while (run.left() > 0) {
       try {
-        scoreChunks(run, scorer, shape.batchOf(rows), most);
+        scoreChunks(run, tell, scorer, shape.batchOf(rows), most);
       } catch (RuntimeException e) {
         if (!NativeErrors.isOutOfMemory(e)) {
           throw e;
@@ -151,7 +155,7 @@ public final class PassScoring implements AutoCloseable {
     return plan.reducedTo(rows, most);
   }
 
-  private void scoreChunks(PassRun run, Scorer scorer, long[] shape, int most) {
+  private void scoreChunks(PassRun run, Runnable tell, Scorer scorer, long[] shape, int most) {
     // No more chunks than there is something for.
     int count = (int) Math.min(most, (run.left() + shape[0] - 1) / shape[0]);
     withChunks(
@@ -160,8 +164,7 @@ public final class PassScoring implements AutoCloseable {
         count,
         memory -> {
           run.use(memory);
-          workers.run(
-              count, run, () -> progress.accept((long) run.nextScored(), (long) run.total()));
+          workers.run(count, run, tell);
         });
   }
 

@@ -14,12 +14,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
 import org.scorecam.bench.Suite;
+import org.scorecam.image.Picture;
 import picocli.CommandLine;
 
 /** The command {@code bench}, on a network so small that the times mean nothing. */
@@ -63,6 +65,29 @@ class BenchCommandTest {
     return objects(report, "comparisons").stream()
         .map(entry -> entry.get("slower").getAsString() + "/" + entry.get("faster").getAsString())
         .toList();
+  }
+
+  @Test
+  void comparesChosenChannelsWithAllOnPictures() throws IOException {
+    Path picture = folder.resolve("picture.png");
+    byte[] rgb = new byte[64 * 64 * 3];
+    new Random(5).nextBytes(rgb);
+    Picture.of(64, 64, rgb).write(picture);
+    Path file = folder.resolve("pictures.json");
+    CommandLineRun run =
+        bench("--layer", "layer3", "--channels", "max:48", "--pictures", picture, "--json", file)
+            .assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    assertEquals(
+        List.of("whole", "mirrored", "upper left", "lower right"), names(found, "views", "view"));
+    for (JsonObject view : objects(found, "views")) {
+      assertEquals(64, view.get("passesOfAll").getAsInt());
+      assertEquals(48, view.get("passes").getAsInt());
+      assertTrue(view.get("correlation").getAsDouble() <= 1.000001, view.toString());
+    }
+    assertEquals(0.75, found.get("shareOfPasses").getAsDouble(), 1e-9);
+    assertTrue(run.out().contains("4 maps: 1/1.3 of the passes on average"), run.out());
+    bench("--layer", "layer3", "--pictures", picture).assertMisused("--channels");
   }
 
   @Test

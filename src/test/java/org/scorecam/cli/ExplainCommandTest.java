@@ -362,6 +362,22 @@ class ExplainCommandTest {
   }
 
   @Test
+  void channelsAreChosenAsScoresComeIn() throws IOException {
+    List<Object> start =
+        List.of("explain", "--model", MODEL, "--layer", "layer3", "--tensor", TENSOR);
+    CommandLineRun run =
+        explainMore(start, "--channels", "adaptive:0.5", "--json", file("r.json")).assertDone();
+    JsonObject result = result(file("r.json"), 0);
+    JsonObject estimate = result.getAsJsonObject("estimate");
+    assertEquals("correlation reached", estimate.get("stop").getAsString());
+    assertTrue(estimate.get("correlation").getAsDouble() >= 0.5, estimate.toString());
+    assertEquals(48, result.get("passes").getAsInt());
+    assertTrue(run.out().contains("by estimate"), run.out());
+    explainMore(start, "--channels", "adaptive:1.5")
+        .assertMisused("above 0 and at most 1, not 1.5");
+  }
+
+  @Test
   void classesThatAreNamedTwiceOrTooManyAreRefused() {
     List<Object> start =
         List.of("explain", "--model", MODEL, "--layer", "layer3", "--image", picture);

@@ -89,13 +89,7 @@ class ChunksTest {
 
   private ChunkPlan planFor(InputShape shape, long passes, long memory) {
     try (PassScoring scoring =
-        new PassScoring(
-            model,
-            Optional.of(Precision.FLOAT32),
-            0,
-            0,
-            OptionalLong.of(memory),
-            (scored, total) -> {})) {
+        new PassScoring(model, Optional.of(Precision.FLOAT32), 0, 0, OptionalLong.of(memory))) {
       return scoring.plan(shape, passes);
     }
   }
