@@ -72,6 +72,7 @@ final class AdaptivePasses implements AutoCloseable {
    * @param correlation ρ
    * @param shares of each pass in e²/⟨S, S⟩
    */
+  @SuppressWarnings("ArrayRecordComponent") // of one explanation, never compared
   private record Finding(float[] scores, double correlation, double[] shares) {}
 
   /**

@@ -60,7 +60,9 @@ class ScoreForecastTest {
       double row = 6 * random.nextDouble();
       double column = 6 * random.nextDouble();
       for (int p = 0; p < 49; p++) {
-        double distance = Math.pow(p / 7 - row, 2) + Math.pow(p % 7 - column, 2);
+        int y = p / 7;
+        int x = p % 7;
+        double distance = Math.pow(y - row, 2) + Math.pow(x - column, 2);
         maps[i * 49 + p] = (float) Math.exp(-distance / 4);
       }
       scores[i] = placeDecides ? 10 + row - Math.abs(column - 3) : 10 + random.nextGaussian();
