@@ -102,55 +102,37 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
-  public final Scorer scorer(Precision precision, InputShape inputShape) {
-    return scorer(precision, inputShape, Long.MAX_VALUE);
-  }
-
-  @Override
-  public final synchronized Scorer scorer(Precision precision, InputShape inputShape, long inputs) {
+  public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
     requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
-      return scorers
-          .computeIfAbsent(precision, absent -> new PrecisionScorers(waysToScore(absent)))
-          .forShape(inputShape, inputs);
+      PrecisionScorers known = scorers.get(precision);
+      if (known == null) {
+        NetworkScorer.Kind plain = NetworkScorer.Kind.plain(precision, device);
+        known =
+            new PrecisionScorers(
+                fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
+        scorers.put(precision, known);
+      }
+      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
     }
   }
 
-  private PrecisionScorers.Ways waysToScore(Precision precision) {
-    NetworkScorer.Kind plainKind = NetworkScorer.Kind.plain(precision, device);
-    return new PrecisionScorers.Ways() {
-      @Override
-      public NetworkScorer plain() {
-        return scorerOf(plainKind);
-      }
-
-      @Override
-      public NetworkScorer fastest(InputShape inputShape, NetworkScorer plain) {
-        return fastestScorer(plainKind, plain, inputShape);
-      }
-
-      @Override
-      public boolean agrees(NetworkScorer scorer, InputShape inputShape, long rows) {
-        return computesTheSame(scorer, inputShape, rows);
-      }
-    };
-  }
-
-  private NetworkScorer fastestScorer(
-      NetworkScorer.Kind plainKind, NetworkScorer plain, InputShape inputShape) {
+  private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
     boolean cpu = device.type() == Device.Type.CPU;
-    Precision precision = plainKind.precision();
+    Precision precision = plain.precision();
     if (precision == Precision.TF32 && cpu) {
       throw new PrecisionException("tf32 is a precision of CUDA devices; the network is on cpu");
     }
-    List<Supplier<NetworkScorer>> candidates = new ArrayList<>();
-    candidates.add(() -> plain != null ? plain : scorerOf(plainKind));
+    List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
     if (cpu) {
-      candidates.add(() -> scorerOf(plainKind.withPackedWeights()));
+      kinds.add(plain.withPackedWeights());
     }
-    candidates.add(() -> scorerOf(plainKind.inTheOtherLayout()));
+    kinds.add(plain.inTheOtherLayout());
     try {
-      return ScorerTrials.of(candidates, plain, inputShape, device);
+      return ScorerTrials.of(
+          kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
+          inputShape,
+          device);
     } catch (InputException e) {
       if (precision == Precision.FLOAT32) {
         throw e;
@@ -160,18 +142,17 @@ abstract class CapturingModel implements HookedModel {
     }
   }
 
-  /**
-   * Compares what a scorer puts out for the first of some rows with what the network as it is does
-   * for that row alone; throws if that cannot run it.
-   */
-  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape, long rows) {
+  /** Compares a scorer with the network as it is on one input; throws if that cannot run it. */
+  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
+      Tensor sample = ProbeInput.of(device, inputShape.batchOf(1));
       Tensor chunk = Tensors.inFormat(sample.to(scorer.dtype()), scorer.memoryFormat()).clone();
-      Tensor first = sample.narrow(0, 0, 1);
-      try (ModelOutput expected = capture(first, List.of(), RepeatedCall.LAST).output()) {
+      try (ModelOutput expected = capture(sample, List.of(), RepeatedCall.LAST).output()) {
         try (ModelOutput actual = scorer.score(chunk)) {
-          return OutputAgreement.ofFirstRow(actual, expected, rows, scorer.precision());
+          return OutputAgreement.of(
+              OutputAgreement.copiesOf(expected),
+              OutputAgreement.copiesOf(actual),
+              scorer.precision());
         } catch (NativeMemoryException e) {
           throw e;
         } catch (ScoreCamException e) {

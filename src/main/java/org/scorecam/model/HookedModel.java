@@ -216,23 +216,6 @@ public interface HookedModel extends AutoCloseable {
    */
   Scorer scorer(Precision precision, InputShape inputShape);
 
-  /**
-   * As {@link #scorer(Precision, InputShape)}, for so many inputs. As long as there are so few,
-   * with those that were asked for before, that trying takes longer than it gains, the scorer may
-   * be the plain one. Outputs of the two agree within the rounding of the precision.
-   *
-   * @param precision what to compute with
-   * @param inputShape of the inputs to come
-   * @param inputs how many will be scored
-   * @return owned by the model, and open for as long as that
-   * @throws ModelException as {@link #scorer(Precision, InputShape)}
-   * @throws InputException as {@link #scorer(Precision, InputShape)}
-   * @throws PrecisionException as {@link #scorer(Precision, InputShape)}
-   */
-  default Scorer scorer(Precision precision, InputShape inputShape, long inputs) {
-    return scorer(precision, inputShape);
-  }
-
   /** Frees the network. What was captured stays valid. Closing again does nothing. */
   @Override
   void close();

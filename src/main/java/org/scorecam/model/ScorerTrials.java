@@ -39,9 +39,6 @@ final class ScorerTrials {
 
   private final DeviceMemory memory;
 
-  /** Is not closed even if it loses; null if there is none. */
-  private final NetworkScorer kept;
-
   /** What is run; less than at first where rows cannot be given together. */
   private Tensor sample;
 
@@ -56,9 +53,8 @@ final class ScorerTrials {
   /** Why rows must be given one at a time; empty where they may be given together. */
   private Optional<String> oneByOne = Optional.empty();
 
-  private ScorerTrials(Tensor sample, NetworkScorer kept, Device device) {
+  private ScorerTrials(Tensor sample, Device device) {
     this.sample = sample;
-    this.kept = kept;
     this.memory = DeviceMemory.of(device);
   }
 
@@ -73,19 +69,10 @@ final class ScorerTrials {
    */
   static NetworkScorer of(
       List<Supplier<NetworkScorer>> candidates, InputShape inputShape, Device device) {
-    return of(candidates, null, inputShape, device);
-  }
-
-  /** The same with a candidate that stays open even if it loses. */
-  static NetworkScorer of(
-      List<Supplier<NetworkScorer>> candidates,
-      NetworkScorer kept,
-      InputShape inputShape,
-      Device device) {
     for (long rows = ROWS; ; rows /= 2) {
       try (NativeScope scope = NativeScope.open()) {
         Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
-        ScorerTrials trials = new ScorerTrials(sample, kept, device);
+        ScorerTrials trials = new ScorerTrials(sample, device);
         try {
           return trials.among(candidates);
         } finally {
@@ -106,7 +93,7 @@ final class ScorerTrials {
     try {
       tryOutPlain(plain);
     } catch (RuntimeException | Error e) {
-      close(plain);
+      plain.close();
       throw e;
     }
     for (Supplier<NetworkScorer> candidate : candidates.subList(1, candidates.size())) {
@@ -115,7 +102,7 @@ final class ScorerTrials {
       } catch (ScoreCamException e) {
         LOG.log(System.Logger.Level.DEBUG, "a way to score that does not work here", e);
       } catch (RuntimeException | Error e) {
-        close(best);
+        best.close();
         throw e;
       }
     }
@@ -234,14 +221,8 @@ final class ScorerTrials {
       throw e;
     } finally {
       if (loser != null) {
-        close(loser);
+        loser.close();
       }
-    }
-  }
-
-  private void close(NetworkScorer scorer) {
-    if (scorer != kept) {
-      scorer.close();
     }
   }
 

@@ -264,7 +264,7 @@ public final class LibTorch {
     ThreadCounts counts = new ThreadCounts();
     Map<String, String> words = ofOurWork(settings, counts);
     words.putAll(ofTheProcess);
-    threads = threadsOf(settings);
+    threads = settings.threadsOf(LibTorchSettings.THREADS);
     loaded = new Loaded(counts, new ProcessValues(settings, counts), List.copyOf(taken), words);
     if (setsUp) {
       LOG.log(
@@ -306,21 +306,6 @@ public final class LibTorch {
     return "%d MiB of resident memory (%s)".formatted(bytes >> 20, origin);
   }
 
-  /** 0 for LibTorch's choice. */
-  private static int threadsOf(LibTorchSettings settings) {
-    int said = settings.threadsOf(LibTorchSettings.THREADS);
-    int chosen = torch.get_num_threads();
-    int best = Cores.threadsInPlaceOf(chosen);
-    return said > 0 || best == chosen ? said : best;
-  }
-
-  private static String wordsFor(int chosen, int ours) {
-    return ours == 0
-        ? chosen + ", LibTorch's choice"
-        : "%d%s, for the cores that this process may use (LibTorch's choice is %d)"
-            .formatted(ours, WHILE_WORKING, chosen);
-  }
-
   /** In words, by the settings' names. */
   private static Map<String, String> ofOurWork(LibTorchSettings settings, ThreadCounts counts) {
     Map<String, String> words = new LinkedHashMap<>();
@@ -336,7 +321,7 @@ public final class LibTorch {
     words.put(
         INTRA_OP_THREADS,
         ofOperation == 0
-            ? wordsFor(torch.get_num_threads(), threadsOf(settings))
+            ? torch.get_num_threads() + ", LibTorch's choice"
             : "%d%s (%s)"
                 .formatted(
                     ofOperation, WHILE_WORKING, settings.originOf(LibTorchSettings.THREADS)));

@@ -22,8 +22,7 @@ import java.util.Set;
  * <caption>Settings of our work</caption>
  * <tr><th>property</th><th>what it sets, and why</th></tr>
  * <tr><td>{@value #THREADS}</td><td>threads of one LibTorch operation, in each thread that works
- *     for us; unless set, LibTorch's choice, or the cores that the process may use where those
- *     are others and {@code OMP_NUM_THREADS} is not set</td></tr>
+ *     for us; LibTorch's choice, one per physical core, unless set</td></tr>
  * <tr><td>{@value #OPENBLAS_THREADS}</td><td>threads of OpenBLAS, 1 unless set; 0 leaves its own
  *     number. Its workers spin after each matrix product and take cores from the OpenMP threads that
  *     run the next convolution</td></tr>

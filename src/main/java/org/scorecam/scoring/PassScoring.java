@@ -90,8 +90,7 @@ public final class PassScoring implements AutoCloseable {
    */
   public ChunkPlan plan(InputShape shape, long passes) {
     requireOpen();
-    ScoringChoice.Decision decision = choice.known(shape);
-    return choice.plan(decision, choice.scorer(decision, shape), shape, passes);
+    return choice.plan(choice.known(shape), shape, passes);
   }
 
   /**
@@ -118,28 +117,31 @@ public final class PassScoring implements AutoCloseable {
         inputs.stream().filter(source -> source.passes() > 0).findFirst();
     ScoringChoice.Decision decision =
         sample.isPresent() ? choice.decide(sample.get(), shape) : choice.known(shape);
-    Scorer scorer = choice.scorer(decision, shape, passes);
-    ChunkPlan plan = choice.plan(decision, scorer, shape, Math.max(1, passes));
-    PassRun run = new PassRun(inputs, scorer);
+    ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes));
+    PassRun run = new PassRun(inputs, choice.scorer(decision, shape));
     Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());
-    return scoreAll(run, tell, scorer, shape, plan);
+    return scoreAll(run, tell, decision, shape, plan);
   }
 
   /** Scores everything; the plan as it was in the end. */
   private ChunkPlan scoreAll(
-      PassRun run, Runnable tell, Scorer scorer, InputShape shape, ChunkPlan plan) {
+      PassRun run,
+      Runnable tell,
+      ScoringChoice.Decision decision,
+      InputShape shape,
+      ChunkPlan plan) {
     long rows = plan.rows();
     int most = plan.workers();
     while (run.left() > 0) {
       try {
-        scoreChunks(run, tell, scorer, shape.batchOf(rows), most);
+        scoreChunks(run, tell, choice.scorer(decision, shape), shape.batchOf(rows), most);
       } catch (RuntimeException e) {
         if (!NativeErrors.isOutOfMemory(e)) {
           throw e;
         }
         chunks.clear();
         DeviceMemory.of(device).releaseKept();
-        choice.tooMany(scorer, shape, rows);
+        choice.tooMany(decision, shape, rows);
         if (rows > 1) {
           rows /= 2;
         } else if (most > 1) {
@@ -195,17 +197,16 @@ public final class PassScoring implements AutoCloseable {
   public ChunkPlan warmUp(InputShape shape, long passes) {
     requireOpen();
     ScoringChoice.Decision decision = choice.known(shape);
-    Scorer scorer = choice.scorer(decision, shape);
     while (true) {
-      ChunkPlan plan = choice.plan(decision, scorer, shape, passes);
+      ChunkPlan plan = choice.plan(decision, shape, passes);
       try {
-        runBlackChunks(scorer, shape, plan);
+        runBlackChunks(choice.scorer(decision, shape), shape, plan);
         return plan;
       } catch (NativeMemoryException e) {
         if (plan.rows() == 1) {
           throw e;
         }
-        choice.tooMany(scorer, shape, plan.rows());
+        choice.tooMany(decision, shape, plan.rows());
       }
     }
   }

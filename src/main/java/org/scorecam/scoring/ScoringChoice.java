@@ -94,19 +94,14 @@ final class ScoringChoice {
     return known == null ? Decision.of(asked.orElse(Precision.FLOAT32)) : known;
   }
 
-  /** The fastest scorer for inputs of a shape. */
+  /** The scorer for inputs of a shape. */
   Scorer scorer(Decision decision, InputShape shape) {
     return model.scorer(decision.precision, shape);
   }
 
-  /** The scorer for so many inputs of a shape. */
-  Scorer scorer(Decision decision, InputShape shape, long passes) {
-    return model.scorer(decision.precision, shape, passes);
-  }
-
   /** The chunks for so many passes. */
-  ChunkPlan plan(Decision decision, Scorer scorer, InputShape shape, long passes) {
-    ChunkRows.Request request = request(scorer, shape);
+  ChunkPlan plan(Decision decision, InputShape shape, long passes) {
+    ChunkRows.Request request = request(decision, shape);
     ChunkRows rows = ChunkRows.knownOf(request);
     ChunkPlan plan =
         givenRows > 0 ? rows.given(request, givenRows, passes) : rows.best(request, passes);
@@ -114,13 +109,14 @@ final class ScoringChoice {
   }
 
   /** Remembers for a while, for all who use the scorer, that so many rows did not fit. */
-  void tooMany(Scorer scorer, InputShape shape, long rows) {
-    ChunkRows.Request request = request(scorer, shape);
+  void tooMany(Decision decision, InputShape shape, long rows) {
+    ChunkRows.Request request = request(decision, shape);
     ChunkRows.knownOf(request).tooMany(request, rows);
   }
 
-  private ChunkRows.Request request(Scorer scorer, InputShape shape) {
-    return new ChunkRows.Request(scorer, device, shape, mostWorkers(), givenWorkers == 0, budget);
+  private ChunkRows.Request request(Decision decision, InputShape shape) {
+    return new ChunkRows.Request(
+        scorer(decision, shape), device, shape, mostWorkers(), givenWorkers == 0, budget);
   }
 
   private int mostWorkers() {

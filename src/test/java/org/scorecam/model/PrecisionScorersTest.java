@@ -40,83 +40,42 @@ class PrecisionScorersTest {
     }
   }
 
-  /** Ways whose plain scorer agrees, or does not, and whose fastest agrees for even sides. */
-  private static final class FakeWays implements PrecisionScorers.Ways {
-    final Fake fastest = new Fake();
-    final List<Fake> plain = new ArrayList<>();
-    final List<InputShape> checked = new ArrayList<>();
-    boolean plainAgrees = true;
-    int trials;
-
-    @Override
-    public NetworkScorer plain() {
-      plain.add(new Fake());
-      return plain.get(plain.size() - 1);
-    }
-
-    @Override
-    public NetworkScorer fastest(InputShape shape, NetworkScorer atHand) {
-      assertSame(plain.isEmpty() ? null : plain.get(0), atHand);
-      trials++;
-      return fastest;
-    }
-
-    @Override
-    public boolean agrees(NetworkScorer scorer, InputShape shape, long rows) {
-      if (scorer != fastest) {
-        assertEquals(2, rows);
-        return plainAgrees;
-      }
-      checked.add(shape);
-      return shape.sizes().get(1) % 2 == 0;
-    }
-  }
-
   @Test
   void eachShapeIsCheckedOnceAndPlainWhereTheFastestDiffers() {
-    FakeWays ways = new FakeWays();
-    ways.fastest.takeOneRow("a reason");
-    PrecisionScorers scorers = new PrecisionScorers(ways);
+    Fake fastest = new Fake();
+    fastest.takeOneRow("a reason");
+    List<Fake> plain = new ArrayList<>();
+    PrecisionScorers scorers =
+        new PrecisionScorers(
+            fastest,
+            InputShape.of(3, 8, 8),
+            () -> {
+              plain.add(new Fake());
+              return plain.get(0);
+            });
+    List<InputShape> checked = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       for (long side : List.of(8, 9, 10, 11)) {
-        NetworkScorer scorer = scorers.forShape(InputShape.of(3, side, side), Long.MAX_VALUE);
-        assertSame(side % 2 == 0 ? ways.fastest : ways.plain.get(0), scorer);
+        InputShape shape = InputShape.of(3, side, side);
+        NetworkScorer scorer =
+            scorers.forShape(
+                shape,
+                one -> {
+                  assertSame(fastest, one);
+                  checked.add(shape);
+                  return side % 2 == 0;
+                });
+        assertSame(side % 2 == 0 ? fastest : plain.get(0), scorer);
         assertEquals("a reason", scorer.oneByOne().orElseThrow());
       }
     }
     assertEquals(
         List.of(InputShape.of(3, 9, 9), InputShape.of(3, 10, 10), InputShape.of(3, 11, 11)),
-        ways.checked);
-    assertEquals(1, ways.plain.size());
+        checked);
+    assertEquals(1, plain.size());
     scorers.close();
-    assertEquals(1, ways.fastest.freed);
-    assertEquals(1, ways.plain.get(0).freed);
-  }
-
-  @Test
-  void fewInputsAreScoredPlainlyUntilThereHaveBeenMany() {
-    FakeWays ways = new FakeWays();
-    PrecisionScorers scorers = new PrecisionScorers(ways);
-    InputShape shape = InputShape.of(3, 8, 8);
-    for (int i = 0; i < 3; i++) {
-      assertSame(scorers.forShape(shape, 20), ways.plain.get(0));
-    }
-    assertEquals(0, ways.trials);
-    assertSame(ways.fastest, scorers.forShape(shape, 20));
-    assertSame(ways.fastest, scorers.forShape(shape, 1));
-    assertEquals(1, ways.trials);
-    assertEquals(0, ways.plain.get(0).freed);
-    scorers.close();
-    assertEquals(1, ways.plain.get(0).freed);
-  }
-
-  @Test
-  void aPlainNetworkWhoseRowsInfluenceEachOtherIsTriedAtOnce() {
-    FakeWays ways = new FakeWays();
-    ways.plainAgrees = false;
-    try (PrecisionScorers scorers = new PrecisionScorers(ways)) {
-      assertSame(ways.fastest, scorers.forShape(InputShape.of(3, 8, 8), 1));
-    }
+    assertEquals(1, fastest.freed);
+    assertEquals(1, plain.get(0).freed);
   }
 
   /** Beyond 16 pixels it goes another way, which a scorer that was prepared at 16 does not see. */

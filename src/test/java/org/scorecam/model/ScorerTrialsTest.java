@@ -159,24 +159,6 @@ class ScorerTrialsTest {
   }
 
   @Test
-  void oneThatIsKeptStaysOpenWhetherItWinsOrLoses() {
-    Fake first = slow(y -> y);
-    Fake second = fast(y -> y);
-    assertSame(
-        second, ScorerTrials.of(List.of(() -> first, () -> second), first, SHAPE, Device.cpu()));
-    assertEquals(0, first.freed);
-    Fake broken =
-        fast(
-            y -> {
-              throw new IllegalStateException("no such size");
-            });
-    assertThrows(
-        InputException.class,
-        () -> ScorerTrials.of(List.of(() -> broken), broken, SHAPE, Device.cpu()));
-    assertEquals(0, broken.freed);
-  }
-
-  @Test
   void aNetworkThatCannotRunLeavesNothingOpen() {
     Fake first =
         fast(
