@@ -58,7 +58,6 @@ final class AdaptivePasses implements AutoCloseable {
   private final Weighting weighting;
   private final Tensor maps; // [P, places], float64 on the CPU
   private final ScoreForecast forecast;
-  private final BitSet scored = new BitSet();
 
   /** By target; after the last round. */
   private List<Finding> findings = List.of();
@@ -95,34 +94,29 @@ final class AdaptivePasses implements AutoCloseable {
   /**
    * Takes in scores and chooses the passes that follow.
    *
-   * @param scoresOfTargets for each target a score of each pass, which counts for those that were
-   *     chosen before
+   * @param scored the passes that were chosen before
+   * @param scoresOfTargets for each target a score of each pass, which counts for those
    * @return none if it is over
    */
-  int[] next(List<float[]> scoresOfTargets) {
+  int[] next(BitSet scored, List<float[]> scoresOfTargets) {
     int passes = (int) maps.size(0);
     if (scored.isEmpty()) {
-      return chosen(passes <= LEAST ? IntStream.range(0, passes).toArray() : first(passes));
+      return passes <= LEAST ? IntStream.range(0, passes).toArray() : first(passes);
     }
     if (stop.isPresent()) {
       return new int[0];
     }
-    findings = scoresOfTargets.stream().map(scores -> find(scores, passes)).toList();
+    findings = scoresOfTargets.stream().map(scores -> find(scored, scores, passes)).toList();
     if (scored.cardinality() == passes) {
       stop = Optional.of(passes <= LEAST ? Stop.FEW_CHANNELS : Stop.ALL_SCORED);
     } else if (scored.cardinality() >= LEAST && findings.stream().allMatch(this::isNear)) {
       stop = Optional.of(Stop.CORRELATION_REACHED);
     }
-    return stop.isPresent() ? new int[0] : chosen(mostDoubtful(passes));
+    return stop.isPresent() ? new int[0] : mostDoubtful(scored, passes);
   }
 
   private boolean isNear(Finding finding) {
     return finding.correlation >= wanted;
-  }
-
-  private int[] chosen(int[] passes) {
-    Arrays.stream(passes).forEach(scored::set);
-    return passes;
   }
 
   /** Those whose maps vary most, and as many spread over the others. */
@@ -141,7 +135,7 @@ final class AdaptivePasses implements AutoCloseable {
   }
 
   /** Those with the largest shares, of all targets that are not near enough. */
-  private int[] mostDoubtful(int passes) {
+  private int[] mostDoubtful(BitSet scored, int passes) {
     double[] shares = new double[passes];
     for (Finding finding : findings) {
       for (int pass = 0; pass < passes && !isNear(finding); pass++) {
@@ -155,7 +149,7 @@ final class AdaptivePasses implements AutoCloseable {
         .toArray();
   }
 
-  private Finding find(float[] scores, int passes) {
+  private Finding find(BitSet scored, float[] scores, int passes) {
     int[] unknown = IntStream.range(0, passes).filter(pass -> !scored.get(pass)).toArray();
     int[] known = scored.stream().filter(pass -> Float.isFinite(scores[pass])).toArray();
     if (unknown.length == 0) {

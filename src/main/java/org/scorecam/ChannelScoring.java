@@ -160,7 +160,7 @@ final class ChannelScoring implements AutoCloseable {
       return scored.isEmpty() ? IntStream.range(0, mostPasses()).toArray() : new int[0];
     }
     try (NativeScope scope = NativeScope.open()) {
-      return adaptive.next(scoresOfTargets());
+      return adaptive.next(scored, scoresOfTargets());
     }
   }
 
@@ -314,7 +314,7 @@ final class ChannelScoring implements AutoCloseable {
           targets.get(t).referenceScore(),
           weights,
           scores,
-          status.withSamples(samples).withEstimate(estimate(t, weights, scores)),
+          status.with(samples, estimate(t, weights, scores)),
           plan);
     }
   }

@@ -148,7 +148,7 @@ public final class FeatureCam implements Explainer {
      * @return this builder
      */
     public Builder layout(Layout chosen) {
-      this.layout = Optional.of(chosen);
+      this.layout = Optional.of(requireNonNull(chosen, "layout"));
       return this;
     }
 

@@ -99,23 +99,8 @@ public record SaliencyStatus(
         estimate);
   }
 
-  /** The same with an estimate. */
-  SaliencyStatus withEstimate(Optional<Estimate> found) {
-    return new SaliencyStatus(
-        channels,
-        scoredChannels,
-        samples,
-        passes,
-        constantChannels,
-        nonFiniteChannels,
-        nonFiniteScores,
-        blank,
-        softmaxOfOneValue,
-        found);
-  }
-
-  /** The same where every mask went into several masked inputs. */
-  SaliencyStatus withSamples(int each) {
+  /** The same where every mask went into so many masked inputs, with what was estimated. */
+  SaliencyStatus with(int each, Optional<Estimate> found) {
     return new SaliencyStatus(
         channels,
         scoredChannels,
@@ -126,7 +111,7 @@ public record SaliencyStatus(
         nonFiniteScores,
         blank,
         softmaxOfOneValue,
-        estimate);
+        found);
   }
 
   /**

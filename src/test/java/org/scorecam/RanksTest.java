@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.mask.ChannelFacts;
@@ -142,36 +143,29 @@ class RanksTest {
     }
   }
 
+  static List<String> methods() {
+    return List.of(
+        "score-cam",
+        "aligned",
+        "haofanwang",
+        "gradient",
+        "tensor",
+        "noise",
+        "fused",
+        "ablation",
+        "recipro");
+  }
+
   /** A series is a picture of one row. */
   @ParameterizedTest
-  @CsvSource({
-    "score-cam",
-    "aligned",
-    "haofanwang",
-    "gradient",
-    "tensor",
-    "noise",
-    "fused",
-    "ablation",
-    "recipro"
-  })
+  @MethodSource("methods")
   void seriesAreExplainedAsPicturesOfOneRow(String method) {
     assertSame(method, network(2, 1, 4), new long[] {2, 2, 1, 64}, network(1, 4), 2, 2, 64);
   }
 
   /** A volume of one slice is a picture. */
   @ParameterizedTest
-  @CsvSource({
-    "score-cam",
-    "aligned",
-    "haofanwang",
-    "gradient",
-    "tensor",
-    "noise",
-    "fused",
-    "ablation",
-    "recipro"
-  })
+  @MethodSource("methods")
   void volumesOfOneSliceAreExplainedAsPictures(String method) {
     assertSame(
         method, network(2, 4, 4), new long[] {2, 2, 20, 24}, network(3, 1, 4, 4), 2, 2, 1, 20, 24);

@@ -161,10 +161,7 @@ public final class Heatmap {
     Picture.checkSize(width, height, "the heatmap");
     byte[] rgb = new byte[3 * values.length];
     for (int i = 0; i < values.length; i++) {
-      int colour = colormap.rgbOf(values[i]);
-      rgb[3 * i] = (byte) (colour >> 16);
-      rgb[3 * i + 1] = (byte) (colour >> 8);
-      rgb[3 * i + 2] = (byte) colour;
+      Pixels.put(rgb, i, colormap.rgbOf(values[i]));
     }
     return new Picture(width, height, rgb);
   }

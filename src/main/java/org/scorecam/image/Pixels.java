@@ -16,6 +16,13 @@ final class Pixels {
 
   private Pixels() {}
 
+  /** Sets a pixel, by its number row by row, to a colour 0xRRGGBB. */
+  static void put(byte[] rgb, int pixel, int colour) {
+    rgb[3 * pixel] = (byte) (colour >> 16);
+    rgb[3 * pixel + 1] = (byte) (colour >> 8);
+    rgb[3 * pixel + 2] = (byte) colour;
+  }
+
   /** The pixels of an image that says itself what its colours are. */
   static Picture of(BufferedImage image, String what) {
     return of(image, ColourProfile.NONE, what);

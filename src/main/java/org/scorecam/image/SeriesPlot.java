@@ -121,9 +121,6 @@ public final class SeriesPlot {
   }
 
   private void set(int x, int y, int colour) {
-    int place = 3 * (y * width + x);
-    rgb[place] = (byte) (colour >> 16);
-    rgb[place + 1] = (byte) (colour >> 8);
-    rgb[place + 2] = (byte) colour;
+    Pixels.put(rgb, y * width + x, colour);
   }
 }

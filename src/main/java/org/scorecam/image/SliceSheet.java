@@ -48,11 +48,8 @@ public final class SliceSheet {
       long top = slice / across * (long) (height + GAP);
       for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
-          int colour = colormap.rgbOf(heatmap.value(x, y));
-          int place = (int) (3 * ((top + y) * sheetWidth + left + x));
-          rgb[place] = (byte) (colour >> 16);
-          rgb[place + 1] = (byte) (colour >> 8);
-          rgb[place + 2] = (byte) colour;
+          int pixel = (int) ((top + y) * sheetWidth + left + x);
+          Pixels.put(rgb, pixel, colormap.rgbOf(heatmap.value(x, y)));
         }
       }
     }
