@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -85,13 +86,26 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
       }
       return;
     }
-    Tensor activations = maps.activations().flatten(1, -1);
-    // All views of the rows' memory, one place after the other.
-    Tensor rowMaps = layout.maps(rows).zero_().view(count, activations.size(0), -1);
+    // A view of the rows' memory, whatever its strides.
+    Tensor rowMaps = layout.maps(rows).zero_();
     for (int row = 0; row < count; row++) {
       int place = changed[firstPass + row];
-      rowMaps.select(0, row).select(1, place).copy_(activations.select(1, place));
+      valuesAt(place, rowMaps.select(0, row)).copy_(valuesAt(place, maps.activations()));
     }
+  }
+
+  /** The values [K] of maps [K, …] at a place, by its number row by row: a view. */
+  private static Tensor valuesAt(int place, Tensor maps) {
+    long[] extents = Tensors.extentsOf(maps);
+    long places = LongStream.of(extents).reduce(1, Math::multiplyExact);
+    long rest = place;
+    Tensor values = maps;
+    for (long extent : extents) {
+      places /= extent;
+      values = values.select(1, rest / places);
+      rest %= places;
+    }
+    return values;
   }
 
   @Override
