@@ -18,7 +18,7 @@ import org.scorecam.runtime.NativeScope;
  * near enough to the one that all of them would make.
  *
  * <p>The first round has those whose maps vary most, and some of all others. After each, a {@link
- * ScoreForecast} foretells the other scores. With wᵤ for the weight of a pass that is not scored, E
+ * ScoreForecast} predicts the other scores. With wᵤ for the weight of a pass that is not scored, E
  * for what is expected of it and Cov for how it may be off, and with A for activation maps:
  *
  * <pre>
@@ -30,7 +30,7 @@ import org.scorecam.runtime.NativeScope;
  * <p>⟨ , ⟩ is the scalar product of maps less their means, of which only the places count where S
  * is above 0, since ReLU hides the others. ρ is the correlation of S with a map that is two
  * standard errors off, at right angles to S. Weights that are exponentials of scores, or that are
- * all above 0, are taken as log-normal: the logarithms are foretold, and with ŷ and Σ for what a
+ * all above 0, are taken as log-normal: the logarithms are predicted, and with ŷ and Σ for what a
  * forecast says, E(wᵤ) = exp(ŷᵤ + Σᵤᵤ/2) and Cov(wᵤ, wᵥ) = E(wᵤ)·E(wᵥ)·(exp Σᵤᵥ − 1).
  *
  * <p>It is over when ρ is what is wanted, for all targets. Until then, the passes follow whose part
@@ -51,7 +51,7 @@ final class AdaptivePasses implements AutoCloseable {
   /** In standard errors. */
   private static final double CAUTION = 2;
 
-  /** Of a logarithm; what is foretold to vary more could be anything. */
+  /** Of a logarithm; what is predicted to vary more could be anything. */
   private static final double MOST_DEVIATION = 5;
 
   private final double wanted;
@@ -174,10 +174,10 @@ final class AdaptivePasses implements AutoCloseable {
     Tensor y = Tensor.create(values);
     Tensor knownPasses = indices(known);
     Tensor unknownPasses = indices(unknown);
-    ScoreForecast.Expectation foretold = forecast.expect(knownPasses, y, unknownPasses);
+    ScoreForecast.Expectation predicted = forecast.expect(knownPasses, y, unknownPasses);
     Tensor weights = y;
-    Tensor expected = foretold.mean();
-    Tensor covariance = foretold.covariance();
+    Tensor expected = predicted.mean();
+    Tensor covariance = predicted.covariance();
     if (logNormal) {
       Tensor deviation = covariance.diagonal().sqrt();
       Tensor most = torch.full_like(deviation, new Scalar(MOST_DEVIATION));

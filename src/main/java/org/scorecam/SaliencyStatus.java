@@ -40,7 +40,7 @@ public record SaliencyStatus(
    * @param correlation Pearson's with the map of all channels, at two standard errors; 1 if all
    *     were scored
    * @param unscoredWeight the part of all channels' weight, from 0 to 1, that those hold which were
-   *     not scored, as far as their scores can be foretold
+   *     not scored, as far as their scores can be predicted
    * @param stop why no more were scored; nothing while more are
    */
   public record Estimate(double correlation, double unscoredWeight, Optional<Stop> stop) {
@@ -56,7 +56,9 @@ public record SaliencyStatus(
   public enum Stop {
     /** The estimate reached the correlation that was asked for. */
     CORRELATION_REACHED,
-    /** It never did: the scores could not be foretold well enough, and all channels were scored. */
+    /**
+     * It never did: the scores could not be predicted well enough, and all channels were scored.
+     */
     ALL_SCORED,
     /** All were scored without an estimate, since so few masks say too little of each other. */
     FEW_CHANNELS

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * Foretells the scores of masked inputs from those of others of the same image and layer.
+ * Predicts the scores of masked inputs from those of others of the same image and layer.
  *
  * <p>A score depends on the mask alone, and inputs under similar masks score alike. This is
  * ordinary kriging, in other words regression with a Gaussian process of unknown mean. With Mᵢ for
@@ -51,7 +51,7 @@ final class ScoreForecast implements AutoCloseable {
   private final double scale;
 
   /**
-   * Prepares to foretell; needs an open scope.
+   * Prepares to predict; needs an open scope.
    *
    * @param maps activation maps [P, …], one for each masked input, on the CPU
    */
@@ -104,7 +104,7 @@ final class ScoreForecast implements AutoCloseable {
   }
 
   /**
-   * Foretells scores; needs an open scope, which owns the result.
+   * Predicts scores; needs an open scope, which owns the result.
    *
    * @param known indices [n] of at least two masked inputs
    * @param scores theirs, float64 [n]

@@ -7,9 +7,11 @@
  * org.scorecam.Saliency} is the result.
  *
  * <p>Inside, {@code BatchExplainer} has the way of an input: {@code FirstPass} captures the
- * activation maps, {@code ChannelScoring} selects channels and writes their masked inputs, {@link
- * org.scorecam.scoring.PassScoring} scores these in chunks, and {@code ChannelScoring} turns the
- * scores into weights and these into the saliency map.
+ * activation maps, {@code LayerMaps} finds them in what the layer put out, {@code ChannelScoring}
+ * selects channels and writes their masked inputs, {@link org.scorecam.scoring.PassScoring} scores
+ * these in chunks, and {@code ChannelScoring} turns the scores into weights and these into the
+ * saliency map. Where channels are chosen as scores come in, {@code AdaptivePasses} says after each
+ * round which masked inputs follow.
  *
  * <p>The method: H. Wang et al., <a href="https://arxiv.org/abs/1910.01279">Score-CAM:
  * Score-Weighted Visual Explanations for Convolutional Neural Networks</a>, CVPR workshops 2020.

@@ -46,7 +46,7 @@ class AdaptiveSelectionTest {
           return spots.unsqueeze(0).repeat([x.size(0), 1, 1, 1])
       """;
 
-  /** Two scores that depend on what a mask leaves of two places, and one that nothing foretells. */
+  /** Two scores that depend on what a mask leaves of two places, and one that nothing predicts. */
   private static final String NETWORK =
       """
       def forward(self, x: Tensor) -> Tensor:
@@ -140,7 +140,7 @@ class AdaptiveSelectionTest {
   }
 
   @Test
-  void whereMasksForetellNothingAllIsScored() {
+  void whereMasksPredictNothingAllIsScored() {
     try (ScoreCam all = cam(ChannelSelection.all()).build();
         ScoreCam some = cam(ChannelSelection.adaptive(0.999)).build();
         Saliency expected = all.explain(input, Target.ofClass(2));

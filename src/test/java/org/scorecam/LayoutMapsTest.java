@@ -57,14 +57,7 @@ class LayoutMapsTest {
                         return torch.relu(10. * y)
                     """)
                 .weight("w", 12, 3, 4, 4))
-        .child(
-            "last",
-            ScriptedModels.script(
-                "Last",
-                """
-                def forward(self, x: Tensor) -> Tensor:
-                    return x.permute(0, 2, 3, 1)
-                """))
+        .child("last", ScriptedModels.channelsLast())
         .child(
             "tokens",
             ScriptedModels.script(

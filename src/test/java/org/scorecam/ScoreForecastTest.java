@@ -77,12 +77,12 @@ class ScoreForecastTest {
       float[] mean = toFloats(expected.mean());
       float[] variances = toFloats(expected.covariance().diagonal().contiguous());
       double error = 0;
-      double foretold = 0;
+      double predicted = 0;
       for (int i = 0; i < mean.length; i++) {
         error += Math.pow(mean[i] - scores[known + i], 2) / mean.length;
-        foretold += variances[i] / mean.length;
+        predicted += variances[i] / mean.length;
       }
-      return new double[] {Math.sqrt(error), Math.sqrt(foretold)};
+      return new double[] {Math.sqrt(error), Math.sqrt(predicted)};
     }
   }
 

@@ -288,4 +288,14 @@ public final class ScriptedModels {
     }
     return list;
   }
+
+  /** [N, K, h, w] to [N, h, w, K]. */
+  public static Script channelsLast() {
+    return script(
+        "Last",
+        """
+        def forward(self, x: Tensor) -> Tensor:
+            return x.permute(0, 2, 3, 1)
+        """);
+  }
 }

@@ -258,10 +258,10 @@ final class ExplainCommand implements Callable<Integer> {
   private static String inWords(SaliencyStatus.Estimate estimate) {
     return switch (estimate.stop().orElseThrow()) {
       case CORRELATION_REACHED ->
-          "; the map correlates %.4f with that of all channels, of whose weight those not scored hold %.1f %%, by estimate"
+          "; by estimate the map correlates %.4f with that of all channels, and those not scored hold %.1f %% of the weight"
               .formatted(estimate.correlation(), PER_CENT * estimate.unscoredWeight());
       case ALL_SCORED ->
-          "; all channels were scored, since what was scored did not foretell the others well enough";
+          "; all channels were scored, since the scores seen did not predict the others well enough";
       case FEW_CHANNELS -> "; all channels were scored, since they are few";
     };
   }

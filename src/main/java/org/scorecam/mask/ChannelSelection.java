@@ -131,7 +131,7 @@ public final class ChannelSelection {
 
   /**
    * As many channels as the map needs to correlate so much with that of all: they are scored in
-   * rounds, until the scores seen foretell the others well enough. A score depends on the mask
+   * rounds, until the scores seen predict the others well enough. A score depends on the mask
    * alone, and like masks score alike, so that this needs no gradient and goes with any target.
    * Channels that are not scored get the weight that is expected of them.
    *

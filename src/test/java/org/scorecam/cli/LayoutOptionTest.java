@@ -43,14 +43,7 @@ class LayoutOptionTest {
                             return torch.relu(torch.conv2d(x, self.w, None, [2, 2], [0, 0], [1, 1], 1))
                         """)
                     .weight("w", 6, 3, 2, 2))
-            .child(
-                "last",
-                ScriptedModels.script(
-                    "Last",
-                    """
-                    def forward(self, x: Tensor) -> Tensor:
-                        return x.permute(0, 2, 3, 1)
-                    """))
+            .child("last", ScriptedModels.channelsLast())
             .child(
                 "tokens",
                 ScriptedModels.script(
