@@ -16,6 +16,7 @@ import org.bytedeco.pytorch.Conv3dImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -334,6 +335,7 @@ class RanksTest {
                 : new Conv3dImpl(2, 6, new LongPointer(3, 3, 3));
     long[] shape = rank == 1 ? new long[] {1, 2, 40} : new long[] {1, 2, 8, 10, 12};
     Network network;
+    torch.manual_seed(1);
     try (NativeScope scope = NativeScope.open()) {
       network = scope.keep(new JavaNetwork(convolution.apply(rank)));
     }
