@@ -30,12 +30,12 @@ public final class Pipeline {
   private static final int PROCESSORS_PER_READER = 4;
   private static final int MOST_READERS = 4;
 
-  private final List<Explainer> explainers;
-  private final Preprocessing preprocessing;
-  private final List<Target> targets;
-  private final int readers;
-  private final int ahead;
-  private final boolean failFast;
+  final List<Explainer> explainers;
+  final Preprocessing preprocessing;
+  final List<Target> targets;
+  final int readers;
+  final int ahead;
+  final boolean failFast;
 
   private Pipeline(Builder builder) {
     this.explainers = builder.explainers;
@@ -225,8 +225,7 @@ public final class Pipeline {
    */
   public PipelineRun start(Iterable<Source> sources) {
     requireNonNull(sources, "sources");
-    return new PipelineRun(
-        sources.iterator(), explainers, preprocessing, targets, readers, ahead, failFast);
+    return new PipelineRun(this, sources.iterator());
   }
 
   /**

@@ -3,29 +3,17 @@ package org.scorecam.pipeline;
 import static java.util.Objects.requireNonNull;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Deque;
-import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Set;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.Explainer;
 import org.scorecam.Saliency;
 import org.scorecam.Target;
-import org.scorecam.error.InputException;
-import org.scorecam.error.NativeErrors;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.error.ScoreCamException;
-import org.scorecam.image.Preprocessing;
-import org.scorecam.runtime.Device;
-import org.scorecam.runtime.NativeScope;
+import org.scorecam.image.Picture;
 
 /**
  * Pictures that are being explained: the results, in order, to be taken by one thread.
@@ -33,22 +21,15 @@ import org.scorecam.runtime.NativeScope;
  * <p>Closing it at any time ends its threads, after the pictures that they are at, and frees what
  * was not taken.
  */
-public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
-  private static final double NANOSECONDS = 1e9;
-
-  private final Preprocessing preprocessing;
+public final class PipelineRun extends PipelineEngine
+    implements Iterator<Explained>, AutoCloseable {
   private final List<Target> targets;
   private final boolean failFast;
-
-  /** Whether inputs lie in pinned memory, from which a device copies them while others work. */
-  private final boolean pinned;
-
-  private final List<Explainer> explainers;
 
   /** Pictures that are read before they are needed. */
   private final int ahead;
 
-  private final List<Thread> threads = new ArrayList<>();
+  private final int explainers;
 
   /** Is asked by one reading thread at a time, which may have to wait for it. */
   private final Iterator<Source> sources;
@@ -58,206 +39,112 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   // All below under this object's lock.
 
   /** Admitted and not taken yet, in order: never more than the capacity. */
-  private final Deque<PipelineJob> untaken = new ArrayDeque<>();
-
-  /** Of these, in order, those that no scoring thread has; some are still being read. */
-  private final List<PipelineJob> unscored = new ArrayList<>();
-
-  private final Set<PipelineJob> read = new HashSet<>();
+  private final Deque<Place> untaken = new ArrayDeque<>();
 
   private long admitted;
-  private boolean sourcesEnded;
-  private boolean stopped;
   private Throwable broken;
 
-  PipelineRun(
-      Iterator<Source> sources,
-      List<Explainer> explainers,
-      Preprocessing preprocessing,
-      List<Target> targets,
-      int readers,
-      int ahead,
-      boolean failFast) {
+  PipelineRun(Pipeline pipeline, Iterator<Source> sources) {
+    super(pipeline);
     this.sources = sources;
-    this.preprocessing = preprocessing;
-    this.targets = targets;
-    this.failFast = failFast;
-    this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
-    this.explainers = List.copyOf(explainers);
-    this.ahead = ahead;
-    for (int i = 0; i < readers; i++) {
-      addThread("read-" + i, this::readAll);
+    this.targets = pipeline.targets;
+    this.failFast = pipeline.failFast;
+    this.ahead = pipeline.ahead;
+    this.explainers = pipeline.explainers.size();
+    startThreads();
+  }
+
+  /** A picture and its place among the results. */
+  private final class Place extends PipelineJob {
+    private final long index;
+    private Picture picture;
+
+    /** Under the run's lock; null until there is one. */
+    private Explained result;
+
+    private Place(long index, Source source) {
+      super(source, targets);
+      this.index = index;
     }
-    for (int i = 0; i < explainers.size(); i++) {
-      Explainer explainer = explainers.get(i);
-      addThread("score-" + i, () -> scoreAll(explainer));
+
+    @Override
+    void see(Picture seen) {
+      picture = seen;
     }
-    threads.forEach(Thread::start);
-  }
 
-  /**
-   * How many pictures are scored together; changes when the first has shown the layer's channels.
-   */
-  private int group() {
-    return explainers.stream().mapToInt(Explainer::inputsPerGroup).max().orElseThrow();
-  }
+    @Override
+    void succeed(List<Saliency> saliencies, double seconds) {
+      finish(new Explained(index, name(), picture, shape(), saliencies, seconds));
+    }
 
-  /** While each explainer has a group and one waits to be taken, the next one is read. */
-  private int capacity() {
-    return group() * (explainers.size() + 1) + ahead;
-  }
+    @Override
+    void fail(Throwable thrown) {
+      finish(new Explained(index, name(), (RuntimeException) thrown));
+    }
 
-  /** Work of a thread, which ends when the run is over. */
-  private interface Work {
-    void run() throws InterruptedException;
-  }
-
-  private void addThread(String name, Work work) {
-    Runnable guarded =
-        () -> {
-          try {
-            work.run();
-          } catch (InterruptedException e) {
-            // The run is being closed.
-          } catch (RuntimeException | Error e) {
-            breakOff(e);
-          }
-        };
-    Thread thread = new Thread(guarded, "scorecam-" + name);
-    thread.setDaemon(true);
-    threads.add(thread);
+    private void finish(Explained explained) {
+      synchronized (PipelineRun.this) {
+        result = explained;
+        PipelineRun.this.notifyAll();
+      }
+    }
   }
 
   // Reading threads
 
-  private void readAll() throws InterruptedException {
-    for (PipelineJob job = admitNext(); job != null; job = admitNext()) {
-      job.read(preprocessing, pinned);
-      finishReading(job);
-    }
-  }
-
-  private PipelineJob admitNext() throws InterruptedException {
+  @Override
+  PipelineJob awaitNext() throws InterruptedException {
     synchronized (askingForSources) {
       if (!awaitRoom()) {
         return null;
       }
-      boolean more = sources.hasNext();
-      return admit(more ? requireNonNull(sources.next(), "a source") : null);
+      if (!sources.hasNext()) {
+        endSources();
+        return null;
+      }
+      return admit(requireNonNull(sources.next(), "a source"));
     }
+  }
+
+  /** While each explainer has a group and one waits to be taken, the next one is read. */
+  private int capacity() {
+    return group() * (explainers + 1) + ahead;
   }
 
   private synchronized boolean awaitRoom() throws InterruptedException {
-    while (!stopped && !sourcesEnded && untaken.size() >= capacity()) {
+    while (!isStopped() && !haveSourcesEnded() && untaken.size() >= capacity()) {
       wait();
     }
-    return !stopped && !sourcesEnded;
+    return !isStopped() && !haveSourcesEnded();
   }
 
   private synchronized PipelineJob admit(Source source) {
-    notifyAll();
-    if (source == null) {
-      sourcesEnded = true;
-      return null;
-    }
-    PipelineJob job = new PipelineJob(admitted++, source);
-    untaken.add(job);
-    unscored.add(job);
-    return job;
+    Place place = new Place(admitted++, source);
+    untaken.add(place);
+    expect(place);
+    return place;
   }
 
-  private synchronized void finishReading(PipelineJob job) {
-    if (job.result() == null) {
-      read.add(job);
-    } else {
-      unscored.remove(job);
-    }
-    notifyAll();
+  // All threads
+
+  /** Those that are being read may be scored with it. */
+  @Override
+  long patience(PipelineJob first) {
+    return areMoreComing() ? Long.MAX_VALUE : 0;
   }
 
-  // Scoring threads
-
-  private void scoreAll(Explainer explainer) throws InterruptedException {
-    for (List<PipelineJob> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
-      score(explainer, jobs);
-      synchronized (this) {
-        notifyAll();
-      }
-    }
+  /** A failure of a single picture is not; a precision is refused to the next as well. */
+  @Override
+  boolean isEndedBy(Throwable thrown) {
+    return thrown instanceof PrecisionException || !(thrown instanceof ScoreCamException);
   }
 
-  /**
-   * The first picture and others with inputs of its shape; waits for those that are being read if
-   * they may be among them. None if the run is over.
-   */
-  private synchronized List<PipelineJob> nextGroup() throws InterruptedException {
-    while (!stopped && !(sourcesEnded && unscored.isEmpty())) {
-      if (!unscored.isEmpty() && read.contains(unscored.get(0))) {
-        List<PipelineJob> jobs = likeTheFirst();
-        if (jobs.size() >= group() || read.containsAll(unscored)) {
-          unscored.removeAll(jobs);
-          jobs.forEach(read::remove);
-          return jobs;
-        }
-      }
-      wait();
-    }
-    return List.of();
-  }
-
-  private List<PipelineJob> likeTheFirst() {
-    PipelineJob first = unscored.get(0);
-    return unscored.stream()
-        .filter(job -> read.contains(job) && job.hasShapeOf(first))
-        .limit(group())
-        .toList();
-  }
-
-  private void score(Explainer explainer, List<PipelineJob> jobs) {
-    long start = System.nanoTime();
-    try {
-      List<List<Saliency>> maps =
-          NativeErrors.translateNative(
-              () -> explain(explainer, jobs), (words, e) -> new InputException(words, e));
-      double seconds = (System.nanoTime() - start) / NANOSECONDS / jobs.size();
-      synchronized (this) {
-        for (int i = 0; i < jobs.size(); i++) {
-          jobs.get(i).succeed(maps.get(i), seconds);
-        }
-      }
-    } catch (PrecisionException e) {
-      // It is the network's and the machine's: the next picture would be refused as well.
-      throw e;
-    } catch (ScoreCamException e) {
-      if (jobs.size() == 1) {
-        synchronized (this) {
-          jobs.get(0).fail(e);
-        }
-      } else {
-        // One of them is to blame: the others must not suffer for it.
-        jobs.forEach(job -> score(explainer, List.of(job)));
-      }
-    }
-  }
-
-  private List<List<Saliency>> explain(Explainer explainer, List<PipelineJob> jobs) {
-    try (NativeScope scope = NativeScope.open()) {
-      TensorVector inputs = new TensorVector();
-      for (PipelineJob job : jobs) {
-        inputs.push_back(
-            job.input().to(explainer.device().toTorch(), ScalarType.Float, pinned, false, null));
-      }
-      Tensor batch = torch.cat(inputs, 0);
-      return explainer.explainBatchTargets(batch, Collections.nCopies(jobs.size(), targets));
-    }
-  }
-
-  private synchronized void breakOff(Throwable thrown) {
+  @Override
+  synchronized void breakOff(Throwable thrown) {
     if (broken == null) {
       broken = thrown;
     }
-    stopped = true;
-    notifyAll();
+    stop();
   }
 
   // The thread that takes
@@ -274,7 +161,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
   @Override
   public synchronized boolean hasNext() {
     try {
-      while (untaken.isEmpty() && !sourcesEnded && !stopped) {
+      while (untaken.isEmpty() && !haveSourcesEnded() && !isStopped()) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -297,20 +184,20 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     if (!hasNext()) {
       throw new NoSuchElementException("there are no more pictures");
     }
-    PipelineJob job = untaken.getFirst();
+    Place place = untaken.getFirst();
     try {
-      while (job.result() == null && !stopped) {
+      while (place.result == null && !isStopped()) {
         wait();
       }
     } catch (InterruptedException e) {
       throw interrupted();
     }
-    if (job.result() == null) {
+    if (place.result == null) {
       requireWhole();
     }
     untaken.removeFirst();
     notifyAll();
-    Explained result = job.result();
+    Explained result = place.result;
     if (failFast && result.failure().isPresent()) {
       throw result.failure().get();
     }
@@ -324,7 +211,7 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     if (broken != null) {
       throw (RuntimeException) broken;
     }
-    if (stopped) {
+    if (isStopped()) {
       throw new IllegalStateException("this run is closed");
     }
   }
@@ -334,39 +221,19 @@ public final class PipelineRun implements Iterator<Explained>, AutoCloseable {
     return new CancellationException("interrupted while pictures were being explained");
   }
 
-  /** Begins to close without waiting: from now on {@link #hasNext} and {@link #next} throw. */
-  synchronized void stop() {
-    stopped = true;
-    notifyAll();
-  }
-
   /**
    * Ends the threads, waiting for the pictures that they are at, and frees what was not taken.
    * Closing again does nothing.
    */
   @Override
   public void close() {
-    stop();
-    boolean interrupted = false;
-    for (Thread thread : threads) {
-      // For a source that waits for something.
-      thread.interrupt();
-      while (thread.isAlive()) {
-        try {
-          thread.join();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    }
+    endThreads();
     synchronized (this) {
-      untaken.forEach(PipelineJob::discard);
+      untaken.stream()
+          .map(place -> place.result)
+          .filter(Objects::nonNull)
+          .forEach(Explained::close);
       untaken.clear();
-      unscored.clear();
-      read.clear();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 }

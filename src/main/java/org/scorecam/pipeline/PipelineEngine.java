@@ -1,0 +1,275 @@
+package org.scorecam.pipeline;
+
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.Explainer;
+import org.scorecam.Saliency;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.error.PrecisionException;
+import org.scorecam.image.Preprocessing;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * Threads that read pictures, and threads that score those of one shape together. Where pictures
+ * come from and what becomes of their maps is a subclass's.
+ */
+abstract class PipelineEngine {
+  private static final double NANOSECONDS_PER_SECOND = 1e9;
+
+  private final List<Explainer> explainers;
+  private final Preprocessing preprocessing;
+
+  /** Whether inputs lie in pinned memory, from which a device copies them while others work. */
+  private final boolean pinned;
+
+  private final List<Thread> threads = new ArrayList<>();
+
+  // All below under this object's lock.
+
+  /** Will be read, or are being read. */
+  private final Set<PipelineJob> coming = new HashSet<>();
+
+  /** Wait to be scored, in the order in which they were read. */
+  private final List<PipelineJob> ready = new ArrayList<>();
+
+  private boolean sourcesEnded;
+  private boolean stopped;
+
+  PipelineEngine(Pipeline pipeline) {
+    this.explainers = pipeline.explainers;
+    this.preprocessing = pipeline.preprocessing;
+    this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
+    for (int i = 0; i < pipeline.readers; i++) {
+      addThread("read-" + i, this::readAll);
+    }
+    for (int i = 0; i < explainers.size(); i++) {
+      Explainer explainer = explainers.get(i);
+      addThread("score-" + i, () -> scoreAll(explainer));
+    }
+  }
+
+  /** Work of a thread, which ends when there is nothing more to do. */
+  private interface Work {
+    void run() throws InterruptedException;
+  }
+
+  private void addThread(String name, Work work) {
+    Runnable guarded =
+        () -> {
+          try {
+            work.run();
+          } catch (InterruptedException e) {
+            // It is being closed.
+          } catch (RuntimeException | Error e) {
+            breakOff(e);
+          }
+        };
+    Thread thread = new Thread(guarded, "scorecam-" + name);
+    thread.setDaemon(true);
+    threads.add(thread);
+  }
+
+  /** To be called when the subclass is made. */
+  final void startThreads() {
+    threads.forEach(Thread::start);
+  }
+
+  // What a subclass decides
+
+  /**
+   * Waits for a picture to be read, which {@link #expect} has been told of; null if there will be
+   * none. Called by the reading threads.
+   */
+  abstract PipelineJob awaitNext() throws InterruptedException;
+
+  /**
+   * How long the picture that was read first waits for others to be scored with it, in nanoseconds
+   * from now. Called under the lock.
+   */
+  abstract long patience(PipelineJob first);
+
+  /** Whether what a picture's reading or scoring threw is the end of all. */
+  abstract boolean isEndedBy(Throwable thrown);
+
+  /** Is told by a thread that it ends with an error. */
+  abstract void breakOff(Throwable thrown);
+
+  // What a subclass tells and asks
+
+  /**
+   * How many pictures are scored together; changes when the first has shown the layer's channels.
+   */
+  final int group() {
+    return explainers.stream().mapToInt(Explainer::inputsPerGroup).max().orElseThrow();
+  }
+
+  /** Has a picture counted among those that are on their way. */
+  final synchronized void expect(PipelineJob job) {
+    coming.add(job);
+    notifyAll();
+  }
+
+  /** Says that no more pictures will come than are expected. */
+  final synchronized void endSources() {
+    sourcesEnded = true;
+    notifyAll();
+  }
+
+  /** Has the threads end after what they are at. */
+  final synchronized void stop() {
+    stopped = true;
+    notifyAll();
+  }
+
+  final synchronized boolean haveSourcesEnded() {
+    return sourcesEnded;
+  }
+
+  final synchronized boolean isStopped() {
+    return stopped;
+  }
+
+  /** Whether others may be read yet. */
+  final synchronized boolean areMoreComing() {
+    return !coming.isEmpty();
+  }
+
+  /** Waits for the threads, which are interrupted for a source that waits for something. */
+  final void endThreads() {
+    stop();
+    boolean interrupted = false;
+    for (Thread thread : threads) {
+      thread.interrupt();
+      while (thread.isAlive()) {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    synchronized (this) {
+      ready.forEach(PipelineJob::freeInput);
+      ready.clear();
+      coming.clear();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  // Reading threads
+
+  private void readAll() throws InterruptedException {
+    for (PipelineJob job = awaitNext(); job != null; job = awaitNext()) {
+      boolean succeeded = false;
+      try {
+        job.read(preprocessing, pinned);
+        succeeded = true;
+      } catch (RuntimeException e) {
+        job.fail(e);
+      } catch (Error e) {
+        if (isEndedBy(e)) {
+          throw e;
+        }
+        job.fail(e);
+      }
+      finishReading(job, succeeded);
+    }
+  }
+
+  private synchronized void finishReading(PipelineJob job, boolean succeeded) {
+    coming.remove(job);
+    if (succeeded) {
+      ready.add(job);
+    }
+    notifyAll();
+  }
+
+  // Scoring threads
+
+  private void scoreAll(Explainer explainer) throws InterruptedException {
+    for (List<PipelineJob> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
+      try {
+        score(explainer, jobs);
+      } finally {
+        jobs.forEach(PipelineJob::freeInput);
+      }
+    }
+  }
+
+  /** Waits for pictures to be scored together; none if there will be none. */
+  private synchronized List<PipelineJob> nextGroup() throws InterruptedException {
+    while (!stopped && !(sourcesEnded && coming.isEmpty() && ready.isEmpty())) {
+      long patience = ready.isEmpty() ? Long.MAX_VALUE : patience(ready.get(0));
+      List<PipelineJob> jobs = patience <= 0 ? readyLike(ready.get(0)) : fullGroup();
+      if (!jobs.isEmpty()) {
+        ready.removeAll(jobs);
+        return jobs;
+      }
+      NANOSECONDS.timedWait(this, patience);
+    }
+    return List.of();
+  }
+
+  private List<PipelineJob> readyLike(PipelineJob first) {
+    return ready.stream().filter(job -> job.hasShapeOf(first)).limit(group()).toList();
+  }
+
+  private List<PipelineJob> fullGroup() {
+    int group = group();
+    return ready.stream()
+        .map(this::readyLike)
+        .filter(jobs -> jobs.size() >= group)
+        .findFirst()
+        .orElse(List.of());
+  }
+
+  private void score(Explainer explainer, List<PipelineJob> jobs) {
+    long start = System.nanoTime();
+    List<List<Saliency>> maps;
+    try {
+      maps =
+          NativeErrors.translateNative(
+              () -> explain(explainer, jobs), (words, e) -> new InputException(words, e));
+    } catch (RuntimeException | Error e) {
+      if (isEndedBy(e)) {
+        throw e;
+      }
+      if (jobs.size() == 1 || e instanceof PrecisionException) {
+        // A precision is refused for the network and the machine, whatever the picture.
+        jobs.forEach(job -> job.fail(e));
+      } else {
+        // One of them is to blame: the others must not suffer for it.
+        jobs.forEach(job -> score(explainer, List.of(job)));
+      }
+      return;
+    }
+    double seconds = (System.nanoTime() - start) / NANOSECONDS_PER_SECOND / jobs.size();
+    for (int i = 0; i < jobs.size(); i++) {
+      jobs.get(i).succeed(maps.get(i), seconds);
+    }
+  }
+
+  private List<List<Saliency>> explain(Explainer explainer, List<PipelineJob> jobs) {
+    try (NativeScope scope = NativeScope.open()) {
+      TensorVector inputs = new TensorVector();
+      for (PipelineJob job : jobs) {
+        inputs.push_back(
+            job.input().to(explainer.device().toTorch(), ScalarType.Float, pinned, false, null));
+      }
+      Tensor batch = torch.cat(inputs, 0);
+      return explainer.explainBatchTargets(batch, jobs.stream().map(PipelineJob::targets).toList());
+    }
+  }
+}
