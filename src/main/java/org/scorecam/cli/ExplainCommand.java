@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -22,6 +23,7 @@ import org.scorecam.image.Preprocessing;
 import org.scorecam.model.HookedModel;
 import org.scorecam.pipeline.Explained;
 import org.scorecam.pipeline.Pipeline;
+import org.scorecam.runtime.Findings;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -56,6 +58,13 @@ final class ExplainCommand implements Callable<Integer> {
       description = "Names of the classes, one per line, starting with class 0.")
   private Path labelFile;
 
+  @Option(
+      names = "--no-cache",
+      description =
+          "Try anew how this machine runs the network fastest; by default that is remembered in"
+              + " ~/.cache/scorecam.")
+  private boolean noCache;
+
   @Mixin private OutputOptions output;
 
   private final TerminalProgress progress = new TerminalProgress("masked inputs");
@@ -88,6 +97,7 @@ final class ExplainCommand implements Callable<Integer> {
           "--channel-weights: channels have no weights with --method " + method.method());
     }
     method.requireDifferentLayers();
+    Findings.keepIn(noCache ? Optional.empty() : Findings.usualFolder());
     targets = target.targets();
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);

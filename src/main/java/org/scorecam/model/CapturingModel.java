@@ -26,6 +26,7 @@ import org.scorecam.error.PrecisionException;
 import org.scorecam.error.ScoreCamException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.Findings;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
@@ -36,6 +37,8 @@ import org.scorecam.tensor.Tensors;
  * <p>A subclass says which modules there are and how one pass captures their outputs.
  */
 abstract class CapturingModel implements HookedModel {
+  private static final System.Logger LOG = System.getLogger(CapturingModel.class.getName());
+
   private final Device device;
 
   /** Paths to module classes, parents before children. */
@@ -46,6 +49,7 @@ abstract class CapturingModel implements HookedModel {
 
   private final AtomicLong registrations = new AtomicLong();
   private final Map<Precision, PrecisionScorers> scorers = new EnumMap<>(Precision.class);
+  private Findings findings;
   private NetworkScorer plainScorer;
   private volatile long[] lastShape;
 
@@ -84,8 +88,25 @@ abstract class CapturingModel implements HookedModel {
   /** Prepares the network for scoring; owned by the caller. */
   abstract NetworkScorer scorerOf(NetworkScorer.Kind kind);
 
+  /** What tells the network apart from others, but for its weights' values; needs an open scope. */
+  abstract String structure();
+
   /** Frees the network, once. */
   abstract void free();
+
+  @Override
+  public final synchronized Findings findings() {
+    if (findings == null) {
+      findings = device.type() == Device.Type.CPU ? Findings.of(this::identity) : Findings.none();
+    }
+    return findings;
+  }
+
+  private String identity() {
+    try (NativeScope scope = NativeScope.open()) {
+      return types + structure();
+    }
+  }
 
   @Override
   public final MemoryFormat memoryFormat() {
@@ -113,7 +134,7 @@ abstract class CapturingModel implements HookedModel {
                 fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
         scorers.put(precision, known);
       }
-      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape));
+      return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape, 1));
     }
   }
 
@@ -129,10 +150,25 @@ abstract class CapturingModel implements HookedModel {
     }
     kinds.add(plain.inTheOtherLayout());
     try {
-      return ScorerTrials.of(
-          kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
-          inputShape,
-          device);
+      String question =
+          "the fastest way to score inputs of %s in %s".formatted(inputShape, precision);
+      NetworkScorer found =
+          findings()
+              .answerTo(question)
+              .flatMap(answer -> knownScorer(answer, kinds, inputShape))
+              .orElse(null);
+      if (found != null) {
+        return found;
+      }
+      NetworkScorer fastest =
+          ScorerTrials.of(
+              kinds.stream().map(kind -> (Supplier<NetworkScorer>) () -> scorerOf(kind)).toList(),
+              inputShape,
+              device);
+      if (fastest.oneByOne().isEmpty()) {
+        findings().tell(question, fastest.description());
+      }
+      return fastest;
     } catch (InputException e) {
       if (precision == Precision.FLOAT32) {
         throw e;
@@ -142,17 +178,45 @@ abstract class CapturingModel implements HookedModel {
     }
   }
 
-  /** Compares a scorer with the network as it is on one input; throws if that cannot run it. */
-  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape) {
+  /**
+   * What another process found to be the fastest, if it still computes the same for a row beside
+   * another one.
+   */
+  private Optional<NetworkScorer> knownScorer(
+      String description, List<NetworkScorer.Kind> kinds, InputShape inputShape) {
+    return kinds.stream()
+        .filter(kind -> kind.toString().equals(description))
+        .findFirst()
+        .flatMap(
+            kind -> {
+              NetworkScorer scorer = null;
+              try {
+                scorer = scorerOf(kind);
+                if (computesTheSame(scorer, inputShape, 2)) {
+                  return Optional.of(scorer);
+                }
+              } catch (ScoreCamException e) {
+                LOG.log(System.Logger.Level.DEBUG, "what was the fastest way does not work", e);
+              }
+              if (scorer != null) {
+                scorer.close();
+              }
+              return Optional.empty();
+            });
+  }
+
+  /**
+   * Compares what a scorer puts out for the first of some rows with what the network as it is does
+   * for that row alone; throws if that cannot run it.
+   */
+  private boolean computesTheSame(NetworkScorer scorer, InputShape inputShape, long rows) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor sample = ProbeInput.of(device, inputShape.batchOf(1));
+      Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
       Tensor chunk = Tensors.inFormat(sample.to(scorer.dtype()), scorer.memoryFormat()).clone();
-      try (ModelOutput expected = capture(sample, List.of(), RepeatedCall.LAST).output()) {
+      Tensor first = sample.narrow(0, 0, 1);
+      try (ModelOutput expected = capture(first, List.of(), RepeatedCall.LAST).output()) {
         try (ModelOutput actual = scorer.score(chunk)) {
-          return OutputAgreement.of(
-              OutputAgreement.copiesOf(expected),
-              OutputAgreement.copiesOf(actual),
-              scorer.precision());
+          return OutputAgreement.ofFirstRow(actual, expected, rows, scorer.precision());
         } catch (NativeMemoryException e) {
           throw e;
         } catch (ScoreCamException e) {

@@ -13,6 +13,7 @@ import org.scorecam.error.PrecisionException;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.Findings;
 
 /**
  * A network in evaluation mode whose layers' outputs can be seen.
@@ -215,6 +216,15 @@ public interface HookedModel extends AutoCloseable {
    * @throws PrecisionException if the network or the device cannot compute with the precision
    */
   Scorer scorer(Precision precision, InputShape inputShape);
+
+  /**
+   * What trials found out about the network in earlier processes.
+   *
+   * @return {@link Findings#none} unless a folder was named for them
+   */
+  default Findings findings() {
+    return Findings.none();
+  }
 
   /** Frees the network. What was captured stays valid. Closing again does nothing. */
   @Override

@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -116,6 +117,12 @@ public final class ModuleModel extends CapturingModel {
       // What is attached has to be what the network goes on with, or was copied from.
       return attached ? copy : output;
     };
+  }
+
+  @Override
+  String structure() {
+    return network.getClass().getName()
+        + Arrays.stream(network.parameters().get()).map(CapturingModel::shapeOf).toList();
   }
 
   /** Notes each output's shape as it passes: no copies, and a layer that is not called has none. */

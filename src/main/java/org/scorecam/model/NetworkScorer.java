@@ -46,6 +46,16 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
     Kind withPackedWeights() {
       return new Kind(precision, MemoryFormat.ChannelsLast, true);
     }
+
+    /** In one line: precision, layout, and whether weights are packed. */
+    @Override
+    public String toString() {
+      return "%s, %s, %s"
+          .formatted(
+              precision,
+              memoryFormat == MemoryFormat.ChannelsLast ? "channels-last" : "contiguous",
+              packed ? "packed weights and fused activations" : "plain");
+    }
   }
 
   NetworkScorer(Kind kind) {
@@ -107,11 +117,7 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
 
   @Override
   public final String description() {
-    return "%s, %s, %s"
-        .formatted(
-            kind.precision,
-            kind.memoryFormat == MemoryFormat.ChannelsLast ? "channels-last" : "contiguous",
-            kind.packed ? "packed weights and fused activations" : "plain");
+    return kind.toString();
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.util.Map;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.parameter_iterator;
 import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
 import org.scorecam.runtime.Device;
@@ -140,6 +141,19 @@ public final class TorchScriptModel extends CapturingModel {
     synchronized (module) {
       return FrozenScorer.of(module, kind, inputs);
     }
+  }
+
+  @Override
+  String structure() {
+    StringBuilder structure = new StringBuilder();
+    parameter_iterator parameter = module.parameters().begin();
+    for (long left = module.parameters().size(); left > 0; left--) {
+      structure.append(shapeOf(parameter.multiply()));
+      parameter.increment();
+    }
+    String code = module.dump_to_str(true, false, false).getString();
+    // Attributes that are modules are shown with their addresses.
+    return structure.append(code.replaceAll(" at 0x\\w+", "")).toString();
   }
 
   @Override

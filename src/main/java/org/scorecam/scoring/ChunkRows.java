@@ -16,7 +16,9 @@ import org.scorecam.model.InputShape;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.scoring.ChunkPlan.Probe;
+import org.scorecam.runtime.Findings;
+import org.scorecam.runtime.LibTorch;
+import org.scorecam.scoring.MeasuredChunks.Chunk;
 
 /**
  * How many rows the chunks of one scorer have for inputs of one size, and how many chunks are
@@ -80,7 +82,7 @@ final class ChunkRows {
   private static final Map<Scorer, Map<SizeClass, ChunkRows>> KNOWN = new WeakHashMap<>();
 
   private final LongSupplier clock;
-  private final List<Probe> probes = new ArrayList<>();
+  private final List<Chunk> chunks = new ArrayList<>();
 
   /** Rows that were run for the probes, but for what was run once more. */
   private long probedRows;
@@ -107,15 +109,27 @@ final class ChunkRows {
   /**
    * What chunks are planned for.
    *
+   * @param findings of the network, where nothing else is said of workers
    * @param workers chunks that may be scored beside each other
    * @param choosing whether a single one may be taken in place of so many if that is faster
    * @param budget bytes that all of them may take with the network's activations
    */
   record Request(
-      Scorer scorer, Device device, InputShape shape, int workers, boolean choosing, long budget) {
+      Scorer scorer,
+      Findings findings,
+      Device device,
+      InputShape shape,
+      int workers,
+      boolean choosing,
+      long budget) {
     /** The same for so many workers, of which each has its part of the memory. */
     private Request eachOf(int fewer) {
-      return new Request(scorer, device, shape, fewer, choosing, budget / fewer);
+      return new Request(scorer, findings, device, shape, fewer, choosing, budget / fewer);
+    }
+
+    private String question() {
+      return "chunks of %s, %s, %d threads"
+          .formatted(SizeClass.of(shape), scorer.description(), LibTorch.threads());
     }
 
     private Tensor newChunk(long rows) {
@@ -141,8 +155,28 @@ final class ChunkRows {
     synchronized (KNOWN) {
       return KNOWN
           .computeIfAbsent(request.scorer, scorer -> new HashMap<>())
-          .computeIfAbsent(SizeClass.of(request.shape), first -> new ChunkRows(System::nanoTime));
+          .computeIfAbsent(SizeClass.of(request.shape), first -> remembered(request));
     }
+  }
+
+  private static ChunkRows remembered(Request request) {
+    ChunkRows rows = new ChunkRows(System::nanoTime);
+    request
+        .findings
+        .answerTo(request.question())
+        .flatMap(MeasuredChunks::parse)
+        .ifPresent(rows::takeOver);
+    return rows;
+  }
+
+  /** Takes over what was measured in another process. */
+  void takeOver(MeasuredChunks measured) {
+    for (Chunk chunk : measured.chunks()) {
+      chunks.add(chunk);
+      takeIn(new Measured(chunk.rows() * chunk.pixels(), chunk.bytes()));
+    }
+    settled = measured.settled();
+    fasterTogether = measured.fasterTogether();
   }
 
   /**
@@ -163,7 +197,7 @@ final class ChunkRows {
     long wanted = settled && fastest > 0 ? fastest : Math.max(usual, fastest);
     long possible = possibleRows(request, LAST_ROWS);
     // What is only estimated may be far from what it takes.
-    if (probes.isEmpty() && possible < Math.min(wanted, passes)) {
+    if (chunks.isEmpty() && possible < Math.min(wanted, passes)) {
       probe(request, Math.min(FIRST_ROWS, possible));
       possible = possibleRows(request, LAST_ROWS);
     }
@@ -171,7 +205,7 @@ final class ChunkRows {
     ChunkPlan.Basis basis =
         possible < Math.min(wanted, passes)
             ? ChunkPlan.Basis.REDUCED
-            : probes.isEmpty() ? ChunkPlan.Basis.FITTED : ChunkPlan.Basis.PROBED;
+            : chunks.isEmpty() ? ChunkPlan.Basis.FITTED : ChunkPlan.Basis.PROBED;
     return planOf(request, rows, basis);
   }
 
@@ -214,7 +248,7 @@ final class ChunkRows {
         request.scorer.precision(),
         bytes(request, rows),
         basis,
-        probes,
+        chunks.stream().map(Chunk::probe).toList(),
         notes);
   }
 
@@ -238,9 +272,9 @@ final class ChunkRows {
     while (!settled) {
       long possible = possibleRows(request, LAST_ROWS);
       long rows =
-          probes.isEmpty()
+          chunks.isEmpty()
               ? Math.min(FIRST_ROWS, possible)
-              : 2 * probes.get(probes.size() - 1).rows();
+              : 2 * chunks.get(chunks.size() - 1).rows();
       boolean pays =
           rows <= possible && probedRows + RUNS * rows * request.workers <= passes / PROBE_SHARE;
       if (!pays || !probe(request, rows)) {
@@ -255,7 +289,7 @@ final class ChunkRows {
     Request request = fasterTogether && asked.choosing ? asked.eachOf(1) : asked;
     try {
       double together = Double.POSITIVE_INFINITY;
-      if (probes.isEmpty()) {
+      if (chunks.isEmpty()) {
         // Compiles and prepares the network itself.
         perRow(request.eachOf(1), rows, 1);
         if (request.workers > 1 && request.choosing) {
@@ -272,12 +306,15 @@ final class ChunkRows {
         millis[0] = together;
       }
       double before = fastestMillis(Long.MAX_VALUE);
-      if (!probes.isEmpty() && gain(before, millis[0]) < GAIN) {
+      if (!chunks.isEmpty() && gain(before, millis[0]) < GAIN) {
         // Another process may have had the machine: once more before it counts.
         millis[0] = Math.min(millis[0], perRow(request, rows, RUNS));
       }
-      settled = !probes.isEmpty() && gain(before, millis[0]) / 2 < GAIN;
-      probes.add(new Probe(rows, millis[0], measured(request, rows, bytesEach)));
+      settled = !chunks.isEmpty() && gain(before, millis[0]) / 2 < GAIN;
+      long bytesOfOne = measured(request, rows, bytesEach);
+      chunks.add(new Chunk(rows, request.shape.pixels(), millis[0], bytesOfOne));
+      asked.findings.tell(
+          asked.question(), new MeasuredChunks(chunks, settled, fasterTogether).toString());
       probedRows += RUNS * rows * workers;
       return true;
     } catch (RuntimeException e) {
@@ -335,17 +372,17 @@ final class ChunkRows {
   private long fastest(Request request) {
     long possible = possibleRows(request, LAST_ROWS);
     double limit = (1 + GAIN) * fastestMillis(possible);
-    return probes.stream()
-        .filter(probe -> probe.rows() <= possible && probe.millisPerRow() <= limit)
-        .mapToLong(Probe::rows)
+    return chunks.stream()
+        .filter(chunk -> chunk.rows() <= possible && chunk.millisPerRow() <= limit)
+        .mapToLong(Chunk::rows)
         .min()
         .orElse(0);
   }
 
   private double fastestMillis(long rows) {
-    return probes.stream()
-        .filter(probe -> probe.rows() <= rows)
-        .mapToDouble(Probe::millisPerRow)
+    return chunks.stream()
+        .filter(chunk -> chunk.rows() <= rows)
+        .mapToDouble(Chunk::millisPerRow)
         .min()
         .orElse(Double.POSITIVE_INFINITY);
   }
@@ -388,9 +425,13 @@ final class ChunkRows {
         peak.isPresent() && peak.getAsLong() >= ofInputs(request, rows)
             ? peak.getAsLong()
             : estimate(request, rows);
-    largest = new Measured(rows * request.shape.pixels(), bytes);
-    smallest = smallest == null ? largest : smallest;
+    takeIn(new Measured(rows * request.shape.pixels(), bytes));
     return bytes;
+  }
+
+  private void takeIn(Measured chunk) {
+    largest = chunk;
+    smallest = smallest == null ? chunk : smallest;
   }
 
   /** What a chunk takes. */

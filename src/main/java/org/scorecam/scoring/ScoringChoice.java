@@ -14,6 +14,7 @@ import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
+import org.scorecam.runtime.Findings;
 import org.scorecam.runtime.LibTorch;
 
 /**
@@ -116,7 +117,13 @@ final class ScoringChoice {
 
   private ChunkRows.Request request(Decision decision, InputShape shape) {
     return new ChunkRows.Request(
-        scorer(decision, shape), device, shape, mostWorkers(), givenWorkers == 0, budget);
+        scorer(decision, shape),
+        givenWorkers == 0 ? model.findings() : Findings.none(),
+        device,
+        shape,
+        mostWorkers(),
+        givenWorkers == 0,
+        budget);
   }
 
   private int mostWorkers() {

@@ -7,9 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Arrays;
+import org.scorecam.runtime.Findings;
 
 /** A run of the program inside the tests' own JVM. */
 record CommandLineRun(int exitCode, String out, String err) {
+  static {
+    // Not the user's own.
+    if (System.getProperty(Findings.FOLDER) == null) {
+      System.setProperty(Findings.FOLDER, "off");
+    }
+  }
+
   static CommandLineRun of(Object... arguments) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();

@@ -34,6 +34,7 @@ import org.scorecam.image.Interpolation;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.model.HookedModel;
+import org.scorecam.runtime.Findings;
 import org.scorecam.tensor.NpyFile;
 import org.scorecam.tensor.Tensors;
 
@@ -82,6 +83,39 @@ class ExplainCommandTest {
   private List<String> namesInFolder() throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(path -> path.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  @Test
+  void whatTrialsFoundIsRememberedUnlessSaidOtherwise() throws IOException {
+    Path cache = file("cache");
+    String before = System.getProperty(Findings.FOLDER, "off");
+    System.setProperty(Findings.FOLDER, cache.toString());
+    try {
+      List<Object> explain =
+          List.of("explain", "--model", MODEL, "--layer", "layer3", "--image", picture, "--map");
+      CommandLineRun.of(with(explain, file("tried.npy"), "--no-cache")).assertDone();
+      assertTrue(Files.notExists(cache));
+      CommandLineRun.of(with(explain, file("first.npy"))).assertDone();
+      List<Path> remembered = list(cache);
+      assertEquals(1, remembered.size());
+      byte[] content = Files.readAllBytes(remembered.get(0));
+      CommandLineRun.of(with(explain, file("second.npy"))).assertDone();
+      assertArrayEquals(content, Files.readAllBytes(remembered.get(0)));
+      assertArrayEquals(
+          Files.readAllBytes(file("first.npy")), Files.readAllBytes(file("second.npy")));
+    } finally {
+      System.setProperty(Findings.FOLDER, before);
+    }
+  }
+
+  private static Object[] with(List<Object> arguments, Object... more) {
+    return Stream.concat(arguments.stream(), Stream.of(more)).toArray();
+  }
+
+  private static List<Path> list(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.toList();
     }
   }
 

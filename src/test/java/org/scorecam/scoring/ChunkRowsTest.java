@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.scorecam.Goldens;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
+import org.scorecam.runtime.Findings;
 
 /** What chunks take in memory, from what a few took. */
 class ChunkRowsTest {
@@ -37,7 +38,13 @@ class ChunkRowsTest {
 
   private ChunkRows.Request request(long height, long width, long budget) {
     return new ChunkRows.Request(
-        model.scorer(), model.device(), InputShape.of(CHANNELS, height, width), 1, true, budget);
+        model.scorer(),
+        Findings.none(),
+        model.device(),
+        InputShape.of(CHANNELS, height, width),
+        1,
+        true,
+        budget);
   }
 
   private ChunkRows.Request within(long budget) {
