@@ -7,7 +7,7 @@ Element i of the tensor of a name is u = hash(crc32(name), i) in [0, 1), scaled 
 stay near 1: see `filled`. The tests compute the same.
 
 For each network there are in the file
-  NAME.output       its output [2, 10] for the input [2, 3, SIDE, SIDE]
+  NAME.output       its output [2, 10] for the input [2, 3, SIDE, SIDE], or videos [2, 3, FRAMES, SIDE, SIDE]
   NAME.activation   what the layer HOOKED put out, about 500 of its values at even distances
   NAME.names        how many parameters and buffers it has, the crc32 of their names and shapes, how
                     many modules it has, and the crc32 of their names
@@ -106,10 +106,17 @@ HOOKED = {
     "swin_v2_t": "features.3.1.attn",
     "swin_v2_s": "features.5.17.norm2",
     "swin_v2_b": "norm",
+    "r3d_18": "layer3.0.downsample",
+    "mc3_18": "layer2.1.conv2",
+    "r2plus1d_18": "layer3.1.conv1.0.1",
 }
 
 # The sides of the input where 64 are too few.
-SIDES = {"inception_v3": 96, "swin_t": 72, "swin_v2_t": 72}
+SIDES = {"inception_v3": 96, "swin_t": 72, "swin_v2_t": 72, "r3d_18": 40, "mc3_18": 40, "r2plus1d_18": 40}
+
+# Those for videos, of so many frames.
+VIDEO = ["r3d_18", "mc3_18", "r2plus1d_18"]
+FRAMES = 8
 
 # The factor of the norms' weights, where activations and gates would let the signal fade, or blocks
 # would amplify it until float32's rounding showed.
@@ -166,10 +173,10 @@ def filled(name, like, gain=1.0):
     return torch.from_numpy(values).reshape(like.shape)
 
 
-def images(side):
+def images(*extents):
     """The second has twice the contrast of the first."""
-    shape = (2, 3, side, side)
-    contrast = torch.tensor([20.0, 40.0]).reshape(2, 1, 1, 1)
+    shape = (2, 3, *extents)
+    contrast = torch.tensor([20.0, 40.0]).reshape(2, *[1] * (len(shape) - 1))
     return filled("input.bias", torch.empty(np.prod(shape))).reshape(shape) * contrast
 
 
@@ -178,7 +185,8 @@ def count_and_crc(lines):
 
 
 def reference(name, layer):
-    network = getattr(models, name)(
+    video = name in VIDEO
+    network = getattr(models.video if video else models, name)(
         weights=None, num_classes=CLASSES, **ARGUMENTS.get(name, {})).eval()
     state = network.state_dict()
     modules = [path for path, _ in network.named_modules() if path]
@@ -194,7 +202,8 @@ def reference(name, layer):
     network.get_submodule(layer).register_forward_hook(
         lambda module, inputs, output: seen.append(output.clone()))
     with torch.no_grad():
-        output = network(images(SIDES.get(name, SIDE)))
+        side = SIDES.get(name, SIDE)
+        output = network(images(FRAMES, side, side) if video else images(side, side))
     flat = seen[0].flatten()
     print(f"{name}: output {output.min():.3f} to {output.max():.3f}, images differ by "
           f"{(output[0] - output[1]).abs().mean():.3f}; {layer} {tuple(seen[0].shape)}, "

@@ -20,6 +20,7 @@ import org.scorecam.weights.WeightLoader;
 import org.scorecam.weights.WrapperNames;
 import org.scorecam.zoo.ResNet.Block;
 import org.scorecam.zoo.SwinTransformer.Version;
+import org.scorecam.zoo.VideoResNet.Convolution;
 
 /**
  * Torchvision's classifiers by their names there.
@@ -30,7 +31,8 @@ import org.scorecam.zoo.SwinTransformer.Version;
  * MnasNet, {@code conv5} of ShuffleNetV2, {@code trunk_output} of RegNet, {@code inception5b} of
  * GoogLeNet and {@code Mixed_7c} of Inception v3. Of transformers it is a norm: {@code
  * encoder.layers.encoder_layer_11.ln_1} of ViT-B, the last block's first as well in Swin ({@code
- * features.7.1.norm1}), and {@code norm} in V2.
+ * features.7.1.norm1}), and {@code norm} in V2. Of the networks for videos, which take [N, C, D, H,
+ * W], it is {@code layer4}.
  *
  * <p>GoogLeNet and Inception v3 are as torchvision makes them for its published weights: inputs of
  * three channels, normalised like every other network's, are brought into the range from -1 to 1
@@ -127,6 +129,9 @@ public final class Zoo {
     putSwin("swin_v2_t", Version.V2, 96, 2, 2, 6, 2);
     putSwin("swin_v2_s", Version.V2, 96, 2, 2, 18, 2);
     putSwin("swin_v2_b", Version.V2, 128, 2, 2, 18, 2);
+    putVideo("r3d_18", "stem.0", Convolution.FULL);
+    putVideo("mc3_18", "stem.0", Convolution.MIXED);
+    putVideo("r2plus1d_18", "stem.0", Convolution.FACTORED);
   }
 
   private Zoo() {}
@@ -184,6 +189,10 @@ public final class Zoo {
         "features.0.0",
         "head",
         options -> new SwinTransformer(version, width, options, depths));
+  }
+
+  private static void putVideo(String name, String stem, Convolution convolution) {
+    put(name, stem, "fc", options -> new VideoResNet(convolution, options));
   }
 
   private static void put(

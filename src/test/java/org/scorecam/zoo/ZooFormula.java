@@ -2,6 +2,8 @@ package org.scorecam.zoo;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.zip.CRC32;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.Module;
@@ -67,13 +69,20 @@ final class ZooFormula {
 
   /** Two pictures [2, 3, side, side], owned by the caller. */
   static Tensor images(int side) {
+    return inputs(side, side);
+  }
+
+  /** Two inputs with three channels of these extents, owned by the caller. */
+  static Tensor inputs(int... extents) {
     int seed = seed("input.bias");
-    float[] values = new float[2 * 3 * side * side];
+    long[] shape =
+        LongStream.concat(LongStream.of(2, 3), IntStream.of(extents).asLongStream()).toArray();
+    float[] values = new float[(int) LongStream.of(shape).reduce(1, Math::multiplyExact)];
     for (int i = 0; i < values.length; i++) {
       float contrast = i < values.length / 2 ? 20 : 40;
       values[i] = (hashed(seed, i) * (0.05f - -0.05f) + -0.05f) * contrast;
     }
-    return Tensors.of(values, 2, 3, side, side);
+    return Tensors.of(values, shape);
   }
 
   static long crc32(String text) {

@@ -130,7 +130,10 @@ class ZooTest {
           Map.entry("swin_b", "features.7.1.norm1"),
           Map.entry("swin_v2_t", "features.3.1.attn"),
           Map.entry("swin_v2_s", "features.5.17.norm2"),
-          Map.entry("swin_v2_b", "norm"));
+          Map.entry("swin_v2_b", "norm"),
+          Map.entry("r3d_18", "layer3.0.downsample"),
+          Map.entry("mc3_18", "layer2.1.conv2"),
+          Map.entry("r2plus1d_18", "layer3.1.conv1.0.1"));
 
   /** The large ones, of which names and shapes are compared alone. */
   private static final Set<String> NAMES_ALONE =
@@ -149,6 +152,9 @@ class ZooTest {
   /** The sides of the input where it is not 64. */
   private static final Map<String, Integer> SIDES =
       Map.of("inception_v3", 96, "swin_t", 72, "swin_v2_t", 72);
+
+  /** Those that take videos. */
+  private static final Set<String> VIDEO = Set.of("r3d_18", "mc3_18", "r2plus1d_18");
 
   /** The factors of the norms' weights there. */
   private static final Map<String, Double> GAINS =
@@ -211,7 +217,7 @@ class ZooTest {
 
   private static void assertOutputs(String name, ModuleModel model, WeightFile references) {
     float[] expected = Tensors.toArray(references.tensor(name + ".output"));
-    try (Tensor images = ZooFormula.images(SIDES.getOrDefault(name, 64))) {
+    try (Tensor images = inputsOf(name)) {
       try (Capture capture = model.capture(images, List.of(HOOKED.get(name)), RepeatedCall.LAST)) {
         Goldens.assertClose(expected, Tensors.toArray(capture.output().tensor()), TOLERANCE);
         Goldens.assertClose(
@@ -223,6 +229,12 @@ class ZooTest {
         Goldens.assertClose(expected, Tensors.toArray(scored.tensor()), TOLERANCE);
       }
     }
+  }
+
+  private static Tensor inputsOf(String name) {
+    return VIDEO.contains(name)
+        ? ZooFormula.inputs(8, 40, 40)
+        : ZooFormula.images(SIDES.getOrDefault(name, 64));
   }
 
   /** Name and shape of each parameter and buffer. */
@@ -271,6 +283,7 @@ class ZooTest {
     "vit_b_32, encoder.layers.encoder_layer_11.ln_1",
     "swin_t, features.7.1.norm1",
     "swin_v2_t, norm",
+    "r3d_18, layer4",
   })
   void knowsTheCustomaryLayer(String name, String layer) {
     try (Network network = Zoo.create(name)) {
@@ -282,7 +295,7 @@ class ZooTest {
   void offersTheNearestNames() {
     ModelException error = assertThrows(ModelException.class, () -> Zoo.create("resnet500"));
     assertEquals(
-        "the zoo has no network 'resnet500'; the nearest of its 79 names are"
+        "the zoo has no network 'resnet500'; the nearest of its 82 names are"
             + " resnet50, resnet101, resnext50_32x4d",
         error.getMessage());
   }
@@ -475,6 +488,21 @@ class ZooTest {
     assertTrue(
         error.getMessage().contains("missing in the file: layer1.2.conv1.weight"),
         error.getMessage());
+  }
+
+  @Test
+  void explainsVideos() {
+    Network network = Zoo.create("r3d_18", TEN_CLASSES);
+    ZooFormula.fill(network, 1);
+    try (ModuleModel model = ModuleModel.of(network, Device.cpu());
+        ScoreCam cam = ScoreCam.on(model).channels(ChannelSelection.topMax(4)).build();
+        Tensor videos = ZooFormula.inputs(8, 40, 40);
+        Tensor video = videos.narrow(0, 0, 1);
+        Saliency map = cam.explain(video, Target.top1())) {
+      assertEquals("layer4", map.layer());
+      assertArrayEquals(new long[] {8, 40, 40}, map.shape());
+      assertTrue(!map.status().blank());
+    }
   }
 
   @ParameterizedTest
