@@ -3,6 +3,7 @@ package org.scorecam.pipeline;
 import static java.util.Objects.requireNonNull;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Flow;
@@ -35,6 +36,8 @@ public final class Pipeline {
   final List<Target> targets;
   final int readers;
   final int ahead;
+  final int mostWaiting;
+  final Duration window;
   final boolean failFast;
 
   private Pipeline(Builder builder) {
@@ -43,6 +46,8 @@ public final class Pipeline {
     this.targets = builder.targets;
     this.readers = builder.readers;
     this.ahead = builder.ahead;
+    this.mostWaiting = builder.mostWaiting;
+    this.window = builder.window;
     this.failFast = builder.failFast;
   }
 
@@ -84,6 +89,8 @@ public final class Pipeline {
             Math.min(
                 MOST_READERS, Runtime.getRuntime().availableProcessors() / PROCESSORS_PER_READER));
     private int ahead = 4;
+    private int mostWaiting = 64;
+    private Duration window = Duration.ofMillis(2);
     private boolean failFast;
 
     private Builder(List<Explainer> explainers) {
@@ -144,21 +151,40 @@ public final class Pipeline {
     }
 
     /**
-     * Sets how many pictures are read ahead, beside those that are scored together.
+     * Sets how many pictures wait, beside those that are scored together: a run reads as many
+     * ahead, and {@link Pipeline#serve} refuses more.
      *
-     * @param pictures 4 unless set
+     * @param pictures 4 of runs and 64 of services unless set
      * @return this builder
      * @throws IllegalArgumentException if it is less than 1
      */
     public Builder queue(int pictures) {
       requirePositive(pictures, "queue");
       this.ahead = pictures;
+      this.mostWaiting = pictures;
+      return this;
+    }
+
+    /**
+     * Sets how long {@link Pipeline#serve} has a picture wait for others to be scored with it. A
+     * full group waits no longer, and one that explainers have no time for waits until they have.
+     *
+     * @param longest from 0; 2 milliseconds unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is negative
+     */
+    public Builder window(Duration longest) {
+      requireNonNull(longest, "window");
+      if (longest.isNegative()) {
+        throw new IllegalArgumentException("window must not be negative, but is " + longest);
+      }
+      this.window = longest;
       return this;
     }
 
     /**
      * Has a run end with the first picture that fails; otherwise its {@link Explained} says so and
-     * the run goes on.
+     * the run goes on. A service always does.
      *
      * @return this builder
      */
@@ -243,6 +269,15 @@ public final class Pipeline {
    */
   public Flow.Processor<Source, Explained> processor() {
     return new PipelineProcessor(this, ahead);
+  }
+
+  /**
+   * Starts to serve: pictures come one by one, from several threads, and each gives a future.
+   *
+   * @return the service, to be closed by the caller
+   */
+  public SaliencyService serve() {
+    return new SaliencyService(this);
   }
 
   private static Iterable<Source> sourcesOf(Iterable<Path> files) {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -50,24 +51,33 @@ abstract class PipelineEngine {
     this.preprocessing = pipeline.preprocessing;
     this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
     for (int i = 0; i < pipeline.readers; i++) {
-      addThread("read-" + i, this::readAll);
+      addThread("read-" + i, this::readNext);
     }
     for (int i = 0; i < explainers.size(); i++) {
       Explainer explainer = explainers.get(i);
-      addThread("score-" + i, () -> scoreAll(explainer));
+      addThread("score-" + i, () -> scoreNext(explainer));
     }
   }
 
-  /** Work of a thread, which ends when there is nothing more to do. */
+  /** What a thread does again and again. */
   private interface Work {
-    void run() throws InterruptedException;
+    /**
+     * Waits for the next piece and does it. Nothing of a piece that is done is held while the next
+     * one is waited for: it may be a map that its owner has dropped.
+     *
+     * @return false if there is nothing more to do
+     */
+    boolean doNext() throws InterruptedException;
   }
 
   private void addThread(String name, Work work) {
     Runnable guarded =
         () -> {
           try {
-            work.run();
+            boolean more = true;
+            while (more) {
+              more = work.doNext();
+            }
           } catch (InterruptedException e) {
             // It is being closed.
           } catch (RuntimeException | Error e) {
@@ -144,9 +154,45 @@ abstract class PipelineEngine {
     return !coming.isEmpty();
   }
 
+  /** How many are expected, or read and not scored yet. */
+  synchronized int waiting() {
+    return coming.size() + ready.size();
+  }
+
+  /** Those of them that are expected or wait to be scored. */
+  final synchronized List<PipelineJob> allWaiting() {
+    return Stream.concat(coming.stream(), ready.stream()).toList();
+  }
+
+  /** Forgets a picture that is not to be read any more, or waits to be scored. */
+  final synchronized void withdraw(PipelineJob job, boolean unread) {
+    if (unread) {
+      coming.remove(job);
+    }
+    if (ready.remove(job)) {
+      job.freeInput();
+    }
+    notifyAll();
+  }
+
+  /** Whether it is the engine that calls, so that waiting for its threads would not end. */
+  final boolean isOwnThread() {
+    return threads.contains(Thread.currentThread());
+  }
+
+  /** Waits until the threads have ended by themselves. */
+  final void awaitThreads() throws InterruptedException {
+    for (Thread thread : threads) {
+      thread.join();
+    }
+  }
+
   /** Waits for the threads, which are interrupted for a source that waits for something. */
   final void endThreads() {
     stop();
+    if (isOwnThread()) {
+      return;
+    }
     boolean interrupted = false;
     for (Thread thread : threads) {
       thread.interrupt();
@@ -170,42 +216,55 @@ abstract class PipelineEngine {
 
   // Reading threads
 
-  private void readAll() throws InterruptedException {
-    for (PipelineJob job = awaitNext(); job != null; job = awaitNext()) {
-      boolean succeeded = false;
-      try {
-        job.read(preprocessing, pinned);
-        succeeded = true;
-      } catch (RuntimeException e) {
-        job.fail(e);
-      } catch (Error e) {
-        if (isEndedBy(e)) {
-          throw e;
-        }
-        job.fail(e);
-      }
-      finishReading(job, succeeded);
+  private boolean readNext() throws InterruptedException {
+    PipelineJob job = awaitNext();
+    if (job == null) {
+      return false;
     }
+    read(job);
+    return true;
+  }
+
+  /** Reads a picture on the calling thread; what speaks against it is told to it. */
+  final void read(PipelineJob job) {
+    boolean succeeded = false;
+    try {
+      job.read(preprocessing, pinned);
+      succeeded = true;
+    } catch (RuntimeException e) {
+      job.fail(e);
+    } catch (Error e) {
+      if (isEndedBy(e)) {
+        throw e;
+      }
+      job.fail(e);
+    }
+    finishReading(job, succeeded);
   }
 
   private synchronized void finishReading(PipelineJob job, boolean succeeded) {
     coming.remove(job);
-    if (succeeded) {
+    if (succeeded && job.isWanted() && !stopped) {
       ready.add(job);
+    } else {
+      job.freeInput();
     }
     notifyAll();
   }
 
   // Scoring threads
 
-  private void scoreAll(Explainer explainer) throws InterruptedException {
-    for (List<PipelineJob> jobs = nextGroup(); !jobs.isEmpty(); jobs = nextGroup()) {
-      try {
-        score(explainer, jobs);
-      } finally {
-        jobs.forEach(PipelineJob::freeInput);
-      }
+  private boolean scoreNext(Explainer explainer) throws InterruptedException {
+    List<PipelineJob> jobs = nextGroup();
+    if (jobs.isEmpty()) {
+      return false;
     }
+    try {
+      score(explainer, jobs);
+    } finally {
+      jobs.forEach(PipelineJob::freeInput);
+    }
+    return true;
   }
 
   /** Waits for pictures to be scored together; none if there will be none. */

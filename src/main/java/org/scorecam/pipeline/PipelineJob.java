@@ -1,13 +1,10 @@
 package org.scorecam.pipeline;
 
-import static java.util.Objects.requireNonNull;
-
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.Target;
-import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
 
 /**
@@ -15,7 +12,7 @@ import org.scorecam.image.Preprocessing;
  * takes the result; {@link PipelineEngine} hands it on under its lock.
  */
 abstract class PipelineJob {
-  private final Source source;
+  private final String name;
   private final List<Target> targets;
 
   /** [1, C, H, W] from reading until scoring. */
@@ -23,10 +20,15 @@ abstract class PipelineJob {
 
   private long[] shape;
 
-  PipelineJob(Source source, List<Target> targets) {
-    this.source = source;
+  private long readAt;
+
+  PipelineJob(String name, List<Target> targets) {
+    this.name = name;
     this.targets = targets;
   }
+
+  /** Makes the network's input [1, C, H, W], which this owns. */
+  abstract Tensor makeInput(Preprocessing preprocessing);
 
   /**
    * Takes over the maps.
@@ -39,8 +41,8 @@ abstract class PipelineJob {
   /** Is told why there is no map. */
   abstract void fail(Throwable thrown);
 
-  /** Is given the picture before it is preprocessed. */
-  abstract void see(Picture picture);
+  /** Whether its map is still of use to anyone. */
+  abstract boolean isWanted();
 
   /**
    * Reads and preprocesses.
@@ -49,22 +51,18 @@ abstract class PipelineJob {
    * @throws RuntimeException what the source threw, or what speaks against the picture
    */
   final void read(Preprocessing preprocessing, boolean pinned) {
-    Picture picture =
-        requireNonNull(
-            source.reader().get(),
-            () -> "the picture that the reader of " + source.name() + " returned");
-    see(picture);
-    input = preprocessing.apply(picture);
-    if (pinned) {
+    input = makeInput(preprocessing);
+    if (pinned && input.device().is_cpu()) {
       try (Tensor pageable = input) {
         input = pageable.pin_memory();
       }
     }
     shape = input.shape();
+    readAt = System.nanoTime();
   }
 
   final String name() {
-    return source.name();
+    return name;
   }
 
   final List<Target> targets() {
@@ -77,6 +75,11 @@ abstract class PipelineJob {
 
   final long[] shape() {
     return shape;
+  }
+
+  /** Since the input was there. */
+  final long nanosecondsReady() {
+    return System.nanoTime() - readAt;
   }
 
   final boolean hasShapeOf(PipelineJob other) {

@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Saliency;
 import org.scorecam.Target;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.error.ScoreCamException;
 import org.scorecam.image.Picture;
+import org.scorecam.image.Preprocessing;
 
 /**
  * Pictures that are being explained: the results, in order, to be taken by one thread.
@@ -57,19 +59,22 @@ public final class PipelineRun extends PipelineEngine
   /** A picture and its place among the results. */
   private final class Place extends PipelineJob {
     private final long index;
+    private final Source source;
     private Picture picture;
 
     /** Under the run's lock; null until there is one. */
     private Explained result;
 
     private Place(long index, Source source) {
-      super(source, targets);
+      super(source.name(), targets);
       this.index = index;
+      this.source = source;
     }
 
     @Override
-    void see(Picture seen) {
-      picture = seen;
+    Tensor makeInput(Preprocessing preprocessing) {
+      picture = source.read();
+      return preprocessing.apply(picture);
     }
 
     @Override
@@ -80,6 +85,11 @@ public final class PipelineRun extends PipelineEngine
     @Override
     void fail(Throwable thrown) {
       finish(new Explained(index, name(), (RuntimeException) thrown));
+    }
+
+    @Override
+    boolean isWanted() {
+      return true;
     }
 
     private void finish(Explained explained) {

@@ -35,4 +35,10 @@ public record Source(String name, Supplier<Picture> reader) {
     requireNonNull(file, "file");
     return new Source(file.toString(), () -> Picture.read(file));
   }
+
+  /** Gets the picture, once. */
+  Picture read() {
+    return requireNonNull(
+        reader.get(), () -> "the picture that the reader of " + name + " returned");
+  }
 }
