@@ -1,10 +1,13 @@
 package org.scorecam.cli;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.bench.Agreement;
@@ -15,6 +18,7 @@ import org.scorecam.bench.NetworkAlone;
 import org.scorecam.bench.PlainProcess;
 import org.scorecam.bench.Race;
 import org.scorecam.bench.ScoreCamContestant;
+import org.scorecam.bench.Serving;
 import org.scorecam.bench.Soak;
 import org.scorecam.bench.Suite;
 import org.scorecam.error.InputException;
@@ -56,6 +60,9 @@ final class BenchCommand implements Runnable {
 
   /** Two for each of the tenths that are shown. */
   private static final int LEAST_SOAK = 20;
+
+  /** Maps in which all that is tried out once is tried out; fewer where few are asked for. */
+  private static final int WARM_UP = 100;
 
   /** Of the suite's input. */
   private static final Size SUITE_SIZE = new Size(224, 224);
@@ -128,6 +135,36 @@ final class BenchCommand implements Runnable {
   private Integer soak;
 
   @Option(
+      names = "--serve",
+      paramLabel = "C",
+      split = ",",
+      converter = Positive.class,
+      description = {
+        "Instead of all that, have these numbers of callers ask a service for maps of the input,"
+            + " each for the next one when it has the last: maps per second and percentiles of the"
+            + " latency, against callers who explain on their own threads.",
+        "It groups what arrives together where masked inputs are few (--channels max:16).",
+      })
+  private List<Integer> callers = List.of();
+
+  @Option(
+      names = "--maps",
+      paramLabel = "N",
+      defaultValue = "50",
+      converter = Positive.class,
+      description =
+          "Maps that are asked for in each of the --runs of --serve; default: ${DEFAULT-VALUE}.")
+  private Integer maps;
+
+  @Option(
+      names = "--window",
+      paramLabel = "MS",
+      defaultValue = "2",
+      description =
+          "Milliseconds in which the service of --serve waits for more; default: ${DEFAULT-VALUE}.")
+  private long window;
+
+  @Option(
       names = "--suite",
       paramLabel = "NAME",
       arity = "0..1",
@@ -175,6 +212,16 @@ final class BenchCommand implements Runnable {
           spec.commandLine(),
           "--soak times nothing; leave out --baseline, --chunks, --images and --compare-threads");
     }
+    if (!callers.isEmpty() && (soak != null || baseline != null || variesAnything())) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--serve times a service; leave out --soak, --baseline, --chunks, --images and"
+              + " --compare-threads");
+    }
+    if (window < 0) {
+      throw new ParameterException(
+          spec.commandLine(), "--window must be 0 or more, not %d".formatted(window));
+    }
     BenchOutput report;
     try (HookedModel network = model.load();
         Tensor inputs = input.tensorFor(network)) {
@@ -182,8 +229,13 @@ final class BenchCommand implements Runnable {
         throw new InputException(
             "bench takes pictures [N, C, H, W], not an input of shape " + Tensors.shapeOf(inputs));
       }
-      report =
-          soak == null ? measure(network, inputs, whyNoBaseline) : watchMemory(network, inputs);
+      if (!callers.isEmpty()) {
+        report = serve(network, inputs);
+      } else if (soak != null) {
+        report = watchMemory(network, inputs);
+      } else {
+        report = measure(network, inputs, whyNoBaseline);
+      }
     }
     finish(report);
   }
@@ -196,11 +248,15 @@ final class BenchCommand implements Runnable {
   }
 
   private void runSuite() {
-    if (model.isGiven() || soak != null || baseline != null || variesAnything()) {
+    if (model.isGiven()
+        || !callers.isEmpty()
+        || soak != null
+        || baseline != null
+        || variesAnything()) {
       throw new ParameterException(
           spec.commandLine(),
-          "--suite has networks of its own; leave out --model, --arch, --soak, --baseline,"
-              + " --chunks, --images and --compare-threads");
+          "--suite has networks of its own; leave out --model, --arch, --serve, --soak,"
+              + " --baseline, --chunks, --images and --compare-threads");
     }
     if (json != null) {
       OutputOptions.requireFolder(json);
@@ -225,11 +281,11 @@ final class BenchCommand implements Runnable {
   }
 
   private void runPictures() {
-    if (soak != null || baseline != null || variesAnything()) {
+    if (!callers.isEmpty() || soak != null || baseline != null || variesAnything()) {
       throw new ParameterException(
           spec.commandLine(),
-          "--pictures compares channels; leave out --soak, --baseline, --chunks, --images and"
-              + " --compare-threads");
+          "--pictures compares channels; leave out --serve, --soak, --baseline, --chunks, --images"
+              + " and --compare-threads");
     }
     if (method.scoresAllChannels()) {
       throw new ParameterException(
@@ -276,6 +332,44 @@ final class BenchCommand implements Runnable {
     try (Soak all = new Soak(explainers, sample, target)) {
       List<Soak.Tenth> tenths = all.run(soak, new TerminalProgress("explanations")::onProgress);
       return new SoakReport(model.name(), sample, explainers.size(), tenths);
+    }
+  }
+
+  private ServingReport serve(HookedModel network, Tensor inputs) {
+    Duration longest = Duration.ofMillis(window);
+    TerminalProgress progress = new TerminalProgress("loads");
+    try (ScoreCam explainer = method.builder(network).build();
+        Tensor input = inputs.narrow(0, 0, 1);
+        Saliency first = explainer.explain(input, target)) {
+      ServingReport report =
+          new ServingReport(
+              model.name(), input, first, explainer.inputsPerGroup(), longest, runs * maps);
+      int most = Collections.max(callers);
+      int warmUp = Math.min(WARM_UP, 2 * runs * maps);
+      new Serving(explainer, input, target, warmUp).byService(most, longest);
+      Serving serving = new Serving(explainer, input, target, maps);
+      List<Serving.Load> byService = new ArrayList<>();
+      List<Serving.Load> byCallers = new ArrayList<>();
+      for (int run = 0; run < runs; run++) {
+        for (int i = 0; i < callers.size(); i++) {
+          addTo(byService, i, serving.byService(callers.get(i), longest));
+          addTo(byCallers, i, serving.byCallers(callers.get(i)));
+          progress.onProgress(run * callers.size() + i + 1, runs * callers.size());
+        }
+      }
+      for (int i = 0; i < callers.size(); i++) {
+        report.add(callers.get(i), "service", byService.get(i));
+        report.add(callers.get(i), "own threads", byCallers.get(i));
+      }
+      return report;
+    }
+  }
+
+  private static void addTo(List<Serving.Load> loads, int place, Serving.Load run) {
+    if (place == loads.size()) {
+      loads.add(run);
+    } else {
+      loads.set(place, loads.get(place).and(run));
     }
   }
 

@@ -208,6 +208,40 @@ class BenchCommandTest {
   }
 
   @Test
+  void servesCallers() throws IOException {
+    Path file = folder.resolve("serve.json");
+    List<Object> serve = List.of("--layer", "layer3", "--tensor", INPUT, "--channels", "max:16");
+    List<Object> arguments = new ArrayList<>(serve);
+    arguments.addAll(List.of("--serve", "1,3", "--maps", 30, "--window", 20, "--json", file));
+    CommandLineRun run = bench(arguments.toArray()).assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    assertEquals(16, found.get("largestGroup").getAsInt());
+    List<JsonObject> loads = objects(found, "loads");
+    assertEquals(
+        List.of("service", "own threads", "service", "own threads"), names(found, "loads", "by"));
+    for (JsonObject load : loads) {
+      assertEquals(30, load.getAsJsonArray("latencies").size());
+      double median = load.get("latency50").getAsDouble();
+      assertEquals(load.getAsJsonArray("latencies").get(14).getAsDouble(), median);
+      assertTrue(median <= load.get("latency95").getAsDouble());
+      assertEquals(
+          load.getAsJsonArray("latencies").get(29).getAsDouble(),
+          load.get("latency99").getAsDouble());
+      String row = load.get("callers").getAsInt() == 1 ? "1 caller, " : "3 callers, ";
+      assertTrue(run.out().contains(row + load.get("by").getAsString()), run.out());
+    }
+    assertEquals(1, loads.get(0).get("mapsPerGroup").getAsDouble());
+    double together = loads.get(2).get("mapsPerGroup").getAsDouble();
+    assertTrue(together > 1 && together <= 3, () -> together + " maps in a group");
+    assertEquals(1, loads.get(3).get("mapsPerGroup").getAsDouble());
+    arguments.addAll(List.of("--soak", 20));
+    bench(arguments.toArray()).assertMisused("--serve");
+    List<Object> backwards = new ArrayList<>(serve);
+    backwards.addAll(List.of("--serve", 1, "--window", -1));
+    bench(backwards.toArray()).assertMisused("--window");
+  }
+
+  @Test
   void watchesMemoryWhileSizesAndRecipesVary() throws IOException {
     Path file = folder.resolve("soak.json");
     CommandLineRun run =
