@@ -228,6 +228,7 @@ abstract class PipelineEngine {
   /** Reads a picture on the calling thread; what speaks against it is told to it. */
   final void read(PipelineJob job) {
     boolean succeeded = false;
+    PipelineStage.Read stage = new PipelineStage.Read(job.name());
     try {
       job.read(preprocessing, pinned);
       succeeded = true;
@@ -238,6 +239,8 @@ abstract class PipelineEngine {
         throw e;
       }
       job.fail(e);
+    } finally {
+      stage.commit();
     }
     finishReading(job, succeeded);
   }
@@ -321,6 +324,7 @@ abstract class PipelineEngine {
   }
 
   private List<List<Saliency>> explain(Explainer explainer, List<PipelineJob> jobs) {
+    PipelineStage.Group stage = new PipelineStage.Group(jobs);
     try (NativeScope scope = NativeScope.open()) {
       TensorVector inputs = new TensorVector();
       for (PipelineJob job : jobs) {
@@ -329,6 +333,8 @@ abstract class PipelineEngine {
       }
       Tensor batch = torch.cat(inputs, 0);
       return explainer.explainBatchTargets(batch, jobs.stream().map(PipelineJob::targets).toList());
+    } finally {
+      stage.commit();
     }
   }
 }

@@ -1,5 +1,6 @@
 package org.scorecam.pipeline;
 
+import static java.util.stream.Collectors.toSet;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -16,11 +17,15 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -518,6 +523,49 @@ class PipelineTest {
     thread.join();
     assertEquals(1, seen.size());
     assertEquals(0, threadsOfPipelines());
+  }
+
+  @Test
+  void aFlightRecordingShowsWhichPicturesAreInAGroup() throws Exception {
+    Path file = folder.resolve("run.jfr");
+    try (Recording recording = new Recording()) {
+      List.of("Read", "Group", "Explanation").forEach(e -> recording.enable("org.scorecam." + e));
+      recording.start();
+      pipeline().queue(8).build().runSources(sources(12), explained -> {});
+      recording.stop();
+      recording.dump(file);
+    }
+    List<String> read = new ArrayList<>();
+    List<String> explained = new ArrayList<>();
+    List<RecordedEvent> groups = new ArrayList<>();
+    List<RecordedEvent> explanations = new ArrayList<>();
+    for (RecordedEvent event : RecordingFile.readAllEvents(file)) {
+      switch (event.getEventType().getName()) {
+        case "org.scorecam.Read" -> read.add(event.getString("picture"));
+        case "org.scorecam.Explanation" -> explanations.add(event);
+        case "org.scorecam.Group" -> {
+          List<String> names = event.getString("pictures").lines().toList();
+          assertEquals(names.size(), event.getInt("count"));
+          assertFalse(event.getDuration("waited").isNegative());
+          explained.addAll(names);
+          groups.add(event);
+        }
+        default -> {}
+      }
+    }
+    Set<String> names = sources(12).stream().map(Source::name).collect(toSet());
+    assertEquals(names, Set.copyOf(read));
+    assertEquals(names, Set.copyOf(explained));
+    assertEquals(12, explained.size());
+    assertEquals(groups.size(), groups.stream().map(e -> e.getLong("group")).distinct().count());
+    for (RecordedEvent explanation : explanations) {
+      assertEquals(
+          1,
+          groups.stream()
+              .filter(group -> !group.getStartTime().isAfter(explanation.getStartTime()))
+              .filter(group -> !group.getEndTime().isBefore(explanation.getEndTime()))
+              .count());
+    }
   }
 
   @Test
