@@ -18,6 +18,7 @@ module org.scorecam {
   exports org.scorecam;
   exports org.scorecam.demo;
   exports org.scorecam.error;
+  exports org.scorecam.eval;
   exports org.scorecam.image;
   exports org.scorecam.mask;
   exports org.scorecam.model;

@@ -47,7 +47,24 @@ public record Recipe(
      * as a binary classifier's one logit, that is always 1: {@link
      * SaliencyStatus#softmaxOfOneValue} says so.
      */
-    PROBABILITY
+    PROBABILITY;
+
+    /** Rows [N, …] of the network's output as a target sees them; needs an open scope. */
+    Tensor of(Tensor rows) {
+      // A reduced precision ends where the network does.
+      Tensor exact = rows.is_floating_point() ? rows.to(ScalarType.Float) : rows;
+      if (this == OUTPUT) {
+        return exact;
+      }
+      if (!rows.is_floating_point()) {
+        throw new TargetException(
+            "probabilities need a floating-point output; the network's is "
+                + rows.scalar_type().intern());
+      }
+      return rows.dim() == 1
+          ? torch.softmax(exact.unsqueeze(1), 1).squeeze(1)
+          : torch.softmax(exact, 1);
+    }
   }
 
   /** What becomes of a channel whose map has one value everywhere. */
@@ -164,18 +181,6 @@ public record Recipe(
 
   /** Rows [N, …] of the network's output as a target sees them; needs an open scope. */
   Tensor scored(Tensor rows) {
-    // A reduced precision ends where the network does.
-    Tensor exact = rows.is_floating_point() ? rows.to(ScalarType.Float) : rows;
-    if (score == Score.OUTPUT) {
-      return exact;
-    }
-    if (!rows.is_floating_point()) {
-      throw new TargetException(
-          "recipe %s scores probabilities, which needs a floating-point output; the network's is %s"
-              .formatted(name, rows.scalar_type().intern()));
-    }
-    return rows.dim() == 1
-        ? torch.softmax(exact.unsqueeze(1), 1).squeeze(1)
-        : torch.softmax(exact, 1);
+    return score.of(rows);
   }
 }

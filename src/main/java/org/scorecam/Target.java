@@ -284,6 +284,24 @@ public final class Target {
     return name + where;
   }
 
+  /**
+   * The target's scores of inputs that were passed through the network, for those who score inputs
+   * themselves: {@link org.scorecam.scoring.MaskedInputs#scoresOf}.
+   *
+   * @param output for a batch
+   * @param score what of it is scored
+   * @param firstRow the first row that is asked for
+   * @param count how many rows
+   * @return float32 [count], on the network's device, owned by the scope that must be open
+   * @throws TargetException if the target does not fit the output
+   * @throws IllegalStateException if the target still has to be looked up in the unmasked input, as
+   *     {@link #top1()}; {@link Saliency#target()} has been
+   */
+  public Tensor scoresOf(ModelOutput output, Recipe.Score score, int firstRow, int count) {
+    Tensor rows = partOf(output).narrow(0, firstRow, count);
+    return scores(rule.seesScores() ? rows : score.of(rows)).to(ScalarType.Float);
+  }
+
   /** The tensor that the target looks at; owned by the output or by the scope that is open. */
   Tensor partOf(ModelOutput output) {
     return rule.seenOf(part.apply(output));
