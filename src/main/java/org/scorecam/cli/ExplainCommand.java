@@ -14,9 +14,6 @@ import org.scorecam.Explainer;
 import org.scorecam.Saliency;
 import org.scorecam.SaliencyStatus;
 import org.scorecam.Target;
-import org.scorecam.error.GradientException;
-import org.scorecam.error.LayerException;
-import org.scorecam.error.TargetException;
 import org.scorecam.image.Heatmap;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
@@ -77,8 +74,7 @@ final class ExplainCommand implements Callable<Integer> {
 
   private int done;
 
-  /** The pictures that could not be explained; the exit code is the first one's. */
-  private final List<RuntimeException> failures = new ArrayList<>();
+  private Failures failures;
 
   @Override
   public Integer call() {
@@ -99,6 +95,7 @@ final class ExplainCommand implements Callable<Integer> {
     method.requireDifferentLayers();
     Findings.keepIn(noCache ? Optional.empty() : Findings.usualFolder());
     targets = target.targets();
+    failures = new Failures(spec.commandLine(), progress);
     output.requireFolders();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     if (input.tensor() == null) {
@@ -119,7 +116,7 @@ final class ExplainCommand implements Callable<Integer> {
       model.tell(report);
       report.write(output.json());
     }
-    return failures.isEmpty() ? ExitCode.DONE : ExitCode.of(failures.get(0));
+    return failures.exitCode();
   }
 
   private void requireNothingOverwritten(ResultFiles files, List<Path> inputs) {
@@ -146,18 +143,14 @@ final class ExplainCommand implements Callable<Integer> {
             images,
             explained -> {
               if (explained.failure().isPresent()) {
-                addFailure(explained.name(), explained.failure().get());
+                RuntimeException failure = explained.failure().get();
+                report.addFailure(
+                    explained.name(), failures.add(explained.name(), failure, done > 0));
               } else {
                 write(explained, files, preprocessing);
               }
             });
-    if (!failures.isEmpty() && images.size() > 1) {
-      spec.commandLine()
-          .getErr()
-          .printf(
-              "scorecam: %d of %d pictures could not be explained%n",
-              failures.size(), images.size());
-    }
+    failures.printCount(images.size(), "explained");
   }
 
   private void write(Explained explained, ResultFiles files, Preprocessing preprocessing) {
@@ -177,23 +170,6 @@ final class ExplainCommand implements Callable<Integer> {
       tell(explained.name(), saliency, explained.seconds(), written);
     }
     done++;
-  }
-
-  private void addFailure(String name, RuntimeException failure) {
-    boolean ofTheQuestion =
-        failure instanceof TargetException
-            || failure instanceof LayerException
-            || failure instanceof GradientException;
-    if (ofTheQuestion && done == 0) {
-      // What is asked for does not fit the network, so that the others would fail as well.
-      throw failure;
-    }
-    String reason = Program.messageOf(failure);
-    String message = reason.contains(name) ? reason : name + ": " + reason;
-    progress.clear();
-    Program.printFailure(spec.commandLine(), message, failure);
-    report.addFailure(name, reason);
-    failures.add(failure);
   }
 
   private static Size sizeOf(Explained explained) {

@@ -21,6 +21,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     versionProvider = Program.Version.class,
     subcommands = {
       ExplainCommand.class,
+      EvaluateCommand.class,
       LayersCommand.class,
       DiagnosticsCommand.class,
       DemoCommand.class,

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 
 /**
  * What was measured of one saliency map; empty where it was not. {@link Metric} says what each is.
@@ -149,6 +150,21 @@ public record MapScores(
     road.ifPresent(scores -> values.put("road", scores.combined()));
     put(values, "energy", energy);
     return values;
+  }
+
+  /**
+   * The names that {@link #values} may have, in their order.
+   *
+   * @return a constant list
+   */
+  public static List<String> names() {
+    return Stream.of(
+            Stream.of("averageDrop", "increase", "adcc", "coherency", "complexity"),
+            Stream.of(Fill.values()).map(fill -> "insertion." + fill),
+            Stream.of(Fill.values()).map(fill -> "deletion." + fill),
+            Stream.of("road", "energy"))
+        .flatMap(names -> names)
+        .toList();
   }
 
   private static void put(Map<String, Double> values, String name, OptionalDouble value) {

@@ -6,6 +6,7 @@ import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.Recipe;
 import org.scorecam.Target;
+import org.scorecam.error.InputException;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.scoring.MaskedInputs;
 import org.scorecam.tensor.Tensors;
@@ -81,6 +82,11 @@ final class PerturbedInputs implements MaskedInputs {
   public void keep(int firstPass, Tensor scored) {
     float[] values = Tensors.toArray(scored);
     for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new InputException(
+            "the target's score of a changed input is %s, which cannot be measured"
+                .formatted(values[i]));
+      }
       scores.set(firstPass + i, (double) values[i]);
     }
   }
