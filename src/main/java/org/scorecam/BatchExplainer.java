@@ -4,15 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.error.NativeErrors;
 import org.scorecam.model.InputShape;
-import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.MaskedInputs;
 import org.scorecam.scoring.PassScoring;
-import org.scorecam.tensor.Tensors;
 
 /**
  * The way of a batch of inputs to their saliency maps, in groups: a {@link FirstPass} captures the
@@ -50,33 +46,8 @@ final class BatchExplainer {
    * @return for each input and each of its targets a saliency for each layer
    */
   List<List<List<Saliency>>> explain(Tensor inputs, List<List<Target>> targets) {
-    Inputs.requireUsable(inputs, targets);
-    return NativeErrors.translateNative(
-        () -> explainAll(inputs, targets), (words, e) -> Inputs.refusal(inputs, words, e));
-  }
-
-  private List<List<List<Saliency>>> explainAll(Tensor inputs, List<List<Target>> targets) {
-    Device device = configuration.model().device();
-    Stage.Whole stage =
-        new Stage.Whole(
-            configuration.layerNames(),
-            configuration.recipe().name(),
-            device.toString(),
-            Tensors.shapeOf(inputs));
-    List<List<List<Saliency>>> results = new ArrayList<>();
-    try (NativeScope scope = NativeScope.open()) {
-      Tensor onDevice = inputs.to(device.toTorch(), ScalarType.Float).contiguous();
-      Inputs.requireFinite(onDevice);
-      for (long first = 0; first < inputs.size(0); first = results.size()) {
-        long count = inputsAtOnce(onDevice, inputs.size(0) - first);
-        stage.passes += explainFitting(onDevice, targets, (int) first, (int) count, results);
-      }
-      stage.commit();
-      return results;
-    } catch (RuntimeException | Error e) {
-      results.stream().flatMap(List::stream).flatMap(List::stream).forEach(Saliency::close);
-      throw e;
-    }
+    return InputGroups.explain(
+        configuration.at(), inputs, targets, this::inputsAtOnce, this::explainGroup);
   }
 
   /** As {@link ScoreCam#inputsPerGroup}. */
@@ -98,37 +69,16 @@ final class BatchExplainer {
             count, scoring.plan(InputShape.ofRowsIn(inputs), count * passesPerInput()).rows());
   }
 
-  /**
-   * Explains some of the inputs; in two halves where all together do not fit the memory.
-   *
-   * @return how many masked inputs the network ran
-   */
-  private long explainFitting(
-      Tensor inputs,
-      List<List<Target>> targets,
-      int first,
-      int count,
-      List<List<List<Saliency>>> results) {
-    try {
-      return explainGroup(
-          inputs.narrow(0, first, count), targets.subList(first, first + count), results);
-    } catch (RuntimeException e) {
-      if (count == 1 || !NativeErrors.isOutOfMemory(e)) {
-        throw e;
-      }
-      int half = count / 2;
-      return explainFitting(inputs, targets, first, half, results)
-          + explainFitting(inputs, targets, first + half, count - half, results);
-    }
-  }
-
+  /** Explains some of the inputs, and counts the masked inputs that the network ran. */
   private long explainGroup(
       Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<ChannelScoring> channels = new ArrayList<>();
     List<List<Saliency>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass firstPass = FirstPass.of(configuration, images, targets)) {
-      firstPass.addChannels(channels);
+        FirstPass firstPass =
+            FirstPass.of(
+                configuration.at(), images, targets, configuration.channels().needsGradient())) {
+      firstPass.addChannels(configuration, channels);
       Rounds rounds = new Rounds(channels, images);
       rounds.run();
       ChunkPlan plan = rounds.plan;

@@ -1,24 +1,24 @@
 package org.scorecam;
 
 import java.util.List;
-import java.util.Optional;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.Masker;
 import org.scorecam.model.HookedModel;
-import org.scorecam.nn.Layout;
 
 /** What a {@link ScoreCam} explains, where, and how. */
 record Configuration(
-    HookedModel model,
-    List<String> layers,
-    Optional<Layout> layout,
-    Recipe recipe,
-    ChannelSelection channels,
-    Masker masker,
-    MaskSampling sampling) {
-  Configuration {
-    layers = List.copyOf(layers);
+    TargetLayers at, ChannelSelection channels, Masker masker, MaskSampling sampling) {
+  HookedModel model() {
+    return at.model();
+  }
+
+  List<String> layers() {
+    return at.paths();
+  }
+
+  Recipe recipe() {
+    return at.recipe();
   }
 
   /** Whether each mask goes into several masked inputs. */
@@ -38,6 +38,6 @@ record Configuration(
 
   /** The target layers' paths as one. */
   String layerNames() {
-    return String.join("+", layers);
+    return at.name();
   }
 }

@@ -9,9 +9,6 @@ import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.LayerException;
-import org.scorecam.error.NativeErrors;
-import org.scorecam.error.TargetException;
-import org.scorecam.model.Capture;
 import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
@@ -24,7 +21,6 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
-import org.scorecam.tensor.Tensors;
 
 /**
  * Explains by changes of the target layer's output instead of the picture: Ablation-CAM and
@@ -50,11 +46,8 @@ public final class FeatureCam implements Explainer {
   /** So many inputs at once fill chunks well; their activation maps are held together. */
   private static final int GROUP = 8;
 
-  private final HookedModel model;
-  private final String layer;
-  private final Optional<Layout> layout;
+  private final TargetLayers at;
   private final Method method;
-  private final Recipe recipe;
 
   /** What comes after the layer. */
   private final HookedModel after;
@@ -83,11 +76,13 @@ public final class FeatureCam implements Explainer {
   }
 
   private FeatureCam(Builder builder, String layer, HookedModel after) {
-    this.model = builder.model;
-    this.layer = layer;
-    this.layout = builder.layout.or(() -> builder.model.layoutOf(layer));
     this.method = builder.method;
-    this.recipe = builder.recipe == null ? usualRecipe(method) : builder.recipe;
+    this.at =
+        new TargetLayers(
+            builder.model,
+            new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL),
+            builder.layout,
+            builder.recipe == null ? usualRecipe(method) : builder.recipe);
     this.after = after;
     this.scoring =
         new PassScoring(after, builder.precision, builder.batch, builder.workers, builder.memory);
@@ -262,76 +257,46 @@ public final class FeatureCam implements Explainer {
   @Override
   public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
     scoring.requireOpen();
-    Inputs.requireUsable(inputs, targets);
     try (LibTorchWork work = LibTorchWork.begin()) {
-      return NativeErrors.translateNative(
-          () -> explainAll(inputs, targets), (words, e) -> Inputs.refusal(inputs, words, e));
+      return Saliency.fuseLayers(
+          InputGroups.explain(at, inputs, targets, (all, left) -> GROUP, this::explainGroup));
     }
   }
 
-  private List<List<Saliency>> explainAll(Tensor inputs, List<List<Target>> targets) {
-    List<List<Saliency>> results = new ArrayList<>();
-    try (NativeScope scope = NativeScope.open()) {
-      Tensor onDevice = inputs.to(device().toTorch(), ScalarType.Float).contiguous();
-      Inputs.requireFinite(onDevice);
-      for (int first = 0; first < targets.size(); first = results.size()) {
-        int count = Math.min(GROUP, targets.size() - first);
-        explainGroup(
-            onDevice.narrow(0, first, count), targets.subList(first, first + count), results);
-      }
-      return results;
-    } catch (RuntimeException | Error e) {
-      results.forEach(ofOneInput -> ofOneInput.forEach(Saliency::close));
-      throw e;
-    }
-  }
-
-  private void explainGroup(
-      Tensor images, List<List<Target>> targets, List<List<Saliency>> results) {
+  private long explainGroup(
+      Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<FeatureScoring> changes = new ArrayList<>();
-    Watch watch = new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL);
+    List<List<List<Saliency>>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        Capture capture = model.capture(images, watch)) {
-      Tensor output = capture.activations().get(0);
-      LayerMaps maps = LayerMaps.of(layer, output, images, layout);
+        FirstPass pass = FirstPass.of(at, images, targets, false)) {
+      Tensor output = pass.output(0);
       for (int i = 0; i < targets.size(); i++) {
-        Tensor ofOne = output.narrow(0, i, 1).to(ScalarType.Float);
-        Tensor activations = maps.in(ofOne).select(0, 0).contiguous();
         changes.add(
             new FeatureScoring(
                 method,
-                layer,
-                ofOne,
-                maps.layout(),
-                new MapMaker(recipe, activations, images.select(0, i)),
-                resolved(capture, i, targets.get(i))));
+                at.name(),
+                output.narrow(0, i, 1).to(ScalarType.Float),
+                pass.layout(0),
+                new MapMaker(at.recipe(), pass.mapsOf(i, 0), images.select(0, i)),
+                pass.targetsOf(i)));
       }
       long passes = changes.stream().mapToLong(FeatureScoring::passes).sum();
-      ChunkPlan scored =
+      ChunkPlan plan =
           scoring.score(changes, InputShape.ofRowsIn(output), passes, progress::onProgress);
-      ChunkPlan plan = maps.note().map(scored::noting).orElse(scored);
-      for (FeatureScoring change : changes) {
-        results.add(change.toSaliencies(plan));
+      for (String note : pass.notes()) {
+        plan = plan.noting(note);
       }
+      for (FeatureScoring change : changes) {
+        maps.add(change.toSaliencies(plan).stream().map(List::of).toList());
+      }
+      results.addAll(maps);
+      return passes;
+    } catch (RuntimeException | Error e) {
+      Saliency.closeAll(maps);
+      throw e;
     } finally {
       changes.forEach(FeatureScoring::close);
     }
-  }
-
-  private List<ResolvedTarget> resolved(Capture capture, int image, List<Target> targets) {
-    List<ResolvedTarget> resolved = new ArrayList<>();
-    for (Target target : targets) {
-      Tensor output = target.partOf(capture.output());
-      if (output.dim() < 1 || output.size(0) <= image) {
-        throw new TargetException(
-            "the network's output must have a row for each input; its shape is "
-                + Tensors.shapeOf(output));
-      }
-      Tensor row = recipe.scored(output.narrow(0, image, 1));
-      Target known = target.resolve(row);
-      resolved.add(new ResolvedTarget(known, known.scores(row).item_float()));
-    }
-    return resolved;
   }
 
   @Override
@@ -341,7 +306,7 @@ public final class FeatureCam implements Explainer {
 
   @Override
   public Device device() {
-    return model.device();
+    return at.model().device();
   }
 
   /** Frees the cut network and the chunks. The model stays open. Closing again does nothing. */

@@ -113,8 +113,8 @@ final class FeatureScoring implements MaskedInputs, AutoCloseable {
     TensorVector scores = new TensorVector();
     for (ResolvedTarget resolved : targets) {
       Target target = resolved.target();
-      Tensor seen = maps.recipe().scored(target.partOf(output).narrow(0, firstRow, count));
-      scores.push_back(target.scores(seen).to(ScalarType.Float));
+      Tensor rows = target.partOf(output).narrow(0, firstRow, count);
+      scores.push_back(target.scores(target.scored(maps.recipe(), rows)).to(ScalarType.Float));
     }
     return torch.stack(scores, 1);
   }

@@ -15,7 +15,7 @@ import org.scorecam.model.Capture;
 import org.scorecam.model.GradientCapture;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
-import org.scorecam.model.Watch;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -31,7 +31,7 @@ final class FirstPass implements AutoCloseable {
    */
   private static final long LARGE_BATCH = 8;
 
-  private final Configuration configuration;
+  private final TargetLayers at;
   private final Tensor images;
   private final Capture capture;
 
@@ -49,19 +49,18 @@ final class FirstPass implements AutoCloseable {
 
   /** Takes over the capture and the gradients, and closes them if they do not fit. */
   private FirstPass(
-      Configuration configuration,
+      TargetLayers at,
       Tensor images,
       Capture capture,
       List<List<ResolvedTarget>> targets,
       List<List<Tensor>> gradients) {
-    this.configuration = configuration;
+    this.at = at;
     this.images = images;
     this.capture = capture;
     this.targets = targets;
     this.gradients = gradients;
     try {
-      this.layouts =
-          IntStream.range(0, configuration.layers().size()).mapToObj(this::layoutOf).toList();
+      this.layouts = IntStream.range(0, at.paths().size()).mapToObj(this::layoutOf).toList();
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -69,12 +68,8 @@ final class FirstPass implements AutoCloseable {
   }
 
   private LayerMaps layoutOf(int layer) {
-    String path = configuration.layers().get(layer);
-    return LayerMaps.of(
-        path,
-        capture.activations().get(layer),
-        images,
-        configuration.layout().or(() -> configuration.model().layoutOf(path)));
+    String path = at.paths().get(layer);
+    return LayerMaps.of(path, output(layer), images, at.layoutOf(path));
   }
 
   /** What was taken for granted. */
@@ -90,29 +85,28 @@ final class FirstPass implements AutoCloseable {
    *
    * @param images [N, C, H, W] on the network's device; must stay open
    * @param targets those of each image
+   * @param differentiates whether the gradients of the targets' scores are needed
+   * @throws GradientException if they are, and there is one that the score has not
    */
-  static FirstPass of(Configuration configuration, Tensor images, List<List<Target>> targets) {
-    Stage.Capture stage = new Stage.Capture(configuration.layerNames(), images.size(0));
+  static FirstPass of(
+      TargetLayers at, Tensor images, List<List<Target>> targets, boolean differentiates) {
+    Stage.Capture stage = new Stage.Capture(at.name(), images.size(0));
     FirstPass pass =
-        configuration.channels().needsGradient()
-            ? withGradients(configuration, images, targets)
-            : withoutGradients(configuration, images, targets);
+        differentiates ? withGradients(at, images, targets) : withoutGradients(at, images, targets);
     stage.commit();
     return pass;
   }
 
   private static FirstPass withoutGradients(
-      Configuration configuration, Tensor images, List<List<Target>> targets) {
-    Tensor batch = Tensors.inFormat(images, configuration.model().memoryFormat());
-    Watch watch = configuration.recipe().watching(configuration.layers());
+      TargetLayers at, Tensor images, List<List<Target>> targets) {
+    Tensor batch = Tensors.inFormat(images, at.model().memoryFormat());
     Capture capture =
         images.size(0) >= LARGE_BATCH
-            ? configuration.model().captureBatch(batch, watch)
-            : configuration.model().capture(batch, watch);
+            ? at.model().captureBatch(batch, at.watch())
+            : at.model().capture(batch, at.watch());
     try {
-      List<List<ResolvedTarget>> resolved =
-          resolve(configuration.recipe(), capture.output(), targets);
-      return new FirstPass(configuration, images, capture, resolved, List.of());
+      List<List<ResolvedTarget>> resolved = resolve(at.recipe(), capture.output(), targets);
+      return new FirstPass(at, images, capture, resolved, List.of());
     } catch (RuntimeException | Error e) {
       capture.close();
       throw e;
@@ -120,19 +114,18 @@ final class FirstPass implements AutoCloseable {
   }
 
   private static FirstPass withGradients(
-      Configuration configuration, Tensor images, List<List<Target>> targets) {
+      TargetLayers at, Tensor images, List<List<Target>> targets) {
     List<List<ResolvedTarget>> resolved = new ArrayList<>();
     GradientCapture pass =
-        configuration
-            .model()
+        at.model()
             .captureWithGradients(
-                Tensors.inFormat(images, configuration.model().memoryFormat()),
-                configuration.recipe().watching(configuration.layers()),
+                Tensors.inFormat(images, at.model().memoryFormat()),
+                at.watch(),
                 output -> {
-                  resolved.addAll(resolve(configuration.recipe(), output, targets));
+                  resolved.addAll(resolve(at.recipe(), output, targets));
                   return sums(output, resolved);
                 });
-    return new FirstPass(configuration, images, pass.capture(), resolved, pass.gradients());
+    return new FirstPass(at, images, pass.capture(), resolved, pass.gradients());
   }
 
   private static List<List<ResolvedTarget>> resolve(
@@ -180,8 +173,8 @@ final class FirstPass implements AutoCloseable {
           if (!score.requires_grad()) {
             throw new GradientException(
                 ("%s has no gradient: the network or the target detaches the score, computes it with"
-                        + " gradients off, or makes whole numbers of it; select channels by max or"
-                        + " std instead")
+                        + " gradients off, or makes whole numbers of it; Score-CAM needs none, nor"
+                        + " does choosing its channels by max or std")
                     .formatted(target));
           }
           scores.push_back(score.to(ScalarType.Float));
@@ -196,7 +189,7 @@ final class FirstPass implements AutoCloseable {
   static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
         FirstPass pass =
-            withoutGradients(configuration, torch.zeros(shape.batchOf(1)), List.of())) {
+            withoutGradients(configuration.at(), torch.zeros(shape.batchOf(1)), List.of())) {
       long atOnce = 0;
       for (int l = 0; l < configuration.layers().size(); l++) {
         atOnce += configuration.passesAtOnce(pass.maps(l).size(1));
@@ -209,18 +202,19 @@ final class FirstPass implements AutoCloseable {
    * Selects the channels of each image at each layer and plans their passes, the layers of an image
    * one after the other. Needs an open scope.
    *
+   * @param configuration of these target layers
    * @param scorings gets the channels; its owner closes them, also those made before this throws,
    *     and before this pass is closed
    */
-  void addChannels(List<ChannelScoring> scorings) {
-    Stage.Plan stage = new Stage.Plan(configuration.layerNames());
+  void addChannels(Configuration configuration, List<ChannelScoring> scorings) {
+    Stage.Plan stage = new Stage.Plan(at.name());
     for (int image = 0; image < targets.size(); image++) {
-      for (int l = 0; l < configuration.layers().size(); l++) {
+      for (int l = 0; l < at.paths().size(); l++) {
         scorings.add(
             new ChannelScoring(
                 configuration,
-                configuration.layers().get(l),
-                maps(l).select(0, image).to(ScalarType.Float).contiguous(),
+                at.paths().get(l),
+                mapsOf(image, l),
                 images.select(0, image),
                 targets.get(image),
                 gradientsOf(image, l)));
@@ -230,8 +224,31 @@ final class FirstPass implements AutoCloseable {
     stage.commit();
   }
 
-  /** That of each target's score by the maps of an image at a layer. */
-  private List<Tensor> gradientsOf(int image, int layer) {
+  /** The targets of an image, as its output resolved them. */
+  List<ResolvedTarget> targetsOf(int image) {
+    return targets.get(image);
+  }
+
+  /** What a layer put out; this pass's. */
+  Tensor output(int layer) {
+    return capture.activations().get(layer);
+  }
+
+  /** How it holds its maps. */
+  Layout layout(int layer) {
+    return layouts.get(layer).layout();
+  }
+
+  /** The maps of an image at a layer, float32 [K, h, w]; needs an open scope. */
+  Tensor mapsOf(int image, int layer) {
+    return maps(layer).select(0, image).to(ScalarType.Float).contiguous();
+  }
+
+  /**
+   * For each of an image's targets the gradient of its score by the maps at a layer, [K, h, w];
+   * empty if none were asked for. Needs an open scope.
+   */
+  List<Tensor> gradientsOf(int image, int layer) {
     return gradients.stream()
         .limit(targets.get(image).size())
         .map(ofLayers -> layouts.get(layer).in(ofLayers.get(layer)).select(0, image))
@@ -240,7 +257,7 @@ final class FirstPass implements AutoCloseable {
 
   /** A layer's activation maps [N, K, h, w]; needs an open scope. */
   private Tensor maps(int layer) {
-    return layouts.get(layer).in(capture.activations().get(layer));
+    return layouts.get(layer).in(output(layer));
   }
 
   @Override

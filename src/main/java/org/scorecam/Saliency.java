@@ -102,6 +102,30 @@ public final class Saliency implements AutoCloseable {
   }
 
   /**
+   * One map for each input and target of those of its layers.
+   *
+   * @param maps for each input and each of its targets a saliency for each layer; they are taken
+   *     over, or closed
+   */
+  static List<List<Saliency>> fuseLayers(List<List<List<Saliency>>> maps) {
+    if (maps.stream().flatMap(List::stream).allMatch(ofLayers -> ofLayers.size() == 1)) {
+      return maps.stream()
+          .map(ofInput -> ofInput.stream().map(ofLayers -> ofLayers.get(0)).toList())
+          .toList();
+    }
+    try {
+      return maps.stream().map(ofInput -> ofInput.stream().map(Saliency::fuse).toList()).toList();
+    } finally {
+      closeAll(maps);
+    }
+  }
+
+  /** Closes saliencies of inputs, targets and layers. */
+  static void closeAll(List<List<List<Saliency>>> maps) {
+    maps.stream().flatMap(List::stream).flatMap(List::stream).forEach(Saliency::close);
+  }
+
+  /**
    * The map where it was computed.
    *
    * @return a contiguous float32 tensor [H, W], [L] or [D, H, W] on the model's device, owned by

@@ -55,15 +55,13 @@ public final class ScoreCam implements Explainer {
   private final PassScoring scoring;
   private final BatchExplainer batches;
 
-  private ScoreCam(Builder builder, HookedModel bound) {
+  private ScoreCam(Builder builder, List<String> layers, HookedModel bound) {
     HookedModel model = bound == null ? builder.model : bound;
     this.bound = bound;
     this.configuration =
         new Configuration(
-            model,
-            builder.layers,
-            builder.layout,
-            builder.recipe,
+            new TargetLayers(
+                model, builder.recipe.watching(layers), builder.layout, builder.recipe),
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker,
             builder.sampling);
@@ -298,20 +296,10 @@ public final class ScoreCam implements Explainer {
      * @throws org.scorecam.error.NativeLibraryException as {@link Maskers#preferred}
      */
     public ScoreCam build() {
-      if (layers.isEmpty()) {
-        model.defaultLayer().ifPresent(layers::add);
-      }
-      if (layers.isEmpty()) {
-        throw new IllegalArgumentException(
-            "no target layer is named, and the network has no customary one: name one with layer(…)");
-      }
-      if (layers.stream().distinct().count() < layers.size()) {
-        throw new IllegalArgumentException("each target layer may be named only once: " + layers);
-      }
-      layers.forEach(model::requireCapturable);
+      List<String> paths = TargetLayers.named(layers, model);
       HookedModel bound = fixedInputs.isEmpty() ? null : model.withFixedInputs(fixedInputs);
       try {
-        return new ScoreCam(this, bound);
+        return new ScoreCam(this, paths, bound);
       } catch (RuntimeException | Error e) {
         if (bound != null) {
           bound.close();
@@ -366,19 +354,7 @@ public final class ScoreCam implements Explainer {
    */
   @Override
   public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
-    List<List<List<Saliency>>> maps = everyMap(inputs, targets);
-    if (configuration.layers().size() == 1) {
-      return maps.stream()
-          .map(ofOneInput -> ofOneInput.stream().map(l -> l.get(0)).toList())
-          .toList();
-    }
-    try {
-      return maps.stream()
-          .map(ofOneInput -> ofOneInput.stream().map(Saliency::fuse).toList())
-          .toList();
-    } finally {
-      maps.stream().flatMap(List::stream).flatMap(List::stream).forEach(Saliency::close);
-    }
+    return Saliency.fuseLayers(everyMap(inputs, targets));
   }
 
   /** For each input and each of its targets a saliency for each layer. */

@@ -1,5 +1,5 @@
 /**
- * Score-CAM: saliency maps of any network, without gradients.
+ * Score-CAM: saliency maps of any network, without gradients, and the methods it is compared with.
  *
  * <p>{@link org.scorecam.ScoreCam} is built once on a {@link org.scorecam.model.HookedModel} and
  * explains any number of inputs; a {@link org.scorecam.Target} says what is explained, a {@link

@@ -5,10 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
+import java.nio.file.Path;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -18,11 +21,14 @@ import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.RepeatedCall;
+import org.scorecam.runtime.NativeScope;
 
 /** Ablation-CAM against pytorch-grad-cam's, Recipro-CAM against its authors'. */
 class FeatureCamTest {
   private static final double TOLERANCE = 1e-4;
   private static final HookedModel MODEL = Goldens.model("tinyresnet_script.pt");
+
+  @TempDir Path folder;
 
   /** As the authors leave it: h×w values scaled to [0, 1]. */
   private static final Recipe AT_LAYER_SIZE =
@@ -100,6 +106,32 @@ class FeatureCamTest {
           }
         }
       }
+    }
+  }
+
+  @Test
+  void anInputWhoseChannelsSeemToComeLastIsToldOf() {
+    try (NativeScope scope = NativeScope.open();
+        HookedModel model =
+            ScriptedModels.script(
+                    "Net",
+                    """
+                    def forward(self, x: Tensor) -> Tensor:
+                        return torch.mean(self.block.forward(x), [2, 3])
+                    """)
+                .child(
+                    "block",
+                    ScriptedModels.script(
+                        "Block",
+                        """
+                        def forward(self, x: Tensor) -> Tensor:
+                            return torch.relu(x)
+                        """))
+                .load(folder);
+        FeatureCam cam = FeatureCam.on(model, Method.RECIPRO).layer("block").build();
+        Saliency map = cam.explain(torch.rand(1, 8, 8, 3), Target.ofClass(1))) {
+      assertEquals(1, map.plan().notes().size());
+      assertTrue(map.plan().notes().get(0).contains("channels come last"));
     }
   }
 

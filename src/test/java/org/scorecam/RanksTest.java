@@ -112,10 +112,17 @@ class RanksTest {
       case "tensor" -> cam.masker(new TensorMasker()).build();
       case "noise" -> cam.sampling(MaskSampling.noise(3, 0.5, 1)).build();
       case "fused" -> cam.layer("second").build();
+      case "grad" -> gradients(model, GradientCam.Method.GRAD);
+      case "grad++" -> gradients(model, GradientCam.Method.GRAD_PLUS_PLUS);
+      case "layer" -> gradients(model, GradientCam.Method.LAYER);
       case "ablation" -> FeatureCam.on(model, FeatureCam.Method.ABLATION).layer("first").build();
       case "recipro" -> FeatureCam.on(model, FeatureCam.Method.RECIPRO).layer("first").build();
       default -> cam.build();
     };
+  }
+
+  private static Explainer gradients(HookedModel model, GradientCam.Method method) {
+    return GradientCam.on(model, method).layer("first").layer("second").build();
   }
 
   private void assertSame(
@@ -154,7 +161,10 @@ class RanksTest {
         "noise",
         "fused",
         "ablation",
-        "recipro");
+        "recipro",
+        "grad",
+        "grad++",
+        "layer");
   }
 
   /** A series is a picture of one row. */

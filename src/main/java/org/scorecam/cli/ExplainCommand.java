@@ -216,17 +216,13 @@ final class ExplainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     progress.clear();
     out.printf(
-        "%s: %s%s, score %.4f; %s, %d of %d channels in %d passes%s of %s, %.2f s%s%s%s%s%s%n",
+        "%s: %s%s, score %.4f; %s, %s, %.2f s%s%s%s%s%s%n",
         name,
         saliency.target(),
         label == null ? "" : " (" + label + ")",
         saliency.referenceScore(),
         saliency.layer(),
-        status.scoredChannels(),
-        status.channels(),
-        status.passes(),
-        status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
-        saliency.plan().precision(),
+        method.scoresPasses() ? passesOf(saliency) : status.channels() + " channels",
         seconds,
         targets.size() == 1 ? "" : " for %d targets".formatted(targets.size()),
         status.estimate().map(ExplainCommand::inWords).orElse(""),
@@ -239,6 +235,17 @@ final class ExplainCommand implements Callable<Integer> {
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
     report.add(method.method(), name, saliency, label, seconds, written);
+  }
+
+  private static String passesOf(Saliency saliency) {
+    SaliencyStatus status = saliency.status();
+    return "%d of %d channels in %d passes%s of %s"
+        .formatted(
+            status.scoredChannels(),
+            status.channels(),
+            status.passes(),
+            status.savedPasses() == 0 ? "" : " (%d saved)".formatted(status.savedPasses()),
+            saliency.plan().precision());
   }
 
   private static String inWords(SaliencyStatus.Estimate estimate) {

@@ -14,7 +14,10 @@ enum Method {
   SS_CAM,
   IS_CAM,
   ABLATION_CAM,
-  RECIPRO_CAM;
+  RECIPRO_CAM,
+  GRAD_CAM,
+  GRAD_CAM_PLUS_PLUS,
+  LAYER_CAM;
 
   private static List<String> names() {
     return Arrays.stream(values()).map(Method::toString).toList();
@@ -22,7 +25,7 @@ enum Method {
 
   @Override
   public String toString() {
-    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    return name().toLowerCase(Locale.ROOT).replace("_plus", "+").replace('_', '-');
   }
 
   /** For the help. */

@@ -10,6 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.scorecam.Explainer;
 import org.scorecam.FeatureCam;
+import org.scorecam.GradientCam;
 import org.scorecam.ProgressListener;
 import org.scorecam.Recipe;
 import org.scorecam.ScoreCam;
@@ -170,7 +171,31 @@ final class MethodOptions {
       case SCORE_CAM, SS_CAM, IS_CAM -> builder(model).progress(progress).build();
       case ABLATION_CAM -> featureCam(model, FeatureCam.Method.ABLATION, progress);
       case RECIPRO_CAM -> featureCam(model, FeatureCam.Method.RECIPRO, progress);
+      case GRAD_CAM -> gradientCam(model, GradientCam.Method.GRAD);
+      case GRAD_CAM_PLUS_PLUS -> gradientCam(model, GradientCam.Method.GRAD_PLUS_PLUS);
+      case LAYER_CAM -> gradientCam(model, GradientCam.Method.LAYER);
     };
+  }
+
+  private GradientCam gradientCam(HookedModel model, GradientCam.Method made) {
+    requireFittingOptions();
+    boolean asked = batch != null || workers != null || memory != null;
+    if (asked || precision.fixed != Precision.FLOAT32 || !scoresAllChannels()) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--method %s scores no masked inputs: it takes no --channels, --batch, --workers, --memory or --precision"
+              .formatted(method));
+    }
+    requireLayer(model, layers);
+    GradientCam.Builder builder = GradientCam.on(model, made);
+    layers.forEach(builder::layer);
+    if (layout != null) {
+      builder.layout(layout);
+    }
+    if (recipe != null) {
+      builder.recipe(recipe);
+    }
+    return builder.build();
   }
 
   private FeatureCam featureCam(
@@ -221,9 +246,14 @@ final class MethodOptions {
     }
   }
 
+  /** Whether the network scores something beside the inputs. */
+  boolean scoresPasses() {
+    return !List.of(Method.GRAD_CAM, Method.GRAD_CAM_PLUS_PLUS, Method.LAYER_CAM).contains(method);
+  }
+
   /** Whether channels have weights. */
   boolean hasChannelWeights() {
-    return method != Method.RECIPRO_CAM;
+    return method != Method.RECIPRO_CAM && method != Method.LAYER_CAM;
   }
 
   private Recipe recipeOrTiskw() {
@@ -288,7 +318,7 @@ final class MethodOptions {
           MaskSampling.noise(
               samples == null ? 35 : samples, std == null ? 2 : std, seed == null ? 0 : seed);
       case IS_CAM -> MaskSampling.scaled(samples == null ? 10 : samples);
-      case ABLATION_CAM, RECIPRO_CAM ->
+      case ABLATION_CAM, RECIPRO_CAM, GRAD_CAM, GRAD_CAM_PLUS_PLUS, LAYER_CAM ->
           throw new ParameterException(
               command.commandLine(), "this command does not know --method " + method);
     };

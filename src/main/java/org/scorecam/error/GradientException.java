@@ -1,6 +1,6 @@
 package org.scorecam.error;
 
-/** A score or a layer that has no gradient, where channels are chosen by it. */
+/** A score or a layer that has no gradient, where a method or a choice of channels needs one. */
 public final class GradientException extends ScoreCamException {
   private static final long serialVersionUID = 1L;
 

@@ -17,7 +17,7 @@ import org.scorecam.tensor.Tensors;
 /** Runs a pass with gradients recorded, and differentiates scores by what was captured of it. */
 final class Differentiation {
   private static final String ADVICE =
-      "choose channels in a way that needs no gradient, such as max or std";
+      "Score-CAM needs none, nor does choosing its channels by max or std";
 
   private Differentiation() {}
 

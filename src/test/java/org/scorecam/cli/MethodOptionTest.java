@@ -64,12 +64,25 @@ class MethodOptionTest {
     assertTrue(run.out().contains("0 of 64 channels in 64 passes of float32"), run.out());
   }
 
+  @ParameterizedTest
+  @CsvSource({"grad-cam, grad", "grad-cam++, grad_plus_plus", "layer-cam, layer"})
+  void gradientsNeedNoMaskedInputs(String method, String golden) {
+    CommandLineRun run = explain("--method " + method).assertDone();
+    assertTrue(run.out().contains("; layer3, 64 channels, "), run.out());
+    Path file = Path.of("src/test/resources/gradcam/tinyresnet-layer3-c3-" + golden + ".map.npy");
+    try (Tensor expected = NpyFile.read(file);
+        Tensor actual = NpyFile.read(map())) {
+      assertClose(expected, actual, TOLERANCE);
+    }
+  }
+
   @Test
   void helpListsTheMethods() {
     String help = CommandLineRun.of("explain", "--help").assertDone().out();
     assertTrue(
         help.replaceAll("\\s+", " ")
-            .contains("score-cam, ss-cam, is-cam, ablation-cam, recipro-cam"),
+            .contains(
+                "score-cam, ss-cam, is-cam, ablation-cam, recipro-cam, grad-cam, grad-cam++, layer-cam"),
         help);
   }
 
@@ -88,6 +101,12 @@ class MethodOptionTest {
     explain("--method recipro-cam --channel-weights " + map())
         .assertMisused("channels have no weights with --method recipro-cam");
     explain("--method recipro-cam --samples 2").assertMisused("--samples is for --method ss-cam");
+    explain("--method layer-cam --channel-weights " + map())
+        .assertMisused("channels have no weights with --method layer-cam");
+    for (String option : List.of("--batch 2", "--precision auto", "--channels max:2")) {
+      explain("--method grad-cam " + option)
+          .assertMisused("--method grad-cam scores no masked inputs");
+    }
     explain("--method ss-cam --samples 0").assertMisused("--samples");
   }
 }
