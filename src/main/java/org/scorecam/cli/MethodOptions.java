@@ -6,8 +6,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.scorecam.Explainer;
 import org.scorecam.FeatureCam;
 import org.scorecam.GradientCam;
@@ -388,41 +386,12 @@ final class MethodOptions {
   }
 
   private static final class ChannelsConverter implements ITypeConverter<ChannelSelection> {
-    private static final Pattern TOP = Pattern.compile("(max|gradient|std):(\\d{1,9})");
-    private static final Pattern ADAPTIVE = Pattern.compile("adaptive:(\\d*\\.?\\d+)");
-
     @Override
     public ChannelSelection convert(String text) {
-      if (text.equals("all")) {
-        return ChannelSelection.all();
-      }
-      if (text.equals("adaptive")) {
-        return ChannelSelection.adaptive();
-      }
-      Matcher adaptive = ADAPTIVE.matcher(text);
-      if (adaptive.matches()) {
-        return adaptive(text, Double.parseDouble(adaptive.group(1)));
-      }
-      Matcher top = TOP.matcher(text);
-      if (!top.matches() || Integer.parseInt(top.group(2)) == 0) {
-        throw new TypeConversionException(
-            ("'%s' does not select channels; write all, adaptive, adaptive:P with P above 0 and at"
-                    + " most 1, or max:K, gradient:K or std:K with K at least 1")
-                .formatted(text));
-      }
-      int count = Integer.parseInt(top.group(2));
-      return switch (top.group(1)) {
-        case "gradient" -> ChannelSelection.topGradient(count);
-        case "std" -> ChannelSelection.topStd(count);
-        default -> ChannelSelection.topMax(count);
-      };
-    }
-
-    private static ChannelSelection adaptive(String text, double correlation) {
       try {
-        return ChannelSelection.adaptive(correlation);
+        return ChannelSelection.parse(text);
       } catch (IllegalArgumentException e) {
-        throw new TypeConversionException("'%s': %s".formatted(text, e.getMessage()));
+        throw new TypeConversionException(e.getMessage());
       }
     }
   }

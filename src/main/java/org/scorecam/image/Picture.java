@@ -258,6 +258,15 @@ public final class Picture {
     PictureEncoder.write(this, Objects.requireNonNull(file, "file"));
   }
 
+  /**
+   * The picture as a PNG file, in memory.
+   *
+   * @return the file's bytes
+   */
+  public byte[] toPng() {
+    return PictureEncoder.png(this);
+  }
+
   @Override
   public boolean equals(Object other) {
     return other instanceof Picture picture

@@ -1,8 +1,10 @@
 package org.scorecam.image;
 
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import javax.imageio.IIOImage;
@@ -24,6 +26,18 @@ final class PictureEncoder {
     String format = formatOf(file);
     BufferedImage image = picture.toBufferedImage();
     AtomicFile.write(file, out -> encode(image, format, out));
+  }
+
+  static byte[] png(Picture picture) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try {
+      encode(picture.toBufferedImage(), "png", bytes);
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "a picture of size %dx%d cannot be a PNG".formatted(picture.width(), picture.height()),
+          e);
+    }
+    return bytes.toByteArray();
   }
 
   private static String formatOf(Path file) {

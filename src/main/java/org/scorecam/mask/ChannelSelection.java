@@ -1,6 +1,8 @@
 package org.scorecam.mask;
 
 import java.util.Arrays;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Scalar;
@@ -12,6 +14,9 @@ import org.scorecam.runtime.NativeScope;
 public final class ChannelSelection {
   /** What {@link #adaptive()} asks for. */
   public static final double USUAL_CORRELATION = 0.99;
+
+  private static final Pattern TOP_AS_WRITTEN = Pattern.compile("(max|gradient|std):(\\d{1,9})");
+  private static final Pattern ADAPTIVE_AS_WRITTEN = Pattern.compile("adaptive:(\\d*\\.?\\d+)");
 
   private static final ChannelSelection ALL = new ChannelSelection(Key.MAXIMUM, Long.MAX_VALUE, 1);
 
@@ -148,6 +153,41 @@ public final class ChannelSelection {
           "the correlation to reach must be above 0 and at most 1, not " + correlation);
     }
     return new ChannelSelection(Key.MAXIMUM, Long.MAX_VALUE, correlation);
+  }
+
+  /**
+   * Reads a selection as options have it.
+   *
+   * @param text {@code all}, {@code adaptive}, {@code adaptive:P}, {@code max:K}, {@code
+   *     gradient:K} or {@code std:K}
+   * @return the selection
+   * @throws IllegalArgumentException if it is none of these, P is not above 0 and at most 1, or K
+   *     is 0
+   */
+  public static ChannelSelection parse(String text) {
+    if (text.equals("all")) {
+      return all();
+    }
+    if (text.equals("adaptive")) {
+      return adaptive();
+    }
+    Matcher adaptive = ADAPTIVE_AS_WRITTEN.matcher(text);
+    if (adaptive.matches()) {
+      return adaptive(Double.parseDouble(adaptive.group(1)));
+    }
+    Matcher top = TOP_AS_WRITTEN.matcher(text);
+    if (!top.matches() || Integer.parseInt(top.group(2)) == 0) {
+      throw new IllegalArgumentException(
+          ("'%s' does not select channels; write all, adaptive, adaptive:P with P above 0 and at most"
+                  + " 1, or max:K, gradient:K or std:K with K at least 1")
+              .formatted(text));
+    }
+    int count = Integer.parseInt(top.group(2));
+    return switch (top.group(1)) {
+      case "gradient" -> topGradient(count);
+      case "std" -> topStd(count);
+      default -> topMax(count);
+    };
   }
 
   /**
