@@ -1,13 +1,15 @@
 package org.scorecam.spark;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.bytedeco.pytorch.Tensor;
@@ -61,7 +63,17 @@ final class TestPictures {
   static Dataset<Row> dataset(SparkSession spark, List<Row> rows, int partitions) {
     StructType schema =
         new StructType().add("id", DataTypes.IntegerType).add("content", DataTypes.BinaryType);
-    return spark.createDataFrame(rows, schema).repartitionByRange(partitions, functions.col("id"));
+    return spark.createDataFrame(
+        JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(rows, partitions),
+        schema);
+  }
+
+  /** The map's values in a result. */
+  static float[] map(Row saliency) {
+    byte[] bytes = saliency.getAs("map");
+    float[] values = new float[bytes.length / Float.BYTES];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return values;
   }
 
   /** An explainer as the transformer's tasks have it; owned by the caller. */
