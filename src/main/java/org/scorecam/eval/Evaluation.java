@@ -385,7 +385,9 @@ public final class Evaluation implements AutoCloseable {
                 for (int i = 0; i < filled.length; i++) {
                   filled[i] += kept[i % kept.length] ? 0 : added[i];
                 }
-                row.copy_(Tensors.of(filled, row.shape()));
+                try (Tensor made = Tensors.of(filled, row.shape())) {
+                  row.copy_(made);
+                }
               }));
     }
     return versions;

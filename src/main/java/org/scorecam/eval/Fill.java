@@ -32,12 +32,14 @@ public enum Fill {
       for (int i = 0; i < square.length; i++) {
         square[i] = line[i / WINDOW] * line[i % WINDOW];
       }
-      Tensor kernel = Tensors.of(square, 1, 1, WINDOW, WINDOW).to(input.device(), ScalarType.Float);
       long[] one = {1, 1};
       long[] half = {WINDOW / 2, WINDOW / 2};
-      return torch
-          .conv2d(input.unsqueeze(1), kernel, new TensorOptional(), one, half, one, 1)
-          .squeeze(1);
+      try (Tensor made = Tensors.of(square, 1, 1, WINDOW, WINDOW)) {
+        Tensor kernel = made.to(input.device(), ScalarType.Float);
+        return torch
+            .conv2d(input.unsqueeze(1), kernel, new TensorOptional(), one, half, one, 1)
+            .squeeze(1);
+      }
     }
   },
   /** The mean of each channel of the input. */

@@ -150,8 +150,8 @@ class EvaluationTest {
 
   @Test
   void leavesNothingBehind() {
-    try (Evaluation evaluation = Evaluation.on(MODEL).steps(4).build();
-        Explainer cam = ScoreCam.on(MODEL).layer("layer3").build();
+    try (Evaluation evaluation = Evaluation.on(MODEL).steps(4).batch(20).build();
+        Explainer cam = ScoreCam.on(MODEL).layer("layer3").batch(20).build();
         Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
       Runnable measured =
           () -> {
@@ -160,7 +160,7 @@ class EvaluationTest {
             }
           };
       // Until the ways to run the network were tried.
-      for (int i = 0; i < 4; i++) {
+      for (int i = 0; i < 8; i++) {
         measured.run();
       }
       NativeObjects.assertNoneLeftBy(measured);
