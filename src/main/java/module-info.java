@@ -11,6 +11,7 @@ module org.scorecam {
   requires com.twelvemonkeys.imageio.jpeg;
   requires com.twelvemonkeys.imageio.tiff;
   requires com.twelvemonkeys.imageio.webp;
+  requires static org.bytedeco.opencv;
   requires static info.picocli;
   requires org.apache.commons.compress;
   requires static me.tongfei.progressbar;

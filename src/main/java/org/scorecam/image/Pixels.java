@@ -128,7 +128,8 @@ final class Pixels {
     }
   }
 
-  private static byte overWhite(int sample, int alpha) {
+  /** A sample of a colour that is not opaque, before white. */
+  static byte overWhite(int sample, int alpha) {
     return (byte) (alpha == 255 ? sample : (sample * alpha + WHITE * (255 - alpha) + 127) / 255);
   }
 

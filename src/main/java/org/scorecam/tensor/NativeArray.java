@@ -101,8 +101,10 @@ public record NativeArray(
   public static NativeArray of(Tensor tensor) {
     Objects.requireNonNull(tensor, "tensor");
     try (NativeScope scope = NativeScope.open()) {
+      // Null where there are no elements.
+      Pointer data = tensor.data_ptr();
       return new NativeArray(
-          tensor.data_ptr().address(),
+          data == null ? 0 : data.address(),
           listOf(tensor.shape()),
           listOf(tensor.strides().vec().get()),
           tensor.scalar_type(),

@@ -52,6 +52,15 @@ class NativeArrayTest {
   }
 
   @Test
+  void tensorsWithoutElementsHaveNoAddress() {
+    try (Tensor empty = Tensors.of(new float[0], 0, 3);
+        Tensor back = NativeArray.of(empty).asTensor()) {
+      assertEquals(0, NativeArray.of(empty).address());
+      assertArrayEquals(new long[] {0, 3}, back.shape());
+    }
+  }
+
+  @Test
   void tensorShowsItsMemory() {
     try (Tensor tensor = Tensors.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
         Tensor transposed = tensor.t()) {
