@@ -13,7 +13,7 @@ import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /** The values of {@code zoo_reference.py}, to the last bit. */
-final class ZooFormula {
+public final class ZooFormula {
   private static final int BLOCK = 1 << 16;
 
   private ZooFormula() {}
@@ -23,7 +23,7 @@ final class ZooFormula {
    *
    * @param gain a factor of the norms' weights
    */
-  static void fill(Module network, double gain) {
+  public static void fill(Module network, double gain) {
     try (NativeScope scope = NativeScope.open()) {
       fill(network.named_parameters(), gain);
       fill(network.named_buffers(), gain);
@@ -68,7 +68,7 @@ final class ZooFormula {
   }
 
   /** Two pictures [2, 3, side, side], owned by the caller. */
-  static Tensor images(int side) {
+  public static Tensor images(int side) {
     return inputs(side, side);
   }
 
