@@ -109,8 +109,7 @@ final class EvaluateCommand implements Callable<Integer> {
       names = "--fill",
       paramLabel = "black|blur|mean",
       split = ",",
-      description =
-          "What pixels are inserted into and deleted by; default: black and blur.")
+      description = "What pixels are inserted into and deleted by; default: black and blur.")
   private List<Fill> fills = List.of(Fill.BLACK, Fill.BLUR);
 
   @Option(
@@ -192,13 +191,14 @@ final class EvaluateCommand implements Callable<Integer> {
     if (boxFile != null && files.stream().noneMatch(boxes::has)) {
       throw new InputException(
           "%s has boxes of none of the pictures; it names them as --image does, or by their file"
-              .formatted(boxFile)
+                  .formatted(boxFile)
               + " names alone");
     }
     createFolders();
     JsonObject configuration = configuration();
     List<JsonObject> results;
-    try (EvaluationFile known = EvaluationFile.open(folder.resolve("results.jsonl"), configuration)) {
+    try (EvaluationFile known =
+        EvaluationFile.open(folder.resolve("results.jsonl"), configuration)) {
       results = evaluateAll(files, targets, known);
     }
     failures.printCount(files.size(), "evaluated");
@@ -254,8 +254,7 @@ final class EvaluateCommand implements Callable<Integer> {
       state.addProperty("bytes", Files.size(file));
       state.addProperty("modified", Files.getLastModifiedTime(file).toString());
     } catch (IOException e) {
-      throw new InputException(
-          "%s cannot be read: %s".formatted(file, FileErrors.reasonOf(e)), e);
+      throw new InputException("%s cannot be read: %s".formatted(file, FileErrors.reasonOf(e)), e);
     }
     return state;
   }
@@ -333,8 +332,7 @@ final class EvaluateCommand implements Callable<Integer> {
         double seconds = (System.nanoTime() - start) / NANOSECONDS;
         try {
           for (Saliency saliency : saliencies) {
-            MapScores scores =
-                evaluation.measure(method.explainer(), input, saliency, inside);
+            MapScores scores = evaluation.measure(method.explainer(), input, saliency, inside);
             JsonObject map = jsonOf(method.name(), saliency, seconds, scores);
             String overlay = "%s-%d.png".formatted(stem, maps.size());
             Overlay.jet()

@@ -54,8 +54,7 @@ final class EvaluationFile implements AutoCloseable {
         throw e;
       }
     } catch (IOException e) {
-      throw new OutputException(
-          "cannot write %s: %s".formatted(file, FileErrors.reasonOf(e)), e);
+      throw new OutputException("cannot write %s: %s".formatted(file, FileErrors.reasonOf(e)), e);
     }
   }
 
@@ -120,7 +119,9 @@ final class EvaluationFile implements AutoCloseable {
     TreeSet<String> names = new TreeSet<>(before.keySet());
     names.addAll(now.keySet());
     return names.stream()
-        .filter(name -> !Optional.ofNullable(before.get(name)).equals(Optional.ofNullable(now.get(name))))
+        .filter(
+            name ->
+                !Optional.ofNullable(before.get(name)).equals(Optional.ofNullable(now.get(name))))
         .findFirst()
         .map(
             name ->

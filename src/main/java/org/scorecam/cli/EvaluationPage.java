@@ -91,7 +91,8 @@ final class EvaluationPage {
 
   private static String headOf(String metric) {
     String words = metric.replace('.', ' ').replaceAll("([A-Z])", " $1").toLowerCase(Locale.ROOT);
-    String name = words.equals("adcc") || words.equals("road") ? words.toUpperCase(Locale.ROOT) : words;
+    String name =
+        words.equals("adcc") || words.equals("road") ? words.toUpperCase(Locale.ROOT) : words;
     return name + (EvaluationTable.risesWithQuality(metric) ? " ↑" : " ↓");
   }
 
@@ -197,10 +198,8 @@ final class EvaluationPage {
         "<svg width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"%s, %s\">",
         CHART_WIDTH, CHART_HEIGHT, change, fill);
     add("<text class=\"title\" x=\"%d\" y=\"14\">%s, %s</text>", LEFT, change, fill);
-    add(
-        "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#bbb\"/>", LEFT, TOP, bottom, right);
-    add(
-        "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.2f</text>", LEFT - 4, TOP + 8, most);
+    add("<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#bbb\"/>", LEFT, TOP, bottom, right);
+    add("<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.2f</text>", LEFT - 4, TOP + 8, most);
     add("<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.2f</text>", LEFT - 4, bottom, least);
     add("<text x=\"%d\" y=\"%d\">0 %%</text>", LEFT, CHART_HEIGHT - 6);
     add(

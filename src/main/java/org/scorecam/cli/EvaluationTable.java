@@ -52,8 +52,7 @@ final class EvaluationTable {
         MapScores.names().stream()
             .filter(
                 name ->
-                    ofMethods.values().stream()
-                        .anyMatch(maps -> meanOf(maps, name).isPresent()))
+                    ofMethods.values().stream().anyMatch(maps -> meanOf(maps, name).isPresent()))
             .toList();
     ofMethods.forEach((key, maps) -> rows.add(rowOf(key, maps)));
   }
@@ -114,9 +113,7 @@ final class EvaluationTable {
   /** The best mean of a metric. */
   double best(String metric) {
     Stream<Double> means = rows.stream().map(row -> row.means.get(metric)).filter(m -> m != null);
-    return (risesWithQuality(metric)
-            ? means.max(Double::compare)
-            : means.min(Double::compare))
+    return (risesWithQuality(metric) ? means.max(Double::compare) : means.min(Double::compare))
         .orElse(Double.NaN);
   }
 

@@ -23,8 +23,8 @@ final class Failures {
    *
    * @param anyDone whether another was done
    * @return the reason
-   * @throws RuntimeException the failure, if what is asked for does not fit the network, so that the
-   *     others would fail as well
+   * @throws RuntimeException the failure, if what is asked for does not fit the network, so that
+   *     the others would fail as well
    */
   String add(String name, RuntimeException failure, boolean anyDone) {
     boolean ofTheQuestion =
@@ -46,8 +46,7 @@ final class Failures {
     if (!failures.isEmpty() && pictures > 1) {
       command
           .getErr()
-          .printf(
-              "scorecam: %d of %d pictures could not be %s%n", failures.size(), pictures, what);
+          .printf("scorecam: %d of %d pictures could not be %s%n", failures.size(), pictures, what);
     }
   }
 

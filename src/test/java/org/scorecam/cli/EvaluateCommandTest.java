@@ -83,8 +83,18 @@ class EvaluateCommandTest {
     Files.writeString(boxes, "{\"second.png\": [[0, 0, 64, 48]]}");
     CommandLineRun run =
         evaluate(
-            "--image", first, second, "--layer", "layer2,layer3", "--csv", csv, "--boxes", boxes,
-            "--method", "score-cam --channels max:3", "recipro-cam --layer layer3");
+            "--image",
+            first,
+            second,
+            "--layer",
+            "layer2,layer3",
+            "--csv",
+            csv,
+            "--boxes",
+            boxes,
+            "--method",
+            "score-cam --channels max:3",
+            "recipro-cam --layer layer3");
     run.assertDone();
     assertTrue(run.out().contains("score-cam --channels max:3  layer2"), run.out());
 
@@ -167,7 +177,14 @@ class EvaluateCommandTest {
     Files.writeString(bad, "no picture");
     CommandLineRun run =
         evaluate(
-            "--layer", "layer3", "--metrics", "increase", "--method", "recipro-cam", "--image", bad,
+            "--layer",
+            "layer3",
+            "--metrics",
+            "increase",
+            "--method",
+            "recipro-cam",
+            "--image",
+            bad,
             second);
     assertEquals(ExitCode.BAD_INPUT, run.exitCode());
     assertTrue(run.err().contains("bad.png"), run.err());
