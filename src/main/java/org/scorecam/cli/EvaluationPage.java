@@ -31,7 +31,7 @@ final class EvaluationPage {
       table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
       th, td { padding: .3rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #eee; }
       th { color: #666; font-weight: 600; font-size: 13px; vertical-align: bottom; white-space: normal; }
-      th.name, td.name { text-align: left; white-space: nowrap; }
+      th.name, td.name { text-align: left; white-space: normal; }
       td.best { font-weight: 700; background: #eef5ea; }
       .row { display: flex; flex-wrap: wrap; gap: 1rem; }
       figure { margin: 0; width: 13rem; }
@@ -66,7 +66,7 @@ final class EvaluationPage {
     add("<h1>How good are the maps?</h1>%n");
     add(
         "<p class=\"hint\">%s, %s. What each number is, and where it comes from, is told in the"
-            + " documentation, under <i>Evaluating</i>.</p>%n",
+            + " documentation, under <i>Evaluation</i>.</p>%n",
         text(network),
         table.pictures().size() == 1 ? "1 picture" : table.pictures().size() + " pictures");
     addMeans();
