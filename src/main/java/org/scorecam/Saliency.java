@@ -6,6 +6,8 @@ import static java.util.stream.Collectors.joining;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.tensor.Tensors;
@@ -117,6 +119,41 @@ public final class Saliency implements AutoCloseable {
       return maps.stream().map(ofInput -> ofInput.stream().map(Saliency::fuse).toList()).toList();
     } finally {
       closeAll(maps);
+    }
+  }
+
+  /**
+   * The mean of maps of changed inputs.
+   *
+   * @param saliencies of the same target, first of the input as it came; they stay open
+   * @param unmirrored how many come first; the others' last dimension is reversed
+   * @return a new saliency without channel weights, owned by the caller
+   */
+  static Saliency meanOf(List<Saliency> saliencies, int unmirrored) {
+    Saliency first = saliencies.get(0);
+    try (NativeScope scope = NativeScope.open()) {
+      TensorVector maps = new TensorVector();
+      TensorVector layerMaps = new TensorVector();
+      long passes = 0;
+      for (int i = 0; i < saliencies.size(); i++) {
+        Saliency each = saliencies.get(i);
+        maps.push_back(i < unmirrored ? each.map : each.map.flip(-1));
+        layerMaps.push_back(i < unmirrored ? each.layerMap : each.layerMap.flip(-1));
+        passes += each.status.passes();
+      }
+      Tensor map = torch.stack(maps, 0).mean(0);
+      boolean blank = !map.any().item().toBool();
+      return new Saliency(
+          scope.keep(map),
+          scope.keep(torch.stack(layerMaps, 0).mean(0)),
+          first.layer,
+          first.recipe,
+          first.target,
+          first.referenceScore,
+          new float[0],
+          new float[0],
+          first.status.with(passes, blank),
+          first.plan);
     }
   }
 

@@ -116,6 +116,21 @@ public record SaliencyStatus(
         found);
   }
 
+  /** The same of a map that took so many passes. */
+  SaliencyStatus with(long ofAll, boolean isBlank) {
+    return new SaliencyStatus(
+        channels,
+        scoredChannels,
+        samples,
+        ofAll,
+        constantChannels,
+        nonFiniteChannels,
+        nonFiniteScores,
+        isBlank,
+        softmaxOfOneValue,
+        estimate);
+  }
+
   /**
    * How many forward passes were not needed, since another channel had the same masked input.
    *

@@ -70,6 +70,11 @@ public final class Target {
       return false;
     }
 
+    /** Whether it looks at one place of the input. */
+    default boolean namesPlace() {
+      return false;
+    }
+
     /** The rule for one image, after a look at its own output [1, …]. */
     Rule resolve(Tensor output);
 
@@ -302,6 +307,11 @@ public final class Target {
     return scores(rule.seesScores() ? rows : score.of(rows)).to(ScalarType.Float);
   }
 
+  /** Whether it would be elsewhere in a mirrored input. */
+  boolean namesPlace() {
+    return rule.namesPlace();
+  }
+
   /** The tensor that the target looks at; owned by the output or by the scope that is open. */
   Tensor partOf(ModelOutput output) {
     return rule.seenOf(part.apply(output));
@@ -437,6 +447,11 @@ public final class Target {
     }
 
     @Override
+    public boolean namesPlace() {
+      return slices.stream().skip(1).anyMatch(slice -> !slice.equals(Slice.all()));
+    }
+
+    @Override
     public Tensor scores(Tensor output) {
       Tensor block = output;
       for (int i = 0; i < slices.size(); i++) {
@@ -484,6 +499,11 @@ public final class Target {
     }
 
     @Override
+    public boolean namesPlace() {
+      return true;
+    }
+
+    @Override
     public Rule resolve(Tensor output) {
       Detections.require(output, box, label);
       return this;
@@ -513,6 +533,11 @@ public final class Target {
 
     @Override
     public boolean seesScores() {
+      return true;
+    }
+
+    @Override
+    public boolean namesPlace() {
       return true;
     }
 

@@ -87,6 +87,11 @@ final class ExplainCommand implements Callable<Integer> {
           spec.commandLine(),
           "--channel-weights needs a single --layer, since a fused map has no channel weights");
     }
+    if (method.smooths() && output.weights() != null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--channel-weights does not go with --smooth, since a mean of maps has no channel weights");
+    }
     if (!method.hasChannelWeights() && output.weights() != null) {
       throw new ParameterException(
           spec.commandLine(),
@@ -234,7 +239,8 @@ final class ExplainCommand implements Callable<Integer> {
             : "");
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
-    report.add(method.method(), name, saliency, label, seconds, written);
+    report.add(
+        (method.smooths() ? "smoothed " : "") + method.method(), name, saliency, label, seconds, written);
   }
 
   private static String passesOf(Saliency saliency) {

@@ -77,6 +77,21 @@ class MethodOptionTest {
   }
 
   @Test
+  void mapsAreSmoothed() throws Exception {
+    Path json = folder.resolve("report.json");
+    explain("--method layer-cam --smooth --json " + json).assertDone();
+    Path file = Path.of("src/test/resources/gradcam/tinyresnet-layer3-c3-layer-smooth.map.npy");
+    try (Tensor expected = NpyFile.read(file);
+        Tensor actual = NpyFile.read(map())) {
+      assertClose(expected, actual, TOLERANCE);
+    }
+    String report = Files.readString(json);
+    assertTrue(report.contains("\"method\": \"smoothed layer-cam\""), report);
+    explain("--smooth --channel-weights " + map())
+        .assertMisused("--channel-weights does not go with --smooth");
+  }
+
+  @Test
   void helpListsTheMethods() {
     String help = CommandLineRun.of("explain", "--help").assertDone().out();
     assertTrue(
