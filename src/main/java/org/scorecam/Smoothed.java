@@ -12,12 +12,12 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * Another explainer's maps on average over changed inputs: as they are and mirrored, each times 0.9,
- * 1 and 1.1. Six times the work for a map that depends less on chance; pytorch-grad-cam's {@code
- * aug_smooth}.
+ * Another explainer's maps on average over changed inputs: as they are and mirrored, each times
+ * 0.9, 1 and 1.1. Six times the work for a map that depends less on chance; pytorch-grad-cam's
+ * {@code aug_smooth}.
  *
- * <p>With E for the explainer, X for the input and F for the reversal of the last dimension: the map
- * is the mean of E(c·X) and F(E(c·F(X))) over c. Every map is finished by itself, as its recipe
+ * <p>With E for the explainer, X for the input and F for the reversal of the last dimension: the
+ * map is the mean of E(c·X) and F(E(c·F(X))) over c. Every map is finished by itself, as its recipe
  * says, and the mean is not scaled again. Factors multiply inputs as they come, after their
  * normalisation. Series are not mirrored, since time has a direction: three maps.
  *
@@ -83,9 +83,7 @@ public final class Smoothed implements Explainer {
   }
 
   private static List<List<Target>> targetsOf(List<List<Saliency>> maps) {
-    return maps.stream()
-        .map(ofInput -> ofInput.stream().map(Saliency::target).toList())
-        .toList();
+    return maps.stream().map(ofInput -> ofInput.stream().map(Saliency::target).toList()).toList();
   }
 
   private static List<List<Saliency>> means(List<List<List<Saliency>>> changed) {

@@ -26,7 +26,9 @@ import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.NpyFile;
 
-/** Maps on average over mirrored and scaled inputs, against pytorch-grad-cam's {@code aug_smooth}. */
+/**
+ * Maps on average over mirrored and scaled inputs, against pytorch-grad-cam's {@code aug_smooth}.
+ */
 class SmoothedTest {
   private static final double TOLERANCE = 1e-4;
 
@@ -132,8 +134,7 @@ class SmoothedTest {
             assertThrows(TargetException.class, () -> cam.explain(input, target));
         assertTrue(refused.getMessage().contains("smoothing mirrors the input"));
       }
-      assertThrows(
-          NullPointerException.class, () -> cam.explainBatch(null, List.of()));
+      assertThrows(NullPointerException.class, () -> cam.explainBatch(null, List.of()));
       assertThrows(InputException.class, () -> cam.explainBatch(input, List.of()));
       assertThrows(NullPointerException.class, () -> Smoothed.of(null));
     }

@@ -240,7 +240,12 @@ final class ExplainCommand implements Callable<Integer> {
     saliency.plan().notes().forEach(note -> out.println("  note: " + note));
     written.forEach(file -> out.println("  " + file));
     report.add(
-        (method.smooths() ? "smoothed " : "") + method.method(), name, saliency, label, seconds, written);
+        (method.smooths() ? "smoothed " : "") + method.method(),
+        name,
+        saliency,
+        label,
+        seconds,
+        written);
   }
 
   private static String passesOf(Saliency saliency) {
