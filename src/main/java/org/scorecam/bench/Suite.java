@@ -16,11 +16,13 @@ import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModuleModel;
 import org.scorecam.model.RepeatedCall;
+import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 import org.scorecam.zoo.Zoo;
+import org.scorecam.zoo.ZooOptions;
 
 /**
  * Explanations by networks of many kinds, each in turns with Score-CAM written plainly, which runs
@@ -32,7 +34,7 @@ public final class Suite {
   /** What the suite consists of, unless it is told otherwise; separated by commas. */
   public static final String NAMES =
       "resnet18,resnet50,vgg16,mobilenet_v2,efficientnet_b0,densenet121,resnext50_32x4d,"
-          + "convnext_tiny";
+          + "convnext_tiny,vit_b_16";
 
   /** So that every run sees the same weights. */
   private static final long SEED = 7;
@@ -93,7 +95,9 @@ public final class Suite {
       Function<HookedModel, ScoreCam.Builder> setUp,
       int runs) {
     torch.manual_seed(SEED);
-    try (ModuleModel network = ModuleModel.of(Zoo.create(name), device);
+    // Of those whose embeddings are for a size it is this one.
+    ZooOptions options = ZooOptions.IMAGENET.withInputSide(input.size(2));
+    try (ModuleModel network = ModuleModel.of(Zoo.create(name, options), device);
         Race race = new Race()) {
       ScoreCam explainer =
           setUp
@@ -137,10 +141,22 @@ public final class Suite {
           IntStream.range(0, weights.length).filter(k -> weights[k] != 0).asLongStream().toArray();
       try (NativeScope scope = NativeScope.open();
           Capture capture = network.capture(input, List.of(explained.layer()), RepeatedCall.LAST)) {
-        Tensor all = capture.activations().get(0).select(0, 0);
+        Tensor output = capture.activations().get(0);
+        Tensor all = layout(explained.layer(), output).maps(output).select(0, 0);
         activations =
             scope.keep(all.index_select(0, torch.tensor(scored).to(all.device(), ScalarType.Long)));
       }
+    }
+
+    /** Tokens are those of a square input. */
+    private Layout layout(String layer, Tensor output) {
+      Layout known = network.layoutOf(layer).orElse(Layout.CHANNELS_FIRST);
+      if (known.order() != Layout.Order.TOKENS) {
+        return known;
+      }
+      int leading = known.leading().orElseThrow();
+      long side = Math.round(Math.sqrt(output.size(1) - leading));
+      return Layout.tokens(leading, side, side);
     }
 
     @Override

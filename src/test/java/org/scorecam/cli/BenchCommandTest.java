@@ -336,6 +336,23 @@ class BenchCommandTest {
   }
 
   @Test
+  void theSuiteKnowsTokens() throws IOException {
+    Path file = folder.resolve("suite.json");
+    CommandLineRun.of(
+            "bench", "--suite", "vit_b_32", "--size", "64x64", "--runs", 1, "--json", file)
+        .assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    JsonObject network = objects(found, "networks").get(0);
+    // Four patches of 32×32, and with the class token five tokens, in twelve blocks of queries,
+    // keys, values and output, and two layers of four times the width.
+    long width = 768;
+    long multiplyAdds =
+        3 * 32 * 32 * width * 4 + 12 * 5 * (3 + 1 + 2 * 4) * width * width + width * 1000;
+    assertEquals(2.0 * multiplyAdds, network.get("operations").getAsDouble());
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
+  }
+
+  @Test
   void theSuiteTakesNoNetworkOrTensor() {
     CommandLineRun.of("bench", "--suite", "--model", MODEL).assertMisused("leave out --model");
     CommandLineRun.of("bench", "--suite", "--tensor", INPUT)
