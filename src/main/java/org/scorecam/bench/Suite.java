@@ -155,7 +155,7 @@ public final class Suite {
         return known;
       }
       int leading = known.leading().orElseThrow();
-      long side = Math.round(Math.sqrt(output.size(1) - leading));
+      long side = Math.round(Math.sqrt((double) (output.size(1) - leading)));
       return Layout.tokens(leading, side, side);
     }
 
