@@ -27,7 +27,7 @@ import org.scorecam.runtime.Device;
  * two cores: drawn scenes, explained by the demo's network with 16 channels.
  *
  * <pre>{@code
- * mvn -Pspark package -DskipTests && mvn -o -Pspark exec:exec@spark-throughput
+ * mvn -Pspark package -DskipTests && mvn -Pspark exec:exec@spark-throughput
  * }</pre>
  */
 final class Throughput {
