@@ -113,14 +113,15 @@ public final class Findings {
       return NONE;
     }
     String subject =
-        String.join(
-            "\n",
-            Diagnostics.versionOf("org.scorecam", "scorecam"),
-            Diagnostics.versionOf("org.bytedeco", "pytorch"),
-            torch.get_cpu_capability().getString(),
-            processor(),
-            network.get());
-    return new Findings(folder.get().resolve(digestOf(subject) + ".properties"), digestOf(subject));
+        digestOf(
+            String.join(
+                "\n",
+                Diagnostics.versionOf("org.scorecam", "scorecam"),
+                Diagnostics.versionOf("org.bytedeco", "pytorch"),
+                torch.get_cpu_capability().getString(),
+                processor(),
+                network.get()));
+    return new Findings(folder.get().resolve(subject + ".properties"), subject);
   }
 
   private static Optional<Path> folder() {

@@ -34,7 +34,7 @@ class SparkClusterTest {
   void executorsExplainAndNoRowIsLostOrDoubledWhenOneIsKilled() throws Exception {
     List<float[]> expected = TestPictures.expected(PICTURES, Target.top1());
     try (StandaloneCluster cluster = new StandaloneCluster(folder, 2)) {
-      SparkSession spark = session(cluster);
+      SparkSession spark = cluster.session();
       try {
         Set<String> executors = ConcurrentHashMap.newKeySet();
         List<String> failures = new ArrayList<>();
@@ -66,23 +66,6 @@ class SparkClusterTest {
         spark.stop();
       }
     }
-  }
-
-  private SparkSession session(StandaloneCluster cluster) {
-    return SparkSession.builder()
-        .master(cluster.master())
-        .config("spark.jars", System.getProperty("scorecam.spark.jar"))
-        .config("spark.executor.memory", "512m")
-        .config(
-            "spark.executor.extraJavaOptions",
-            "-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("natives"))
-        .config("spark.scheduler.minRegisteredResourcesRatio", "1")
-        .config("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.ui.enabled", false)
-        .config("spark.log.level", "ERROR")
-        .getOrCreate();
   }
 
   private static List<Row> explain(SparkSession spark) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.launcher.JavaModuleOptions;
+import org.apache.spark.sql.SparkSession;
 import org.scorecam.JavaProcess;
 
 /**
@@ -54,9 +55,26 @@ final class StandaloneCluster implements AutoCloseable {
     }
   }
 
-  /** Its address, for sessions. */
-  String master() {
+  private String master() {
     return "spark://%s:%d".formatted(HOST, port);
+  }
+
+  /** A session whose executors have the jar that is made for them; to be stopped by the caller. */
+  SparkSession session() {
+    return SparkSession.builder()
+        .master(master())
+        .config("spark.jars", System.getProperty("scorecam.spark.jar"))
+        .config("spark.executor.memory", "512m")
+        .config(
+            "spark.executor.extraJavaOptions",
+            "-Dorg.bytedeco.javacpp.cachedir=" + home.resolveSibling("natives"))
+        .config("spark.scheduler.minRegisteredResourcesRatio", "1")
+        .config("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s")
+        .config("spark.driver.bindAddress", HOST)
+        .config("spark.driver.host", HOST)
+        .config("spark.ui.enabled", false)
+        .config("spark.log.level", "ERROR")
+        .getOrCreate();
   }
 
   /** The processes that the workers have started. */

@@ -52,7 +52,7 @@ final class Throughput {
     for (int workers : new int[] {1, 2}) {
       try (StandaloneCluster cluster =
           new StandaloneCluster(Files.createDirectory(folder.resolve("w" + workers)), workers)) {
-        onCluster(scenes, cluster, folder, workers);
+        onCluster(scenes, cluster, workers);
       }
     }
     // Last, since Spark's executors should not wait for LibTorch's threads of this process.
@@ -64,23 +64,8 @@ final class Throughput {
     System.out.printf("%-22s%8.1f rows/s, %.1f s%n", where, rows / seconds, seconds);
   }
 
-  private static void onCluster(
-      List<byte[]> scenes, StandaloneCluster cluster, Path folder, int workers) {
-    SparkSession spark =
-        SparkSession.builder()
-            .master(cluster.master())
-            .config("spark.jars", System.getProperty("scorecam.spark.jar"))
-            .config("spark.executor.memory", "512m")
-            .config(
-                "spark.executor.extraJavaOptions",
-                "-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("natives"))
-            .config("spark.scheduler.minRegisteredResourcesRatio", "1")
-            .config("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.ui.enabled", false)
-            .config("spark.log.level", "ERROR")
-            .getOrCreate();
+  private static void onCluster(List<byte[]> scenes, StandaloneCluster cluster, int workers) {
+    SparkSession spark = cluster.session();
     try {
       // Loads the network in each executor, and tries what is fastest.
       explain(spark, scenes.subList(0, Math.min(scenes.size(), 8 * PARTITIONS)));
