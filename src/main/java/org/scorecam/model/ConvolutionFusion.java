@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Block;
@@ -39,17 +40,18 @@ final class ConvolutionFusion {
    * Rewrites {@code forward} in place; it must not have run yet. Needs an open scope.
    *
    * @param frozen a network whose weights are constants, on the CPU
+   * @param inputSizes those of convolutions, by the numbers of their outputs, where they are known
    * @return how many convolutions were packed
    */
-  static int in(JitModule frozen) {
+  static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
     int packed = 0;
     Block program = frozen.get_method("forward").graph().block();
     List<JitNode> convolutions =
         GraphNodes.deepOf(program).stream()
-            .filter(node -> GraphNodes.kindOf(node).matches("aten::(conv2d|_convolution)"))
+            .filter(ConvolutionFusion::isConvolution)
             .toList();
     for (JitNode node : convolutions) {
-      Optional<PackedConvolution> convolution = read(node);
+      Optional<PackedConvolution> convolution = read(node, inputSizes);
       if (convolution.isPresent()) {
         ConvolutionFusion fusion = new ConvolutionFusion(node);
         fusion.follow(convolution.get());
@@ -61,8 +63,14 @@ final class ConvolutionFusion {
     return packed;
   }
 
+  /** Whether a node may be one that packing knows. */
+  static boolean isConvolution(JitNode node) {
+    return GraphNodes.kindOf(node).matches("aten::(conv2d|_convolution)");
+  }
+
   /** The convolution of a node, if it is one that packing knows. */
-  private static Optional<PackedConvolution> read(JitNode node) {
+  private static Optional<PackedConvolution> read(
+      JitNode node, Map<Long, List<Long>> inputSizes) {
     boolean traced = GraphNodes.kindOf(node).equals("aten::_convolution");
     Optional<Tensor> weight =
         GraphNodes.constantOf(node.input(1)).filter(IValue::isTensor).map(IValue::toTensor);
@@ -88,7 +96,8 @@ final class ConvolutionFusion {
             weight.get(),
             bias.get().isNone() ? new Tensor() : new Tensor(bias.get().toTensor()),
             new ConvolutionGeometry(
-                stride.get(), padding.get(), dilation.get(), groups.get().toInt())));
+                stride.get(), padding.get(), dilation.get(), groups.get().toInt()),
+            inputSizes.getOrDefault(node.output().unique(), List.of())));
   }
 
   private static Optional<List<Long>> longsOf(Value value) {

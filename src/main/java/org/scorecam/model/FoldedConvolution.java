@@ -34,11 +34,13 @@ final class FoldedConvolution {
    *
    * @param batchNorm null if none follows
    * @param activation what is done with the sum; of packed weights alone
+   * @param inputSize as {@link PackedConvolution} takes it
    */
   static StandIn of(
       Conv2dImpl convolution,
       BatchNorm2dImpl batchNorm,
       Activation activation,
+      List<Long> inputSize,
       NetworkScorer.Kind kind) {
     Tensor weight = convolution.weight();
     Tensor bias = convolution.bias();
@@ -57,7 +59,7 @@ final class FoldedConvolution {
     bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;
     ConvolutionGeometry geometry = geometryOf(convolution.options());
     if (kind.packed()) {
-      PackedConvolution packed = new PackedConvolution(weight, bias, geometry);
+      PackedConvolution packed = new PackedConvolution(weight, bias, geometry, inputSize);
       return packed.takesIn(activation, false)
           ? packed.operator(false, activation)
           : then(activation, packed.operator(false, Activation.NONE));

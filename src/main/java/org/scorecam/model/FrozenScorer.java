@@ -20,17 +20,21 @@ final class FrozenScorer extends NetworkScorer {
   private final OutputType type;
   private final FixedInputs inputs;
 
+  /** Whether weights are still to be packed, which takes the shape of a chunk. */
+  private volatile boolean unpacked;
+
   private FrozenScorer(JitModule frozen, Kind kind, FixedInputs inputs) {
     super(kind);
     this.frozen = frozen;
     this.type = OutputType.of(frozen.get_method("forward").graph());
     this.inputs = inputs;
+    this.unpacked = kind.packed();
   }
 
   /**
    * Freezes a copy; the module itself stays as it is, and the inputs must stay open.
    *
-   * @throws ModelException if it cannot be frozen, or its weights cannot be packed
+   * @throws ModelException if it cannot be frozen
    */
   static FrozenScorer of(JitModule module, Kind kind, FixedInputs inputs) {
     try (NativeScope scope = NativeScope.open()) {
@@ -50,9 +54,6 @@ final class FrozenScorer extends NetworkScorer {
     // After freezing, so that batch norms are folded in float32.
     if (kind.precision().dtype() != ScalarType.Float) {
       convertConstants(frozen, kind.precision().dtype());
-    }
-    if (kind.packed()) {
-      ConvolutionFusion.in(frozen);
     }
     return frozen;
   }
@@ -75,8 +76,18 @@ final class FrozenScorer extends NetworkScorer {
         .isPresent();
   }
 
+  private synchronized void packFor(Tensor chunk) {
+    if (unpacked) {
+      ConvolutionFusion.in(frozen, ConvolutionInputs.of(frozen, inputs, chunk.clone()));
+      unpacked = false;
+    }
+  }
+
   @Override
   ModelOutput run(Tensor chunk) {
+    if (unpacked) {
+      packFor(chunk);
+    }
     return ModelOutput.of(frozen.forward(inputs.with(chunk)), type);
   }
 

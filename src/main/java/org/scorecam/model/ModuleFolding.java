@@ -3,6 +3,7 @@ package org.scorecam.model;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -87,6 +88,7 @@ final class ModuleFolding implements AutoCloseable {
                 plain.asConv2d(),
                 norm == null ? null : norm.module().asBatchNorm2d(),
                 activation,
+                sequence.inputSizes.get(module),
                 kind));
         activationOf.put(module, activation);
       } else if (isReduced(kind)) {
@@ -132,6 +134,10 @@ final class ModuleFolding implements AutoCloseable {
   private static final class Sequence implements Interceptor {
     final Set<Submodule> seen = new HashSet<>();
     final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
+
+    /** What convolutions are given in a chunk. */
+    final Map<Submodule, List<Long>> inputSizes = new HashMap<>();
+
     final Map<Submodule, Activation> activationOf = new HashMap<>();
 
     /** By identity: the very object that one module returned and the next was given. */
@@ -143,6 +149,7 @@ final class ModuleFolding implements AutoCloseable {
     Sequence withoutFollowers() {
       Sequence separate = new Sequence();
       separate.seen.addAll(seen);
+      separate.inputSizes.putAll(inputSizes);
       return separate;
     }
 
@@ -159,6 +166,7 @@ final class ModuleFolding implements AutoCloseable {
       boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
       if (isConvolution(module)) {
         origins.put(output, new Origin(module, output._version()));
+        inputSizes.put(module, ConvolutionInputs.inChunk(1, input.shape()));
       }
       Activation activation = Activation.of(module);
       if (activation != Activation.NONE) {

@@ -12,7 +12,9 @@ import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch.TypeKind;
 
 /**
  * An operator of LibTorch's dispatcher with its constant arguments; what is left open are tensors.
@@ -85,7 +87,11 @@ final class OperatorCall implements StandIn {
   /** A list of the type that the schema has at this place. */
   private GenericList emptyList() {
     Argument argument = operator.schema().arguments().getPointer(arguments.size());
-    return new GenericList(argument.type().get().containedType(0));
+    Type type = argument.type().get();
+    if (type.kind().intern() == TypeKind.OptionalType) {
+      type = type.containedType(0).get();
+    }
+    return new GenericList(type.containedType(0));
   }
 
   /** Calls the operator; the result belongs to the scope that is open. */

@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
@@ -24,17 +25,22 @@ final class PackedConvolution {
   private final Tensor weight;
   private final Tensor bias;
   private final ConvolutionGeometry geometry;
+  private final List<Long> inputSize;
 
   /**
    * A convolution that is still to be packed.
    *
    * @param weight [O, I / groups, kh, kw] on the CPU
    * @param bias [O]; undefined if there is none
+   * @param inputSize of what it will mostly be given, [N, I, H, W]; empty if that is not known, or
+   *     it has another rank
    */
-  PackedConvolution(Tensor weight, Tensor bias, ConvolutionGeometry geometry) {
+  PackedConvolution(
+      Tensor weight, Tensor bias, ConvolutionGeometry geometry, List<Long> inputSize) {
     this.weight = weight;
     this.bias = bias;
     this.geometry = geometry;
+    this.inputSize = inputSize.size() == weight.dim() ? List.copyOf(inputSize) : List.of();
   }
 
   /**
@@ -96,15 +102,13 @@ final class PackedConvolution {
   private OperatorCall oneDnn(boolean residual, Activation activation) {
     Tensor packed;
     try (OperatorCall reorder = new OperatorCall("mkldnn::_reorder_convolution_weight", "")) {
-      packed =
-          reorder
-              .with(weight.contiguous(MemoryFormat.ChannelsLast))
-              .withList(geometry.padding())
-              .withList(geometry.stride())
-              .withList(geometry.dilation())
-              .with(geometry.groups())
-              .withNone()
-              .call();
+      reorder
+          .with(weight.contiguous(MemoryFormat.ChannelsLast))
+          .withList(geometry.padding())
+          .withList(geometry.stride())
+          .withList(geometry.dilation())
+          .with(geometry.groups());
+      packed = (inputSize.isEmpty() ? reorder.withNone() : reorder.withList(inputSize)).call();
     }
     OperatorCall call =
         new OperatorCall("mkldnn::_convolution_pointwise", residual ? "binary" : "").open();

@@ -80,7 +80,7 @@ class ConvolutionFusionTest {
   private static List<String> operatorsAfterFusing(Path file, int packed, Tensor input) {
     Tensor expected = run(load(file), input);
     JitModule frozen = torch.freeze(load(file));
-    assertEquals(packed, ConvolutionFusion.in(frozen));
+    assertEquals(packed, fuse(frozen, input));
     List<String> kinds =
         nodesOf(frozen).stream()
             .map(GraphNodes::kindOf)
@@ -92,6 +92,11 @@ class ConvolutionFusionTest {
       Goldens.assertClose(expected, actual, TOLERANCE);
     }
     return kinds;
+  }
+
+  private static int fuse(JitModule frozen, Tensor input) {
+    FixedInputs none = FixedInputs.none(frozen);
+    return ConvolutionFusion.in(frozen, ConvolutionInputs.of(frozen, none, input.clone()));
   }
 
   private static List<JitNode> nodesOf(JitModule module) {
@@ -364,7 +369,7 @@ class ConvolutionFusionTest {
   @Test
   void weightsThatAreNotUsedAnyMoreAreFreed() {
     JitModule frozen = torch.freeze(load(script("return torch.relu(" + CONV + ")").save(folder)));
-    ConvolutionFusion.in(frozen);
+    fuse(frozen, torch.randn(2, 32, 9, 7));
     for (JitNode node : nodesOf(frozen)) {
       assertTrue(
           !GraphNodes.kindOf(node).equals("prim::Constant") || node.output().hasUses(),

@@ -1,0 +1,88 @@
+package org.scorecam.model;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.CompilationUnit;
+import org.bytedeco.pytorch.Function;
+import org.bytedeco.pytorch.Graph;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.Symbol;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.ValueVector;
+import org.scorecam.runtime.NativeScope;
+
+/**
+ * The sizes of what convolutions are given in a pass. The layout that oneDNN's kernels want packed
+ * weights in depends on them; weights in another are laid out anew in every pass.
+ */
+final class ConvolutionInputs {
+  /** From so many rows on, the layout is that of any chunk. */
+  private static final long ROWS = 4;
+
+  private static final long STRIDE = 3;
+
+  private ConvolutionInputs() {}
+
+  /**
+   * Runs a chunk through a copy of a network's {@code forward} that returns sizes.
+   *
+   * @param frozen on the CPU
+   * @param chunk [B, C, H, W]; a network may work in place on it
+   * @return as {@link #inChunk}, by the number that the graph gave the convolution's output; without those
+   *     in conditions and loops
+   */
+  static Map<Long, List<Long>> of(JitModule frozen, FixedInputs inputs, Tensor chunk) {
+    Map<Long, List<Long>> sizes = new HashMap<>();
+    try (NativeScope scope = NativeScope.open()) {
+      Graph forward = frozen.get_method("forward").graph();
+      Graph copy = forward.copy();
+      ValueVector asked = new ValueVector();
+      for (JitNode convolution : convolutionsOf(copy)) {
+        JitNode size = copy.create(Symbol.fromQualString("aten::size"));
+        size.addInput(convolution.input(0));
+        size.output().setType(convolution.input(STRIDE).type()); // A list of integers, too.
+        size.insertBefore(convolution);
+        asked.push_back(size.output());
+      }
+      copy.eraseOutput(0);
+      copy.registerOutput(copy.appendNode(copy.createTuple(asked)).output());
+      CompilationUnit unit = new CompilationUnit();
+      Function function = unit.create_function(new QualifiedName("scorecam.sizes"), copy);
+      IValueVector arguments = new IValueVector(new IValue(frozen._ivalue()));
+      IValueVector given = inputs.with(chunk);
+      for (long i = 0; i < given.size(); i++) {
+        arguments.push_back(given.get(i));
+      }
+      IValueVector answers = function.apply(arguments).toTuple().elements().vec();
+      List<JitNode> convolutions = convolutionsOf(forward);
+      for (int i = 0; i < convolutions.size(); i++) {
+        sizes.put(convolutions.get(i).output().unique(), inChunk(chunk.size(0), answers.get(i).toIntVector().get()));
+      }
+      return sizes;
+    }
+  }
+
+  private static List<JitNode> convolutionsOf(Graph graph) {
+    return GraphNodes.of(graph.block()).stream().filter(ConvolutionFusion::isConvolution).toList();
+  }
+
+  /**
+   * The sizes in a chunk of some rows at least.
+   *
+   * @param rows with which they were found
+   * @param sizes [N, C, H, W]; N grows with the rows
+   */
+  static List<Long> inChunk(long rows, long... sizes) {
+    long[] more = sizes.clone();
+    if (rows < ROWS) {
+      more[0] = more[0] / rows * ROWS;
+    }
+    return LongStream.of(more).boxed().toList();
+  }
+}
