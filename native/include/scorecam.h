@@ -16,7 +16,8 @@
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
  *   - Every pointer stays the caller's. Nothing is kept after a call returns, but for what scorecam_register_operators,
- *     scorecam_define_vision_operator, scorecam_tensor_memory and scorecam_use_huge_pages set for the whole process,
+ *     scorecam_define_vision_operator, scorecam_tensor_memory, scorecam_use_huge_pages and scorecam_exit_at_once_while set
+ *     for the whole process,
  *     and the structures of DLPack, which say themselves how long they live.
  *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
  *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
@@ -249,6 +250,18 @@ SCORECAM_API scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu
 
 /* Huge pages for that memory, once it was tried. NOT_APPLICABLE where the system has none, or before there is such memory. */
 SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
+
+/*
+ * When the process exits while *working is above 0, it exits at once, with its status, and nothing more that was
+ * registered for its exit is called. Other threads go on until a process is gone, and LibTorch's static objects would be
+ * destroyed while they use them, which mostly ends in a crash. Call it as late as possible, since what is registered
+ * last is called first. Output that the C library still buffers is lost.
+ *
+ *   working  stays readable until the process is gone; null: registers nothing, and tells whether this system can
+ *
+ * NOT_APPLICABLE without glibc.
+ */
+SCORECAM_API scorecam_status scorecam_exit_at_once_while(const int64_t *working);
 
 /* Gives back to the system what that memory keeps and no tensor uses; without it does nothing. */
 SCORECAM_API void scorecam_release_tensor_memory(void);

@@ -122,6 +122,11 @@ int main(void) {
   EXPECT(scorecam_try_tensor_memory("libtorch_cpu.so"), NOT_APPLICABLE, "no allocator was made");
   EXPECT(scorecam_use_huge_pages(), NOT_APPLICABLE, "");
   scorecam_release_tensor_memory();
+#ifdef __GLIBC__
+  EXPECT(scorecam_exit_at_once_while(NULL), OK, "");
+#else
+  EXPECT(scorecam_exit_at_once_while(NULL), NOT_APPLICABLE, "");
+#endif
   EXPECT(scorecam_tensor_memory("libtorch_cpu.so", NULL, &ours), INVALID_ARGUMENT, "theirs is null");
   EXPECT(scorecam_tensor_memory("libtorch_cpu.so", &ours, &ours), NOT_APPLICABLE, "");
   return failures == 0 ? 0 : 1;

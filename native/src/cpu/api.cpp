@@ -1,4 +1,5 @@
 // The C functions on the CPU: check, choose the instruction set, run.
+#include "common/exit.h"
 #include "common/failure.h"
 #include "common/request.h"
 #include "cpu/isa.h"
@@ -82,6 +83,10 @@ scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu) {
 
 scorecam_status scorecam_use_huge_pages(void) {
   return guarded([&] { use_huge_pages(); });
+}
+
+scorecam_status scorecam_exit_at_once_while(const int64_t *working) {
+  return guarded([&] { exit_at_once_while(working); });
 }
 
 void scorecam_release_tensor_memory(void) { release_tensor_memory(); }

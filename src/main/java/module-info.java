@@ -43,5 +43,6 @@ module org.scorecam {
       org.scorecam.kernel.HugePages,
       org.scorecam.kernel.Winograd,
       org.scorecam.kernel.VisionOperators,
-      org.scorecam.runtime.OneDnnCaches;
+      org.scorecam.runtime.OneDnnCaches,
+      org.scorecam.kernel.ExitDuringWork;
 }

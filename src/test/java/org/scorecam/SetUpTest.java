@@ -1,5 +1,6 @@
 package org.scorecam;
 
+import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -41,7 +42,8 @@ class SetUpTest {
           "huge pages",
           "convolutions",
           "torchvision's operators",
-          "oneDNN's caches");
+          "oneDNN's caches",
+          "exit during work");
 
   private static Map<String, String> probe(String... options) throws Exception {
     return probeWith(JavaProcess.CLASS_PATH, options);
@@ -273,5 +275,26 @@ class SetUpTest {
     List<String> all = new ArrayList<>(ENGLISH);
     all.addAll(List.of(options));
     return factsOf(JavaProcess.run(GuestProbe.class, JavaProcess.CLASS_PATH, Map.of(), all));
+  }
+
+  /** What glibc says of an exit: which libraries' static objects it destroys. */
+  private static String exit(String work) throws Exception {
+    String said =
+        JavaProcess.run(
+            ExitProbe.class,
+            JavaProcess.CLASS_PATH,
+            Map.of("LD_DEBUG", "files"),
+            List.of("-D" + ExitProbe.WORK + "=" + work));
+    return said.lines().filter(line -> line.contains("calling fini")).collect(joining("\n"));
+  }
+
+  @Test
+  void libTorchIsNotDestroyedUnderThoseWhoUseIt() throws Exception {
+    NativeBuild.require();
+    Assumptions.assumeTrue(
+        LibTorch.setUp().get("exit during work").equals("at once"),
+        "only glibc tells with which status a process exits");
+    assertEquals("", exit("on"));
+    assertTrue(exit("off").contains("libtorch_cpu"));
   }
 }

@@ -51,6 +51,8 @@ import java.util.Set;
  *     off}</td></tr>
  * <tr><td>{@value #ONEDNN_CACHES}</td><td>oneDNN is told the sizes of caches where the processor
  *     reports none and it takes each for one byte, unless {@code off}; see {@link OneDnnCaches}</td></tr>
+ * <tr><td>none</td><td>a process that exits during our work exits at once: LibTorch's static objects
+ *     are not destroyed under the threads that use them; with glibc</td></tr>
  * <tr><td>{@code org.bytedeco.javacpp.maxPhysicalBytes}</td><td>JavaCPP's own: its limit on resident
  *     memory follows the Java heap, and a small heap would refuse tensors that the machine has room
  *     for. Lifted unless this is set or JavaCPP is in use already</td></tr>

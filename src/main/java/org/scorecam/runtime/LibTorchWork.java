@@ -1,5 +1,7 @@
 package org.scorecam.runtime;
 
+import java.nio.LongBuffer;
+
 /**
  * Work of ours with LibTorch: while it lasts, what LibTorch and its BLAS read at each call is as
  * {@link LibTorchSettings} says; when it is over, it is what it was. Explaining, warming up,
@@ -75,6 +77,15 @@ public final class LibTorchWork implements AutoCloseable {
     } finally {
       work.close();
     }
+  }
+
+  /**
+   * How many threads of the process are in a work.
+   *
+   * @return one number, always up to date, in native memory that is there until the process is gone
+   */
+  public static LongBuffer inProgress() {
+    return LibTorch.values().working();
   }
 
   /** The thread's works, begun if there is none; with 0 as many threads as are set for all. */

@@ -1,5 +1,8 @@
 package org.scorecam.runtime;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -23,7 +26,10 @@ final class ProcessValues {
   private final Borrowed<TensorFloat32.Convolutions> convolutions;
   private final Borrowed<TensorFloat32.Products> products;
 
-  private int working;
+  /** The works, where native code can still read them when no Java runs any more. */
+  private final LongBuffer working =
+      ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
+
   private int allowing;
 
   ProcessValues(LibTorchSettings settings, ThreadCounts threads) {
@@ -53,9 +59,14 @@ final class ProcessValues {
     }
   }
 
+  /** How many works are in progress; its only value. */
+  LongBuffer working() {
+    return working;
+  }
+
   /** Begins a work; if this throws, nothing was changed. */
   synchronized void enter() {
-    if (working == 0) {
+    if (working.get(0) == 0) {
       int taken = 0;
       try {
         for (Value<?> value : values) {
@@ -67,13 +78,13 @@ final class ProcessValues {
         throw e;
       }
     }
-    working++;
+    working.put(0, working.get(0) + 1);
   }
 
   /** Ends a work. */
   synchronized void leave() {
-    working--;
-    if (working == 0) {
+    working.put(0, working.get(0) - 1);
+    if (working.get(0) == 0) {
       giveBack(values.size());
     }
   }
