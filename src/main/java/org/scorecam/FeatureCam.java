@@ -11,7 +11,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.LayerException;
 import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.HookedModel;
-import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Watch;
@@ -23,9 +22,9 @@ import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
 
 /**
- * Explains by changes of the target layer's output instead of the picture: Ablation-CAM and
- * Recipro-CAM. Only what comes after the layer runs for each change, so that a late layer costs a
- * fraction of a pass.
+ * Explains by changes of the target layer's output instead of the picture: Ablation-CAM,
+ * Recipro-CAM and ViT-Recipro-CAM. Only what comes after the layer runs for each change, so that a
+ * late layer costs a fraction of a pass.
  *
  * <p>The network is cut at the layer, which everything must go through; see {@link
  * HookedModel#from}. Immutable and safe for several threads.
@@ -46,8 +45,11 @@ public final class FeatureCam implements Explainer {
   /** So many inputs at once fill chunks well; their activation maps are held together. */
   private static final int GROUP = 8;
 
+  /** Which block from the last is the customary one of ViT-Recipro-CAM. */
+  private static final int BLOCKS_FROM_LAST = 3;
+
   private final TargetLayers at;
-  private final Method method;
+  private final FeatureScoring.Change change;
 
   /** What comes after the layer. */
   private final HookedModel after;
@@ -67,22 +69,48 @@ public final class FeatureCam implements Explainer {
     ABLATION,
     /**
      * Recipro-CAM (Byun and Lee, CVPR workshops 2024, arXiv 2209.14074): the map's value at a place
-     * is f(A ∘ M), where M is 1 at that place and 0 at the others. This is the authors' code as it
-     * is called, which scales the h×w values to [0, 1]; the paper also has a mask that falls off
-     * like a Gaussian. f is the class's probability. A pass for each of the h·w places, and no
-     * channel weights. Leading tokens stay as they are.
+     * is f(A ∘ M), with the {@link PlaceMask} M of that place: {@link PlaceMask#SINGLE} unless
+     * another is set, as the authors' code is called, which scales the h×w values to [0, 1]. f is
+     * the class's probability. A pass for each of the h·w places, and no channel weights. Leading
+     * tokens stay as they are.
      */
-    RECIPRO
+    RECIPRO,
+    /**
+     * ViT-Recipro-CAM (Byun and Lee, 2023, arXiv 2310.02588): as Recipro-CAM, on the tokens of a
+     * transformer. A are the tokens that a block puts out, and the mask multiplies them behind the
+     * norm that the next block begins with: what its attention sees is norm(A) ∘ M, and what goes
+     * around it is A. (Before a norm, the mask's factors would be lost.) The class token and other
+     * leading ones stay as they are. The mask is {@link PlaceMask#GAUSSIAN} unless another is set;
+     * f is the class's probability, and the h×w values are scaled to [0, 1].
+     *
+     * <p>The customary layer is the last block but two, so that the last block but one is the first
+     * to see the masked tokens, as in the authors' code. OpenVINO's takes a block later, where f
+     * depends on the class token alone, and so does not tell whether what goes around the norm is
+     * masked as well, as it is there; it also scores f without softmax.
+     */
+    VIT_RECIPRO
+  }
+
+  /** What is kept of a layer's output around a place. */
+  public enum PlaceMask {
+    /** 1 at the place, 0 at all others. */
+    SINGLE,
+    /**
+     * ¼ at the place, ⅛ beside, above and below it, 1/16 at the corners between, 0 at all others;
+     * of series and volumes likewise: the product of ½, ¼ and 0 for the distances 0, 1 and more in
+     * each dimension. What lies outside is left out.
+     */
+    GAUSSIAN
   }
 
   private FeatureCam(Builder builder, String layer, HookedModel after) {
-    this.method = builder.method;
+    this.change = new FeatureScoring.Change(builder.method, builder.mask);
     this.at =
         new TargetLayers(
             builder.model,
             new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL),
             builder.layout,
-            builder.recipe == null ? usualRecipe(method) : builder.recipe);
+            builder.recipe == null ? usualRecipe(builder.method) : builder.recipe);
     this.after = after;
     this.scoring =
         new PassScoring(after, builder.precision, builder.batch, builder.workers, builder.memory);
@@ -92,8 +120,27 @@ public final class FeatureCam implements Explainer {
   private static Recipe usualRecipe(Method method) {
     return switch (method) {
       case ABLATION -> Recipe.PYTORCH_GRAD_CAM;
-      case RECIPRO -> RECIPRO;
+      case RECIPRO, VIT_RECIPRO -> RECIPRO;
     };
+  }
+
+  /**
+   * The layer that a method customarily changes.
+   *
+   * @param model the network
+   * @param method what is changed
+   * @return its path: for {@link Method#VIT_RECIPRO} the block that it says, if the network's
+   *     blocks have the names that torchvision or timm give them; for the others {@link
+   *     HookedModel#defaultLayer}
+   */
+  public static Optional<String> defaultLayer(HookedModel model, Method method) {
+    if (method != Method.VIT_RECIPRO) {
+      return model.defaultLayer();
+    }
+    return TransformerLayers.of(model)
+        .map(TransformerLayers::blocks)
+        .filter(blocks -> blocks.size() >= BLOCKS_FROM_LAST)
+        .map(blocks -> blocks.get(blocks.size() - BLOCKS_FROM_LAST));
   }
 
   /**
@@ -111,6 +158,7 @@ public final class FeatureCam implements Explainer {
   public static final class Builder {
     private final HookedModel model;
     private final Method method;
+    private PlaceMask mask;
     private String layer;
     private Optional<Layout> layout = Optional.empty();
     private Recipe recipe;
@@ -123,12 +171,29 @@ public final class FeatureCam implements Explainer {
     private Builder(HookedModel model, Method method) {
       this.model = model;
       this.method = method;
+      this.mask = method == Method.VIT_RECIPRO ? PlaceMask.GAUSSIAN : PlaceMask.SINGLE;
+    }
+
+    /**
+     * Chooses what is kept around a place.
+     *
+     * @param chosen the method's own unless set; {@link Method#ABLATION} has none
+     * @return this builder
+     * @throws IllegalArgumentException if the method keeps no places
+     */
+    public Builder placeMask(PlaceMask chosen) {
+      if (method == Method.ABLATION) {
+        throw new IllegalArgumentException(
+            "ABLATION leaves out channels: it has no mask of places");
+      }
+      this.mask = requireNonNull(chosen, "mask");
+      return this;
     }
 
     /**
      * Names the target layer.
      *
-     * @param path its dotted path; the network's customary layer unless set
+     * @param path its dotted path; that of {@link FeatureCam#defaultLayer} unless set
      * @return this builder
      */
     public Builder layer(String path) {
@@ -237,14 +302,14 @@ public final class FeatureCam implements Explainer {
       String chosen =
           layer != null
               ? layer
-              : model
-                  .defaultLayer()
+              : defaultLayer(model, method)
                   .orElseThrow(
                       () ->
                           new IllegalArgumentException(
                               "no target layer is named, and the network has no customary one: name"
                                   + " one with layer(…)"));
-      HookedModel after = model.from(chosen);
+      HookedModel after =
+          method == Method.VIT_RECIPRO ? model.fromWithTokenMask(chosen) : model.from(chosen);
       try {
         return new FeatureCam(this, chosen, after);
       } catch (RuntimeException | Error e) {
@@ -271,9 +336,10 @@ public final class FeatureCam implements Explainer {
         FirstPass pass = FirstPass.of(at, images, targets, false)) {
       Tensor output = pass.output(0);
       for (int i = 0; i < targets.size(); i++) {
+        requireTokens(pass.layout(0));
         changes.add(
             new FeatureScoring(
-                method,
+                change,
                 at.name(),
                 output.narrow(0, i, 1).to(ScalarType.Float),
                 pass.layout(0),
@@ -281,8 +347,7 @@ public final class FeatureCam implements Explainer {
                 pass.targetsOf(i)));
       }
       long passes = changes.stream().mapToLong(FeatureScoring::passes).sum();
-      ChunkPlan plan =
-          scoring.score(changes, InputShape.ofRowsIn(output), passes, progress::onProgress);
+      ChunkPlan plan = scoring.score(changes, changes.get(0).shape(), passes, progress::onProgress);
       for (String note : pass.notes()) {
         plan = plan.noting(note);
       }
@@ -296,6 +361,15 @@ public final class FeatureCam implements Explainer {
       throw e;
     } finally {
       changes.forEach(FeatureScoring::close);
+    }
+  }
+
+  private void requireTokens(Layout layout) {
+    if (change.method() == Method.VIT_RECIPRO && layout.order() != Layout.Order.TOKENS) {
+      throw new LayerException(
+          ("ViT-Recipro-CAM masks the tokens that a transformer's block puts out; layer '%s' puts out"
+                  + " maps that are %s. RECIPRO is for these")
+              .formatted(at.name(), layout));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.scorecam;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,6 +8,7 @@ import static org.scorecam.Goldens.assertClose;
 
 import java.nio.file.Path;
 import java.util.List;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterAll;
@@ -92,7 +94,7 @@ class FeatureCamTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 64})
   void mapsDoNotDependOnTheChunksOrTheBatch(int rows) {
-    for (Method method : Method.values()) {
+    for (Method method : List.of(Method.ABLATION, Method.RECIPRO)) {
       try (FeatureCam cam = FeatureCam.on(MODEL, method).layer("layer3").batch(rows).build();
           FeatureCam alone = FeatureCam.on(MODEL, method).layer("layer3").build();
           Tensor inputs = Goldens.tensor("tinyresnet.batch.input.npy")) {
@@ -132,6 +134,54 @@ class FeatureCamTest {
         Saliency map = cam.explain(torch.rand(1, 8, 8, 3), Target.ofClass(1))) {
       assertEquals(1, map.plan().notes().size());
       assertTrue(map.plan().notes().get(0).contains("channels come last"));
+    }
+  }
+
+  /** Its score is a probability already: σ of the first map's mean, of a box known beforehand. */
+  private HookedModel detector() {
+    return ScriptedModels.script(
+            "Net",
+            """
+            def forward(self, x: Tensor) -> List[Dict[str, Tensor]]:
+                maps = self.block.forward(x)
+                detections : List[Dict[str, Tensor]] = []
+                for i in range(maps.size(0)):
+                    score = torch.sigmoid(maps[i][0].mean()).reshape([1])
+                    detections.append({"boxes": torch.tensor([[0., 0., 4., 2.]]), "labels": torch.tensor([2]), "scores": score})
+                return detections
+            """)
+        .child(
+            "block",
+            ScriptedModels.script(
+                "Block",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return torch.relu(x)
+                """))
+        .load(folder);
+  }
+
+  @Test
+  void aDetectionIsScoredAsItIs() {
+    // Half of the box that is asked for.
+    Target target = Target.detection(new BoundingBox(0, 0, 4, 4), 2);
+    torch.manual_seed(2);
+    try (NativeScope scope = NativeScope.open();
+        HookedModel model = detector();
+        FeatureCam ablation = FeatureCam.on(model, Method.ABLATION).layer("block").build();
+        FeatureCam recipro = FeatureCam.on(model, Method.RECIPRO).layer("block").build()) {
+      Tensor input = torch.rand(1, 3, 4, 4).mul(new Scalar(8.0));
+      Tensor first = input.select(1, 0);
+      float score = first.mean().sigmoid().div(new Scalar(2.0)).item_float();
+      try (Saliency map = ablation.explain(input, target)) {
+        assertEquals(score, map.referenceScore(), 1e-6);
+        assertArrayEquals(new float[] {0.25f, score, score}, map.scores(), 1e-6f);
+      }
+      Tensor places = first.div(new Scalar(16.0)).sigmoid().squeeze(0);
+      Tensor expected = places.sub(places.min()).div(places.max().sub(places.min()));
+      try (Saliency map = recipro.explain(input, target)) {
+        assertClose(expected, map.tensor(), 1e-5);
+      }
     }
   }
 

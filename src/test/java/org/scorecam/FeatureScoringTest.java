@@ -32,14 +32,7 @@ class FeatureScoringTest {
       Tensor output = torch.randn(shape(size)).unsqueeze(0);
       Tensor maps = layout.maps(output).select(0, 0).contiguous();
       int places = (int) maps.select(0, 0).numel();
-      try (FeatureScoring scoring =
-          new FeatureScoring(
-              FeatureCam.Method.RECIPRO,
-              "layer",
-              output,
-              layout,
-              new MapMaker(Recipe.TISKW, maps, maps),
-              List.of())) {
+      try (FeatureScoring scoring = scoring(FeatureCam.PlaceMask.SINGLE, output, layout, maps)) {
         Tensor rows = Tensors.inFormat(torch.zeros_like(output).repeat(repeats(output)), format);
         // From the second place on.
         scoring.write(1, (int) rows.size(0), rows);
@@ -50,6 +43,48 @@ class FeatureScoringTest {
         }
       }
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"channels-first, 5x3x4", "channels-last, 3x4x5", "tokens:1:3x4, 13x5"})
+  void aPlaceIsKeptWithItsNeighbours(String written, String size) {
+    Layout layout = Layout.parse(written);
+    int[][] kernel = {{1, 2, 1}, {2, 4, 2}, {1, 2, 1}};
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor output = torch.randn(shape(size)).unsqueeze(0);
+      Tensor maps = layout.maps(output).select(0, 0).contiguous();
+      try (FeatureScoring scoring = scoring(FeatureCam.PlaceMask.GAUSSIAN, output, layout, maps)) {
+        Tensor rows = torch.zeros(times12(output));
+        scoring.write(0, 12, rows);
+        for (int place = 0; place < 12; place++) {
+          float[] mask = new float[12];
+          for (int i = 0; i < 12; i++) {
+            int down = Math.abs(i / 4 - place / 4);
+            int across = Math.abs(i % 4 - place % 4);
+            mask[i] = down > 1 || across > 1 ? 0 : kernel[1 + down][1 + across] / 16f;
+          }
+          Tensor expected = maps.mul(Tensors.of(mask, 3, 4));
+          assertClose(expected, layout.maps(rows).select(0, place).contiguous(), 1e-6);
+        }
+      }
+    }
+  }
+
+  private static long[] times12(Tensor output) {
+    long[] shape = output.shape();
+    shape[0] = 12;
+    return shape;
+  }
+
+  private static FeatureScoring scoring(
+      FeatureCam.PlaceMask mask, Tensor output, Layout layout, Tensor maps) {
+    return new FeatureScoring(
+        new FeatureScoring.Change(FeatureCam.Method.RECIPRO, mask),
+        "layer",
+        output,
+        layout,
+        new MapMaker(Recipe.TISKW, maps, maps),
+        List.of());
   }
 
   private static long[] shape(String size) {

@@ -60,7 +60,9 @@ record ComparedMethod(String name, Explainer explainer) implements AutoCloseable
       String name, List<String> words, HookedModel model, CommandLine asking) {
     Words parsed = new Words();
     try {
-      new CommandLine(parsed).parseArgs(words.toArray(String[]::new));
+      new CommandLine(parsed)
+          .setCaseInsensitiveEnumValuesAllowed(true)
+          .parseArgs(words.toArray(String[]::new));
       parsed.options.requireDifferentLayers();
       return new ComparedMethod(name, parsed.options.explainer(model, (scored, total) -> {}));
     } catch (ParameterException e) {

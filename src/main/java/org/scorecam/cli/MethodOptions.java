@@ -84,6 +84,14 @@ final class MethodOptions {
   private Long seed;
 
   @Option(
+      names = "--place-mask",
+      paramLabel = "single|gaussian",
+      description =
+          "What recipro-cam and vit-recipro-cam keep around a place: it alone, or its neighbours, too,"
+              + " with Gaussian weights; default: single and gaussian.")
+  private FeatureCam.PlaceMask placeMask;
+
+  @Option(
       names = "--recipe",
       paramLabel = "NAME",
       converter = RecipeConverter.class,
@@ -182,6 +190,7 @@ final class MethodOptions {
       case SCORE_CAM, SS_CAM, IS_CAM -> builder(model, layers).progress(progress).build();
       case ABLATION_CAM -> featureCam(model, FeatureCam.Method.ABLATION, progress);
       case RECIPRO_CAM -> featureCam(model, FeatureCam.Method.RECIPRO, progress);
+      case VIT_RECIPRO_CAM -> featureCam(model, FeatureCam.Method.VIT_RECIPRO, progress);
       case GRAD_CAM -> gradientCam(model, GradientCam.Method.GRAD);
       case GRAD_CAM_PLUS_PLUS -> gradientCam(model, GradientCam.Method.GRAD_PLUS_PLUS);
       case LAYER_CAM -> gradientCam(model, GradientCam.Method.LAYER);
@@ -197,7 +206,7 @@ final class MethodOptions {
           "--method %s scores no masked inputs: it takes no --channels, --batch, --workers, --memory or --precision"
               .formatted(method));
     }
-    requireLayer(model, layers);
+    requireLayer(model.defaultLayer());
     GradientCam.Builder builder = GradientCam.on(model, made);
     layers.forEach(builder::layer);
     if (layout != null) {
@@ -217,7 +226,7 @@ final class MethodOptions {
           command.commandLine(),
           "--method %s takes a single --layer, and no --channels".formatted(method));
     }
-    requireLayer(model, layers);
+    requireLayer(FeatureCam.defaultLayer(model, changed));
     FeatureCam.Builder builder = FeatureCam.on(model, changed).progress(progress);
     layers.forEach(builder::layer);
     if (layout != null) {
@@ -235,6 +244,9 @@ final class MethodOptions {
     if (memory != null) {
       builder.memory(memory.bytes());
     }
+    if (placeMask != null) {
+      builder.placeMask(placeMask);
+    }
     return builder.precision(Optional.ofNullable(precision.fixed)).build();
   }
 
@@ -243,14 +255,15 @@ final class MethodOptions {
     requireOnlyWith("--samples", samples, Method.SS_CAM, Method.IS_CAM);
     requireOnlyWith("--std", std, Method.SS_CAM);
     requireOnlyWith("--seed", seed, Method.SS_CAM);
+    requireOnlyWith("--place-mask", placeMask, Method.RECIPRO_CAM, Method.VIT_RECIPRO_CAM);
     if (batch != null && memory != null) {
       throw new ParameterException(
           command.commandLine(), "--batch and --memory cannot be used together");
     }
   }
 
-  private void requireLayer(HookedModel model, List<String> layers) {
-    if (layers.isEmpty() && model.defaultLayer().isEmpty()) {
+  private void requireLayer(Optional<String> customary) {
+    if (layers.isEmpty() && customary.isEmpty()) {
       throw new ParameterException(
           command.commandLine(),
           "Missing required option: '--layer=PATH'. The layers command lists the network's layers");
@@ -269,7 +282,7 @@ final class MethodOptions {
 
   /** Whether channels have weights. */
   boolean hasChannelWeights() {
-    return method != Method.RECIPRO_CAM && method != Method.LAYER_CAM;
+    return !List.of(Method.RECIPRO_CAM, Method.VIT_RECIPRO_CAM, Method.LAYER_CAM).contains(method);
   }
 
   private Recipe recipeOrTiskw() {
@@ -305,7 +318,7 @@ final class MethodOptions {
   }
 
   private ScoreCam.Builder builder(HookedModel model, List<String> layers) {
-    requireLayer(model, layers);
+    requireLayer(model.defaultLayer());
     requireFittingOptions();
     ScoreCam.Builder builder =
         ScoreCam.on(model)
@@ -337,7 +350,7 @@ final class MethodOptions {
           MaskSampling.noise(
               samples == null ? 35 : samples, std == null ? 2 : std, seed == null ? 0 : seed);
       case IS_CAM -> MaskSampling.scaled(samples == null ? 10 : samples);
-      case ABLATION_CAM, RECIPRO_CAM, GRAD_CAM, GRAD_CAM_PLUS_PLUS, LAYER_CAM ->
+      case ABLATION_CAM, RECIPRO_CAM, VIT_RECIPRO_CAM, GRAD_CAM, GRAD_CAM_PLUS_PLUS, LAYER_CAM ->
           throw new ParameterException(
               command.commandLine(), "this command does not know --method " + method);
     };

@@ -336,6 +336,11 @@ abstract class CapturingModel implements HookedModel {
     return types;
   }
 
+  /** The shape of the input of the last pass; null before the first. */
+  final long[] lastShape() {
+    return lastShape;
+  }
+
   static List<Long> shapeOf(Tensor tensor) {
     return LongStream.of(tensor.shape()).boxed().toList();
   }

@@ -2,9 +2,12 @@ package org.scorecam.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Graph;
+import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueArrayRef;
 import org.scorecam.error.LayerException;
@@ -32,10 +35,68 @@ final class GraphCut {
    * @throws LayerException if the network cannot be cut there, with the reason
    */
   static void in(JitModule root, String layer) {
-    new GraphCut(root, layer).cut();
+    GraphCut cut = new GraphCut(root, layer);
+    cut.cut(cut.graph.inputs().at(1));
   }
 
-  private void cut() {
+  /**
+   * The same for tokens [N, T, K + 1], whose last channel holds factors for what the first layer
+   * norm puts out that reads them.
+   *
+   * @param types of the submodules, by their paths
+   * @throws LayerException also if no layer norm reads the layer's output
+   */
+  static void withTokenMask(JitModule root, String layer, Map<String, String> types) {
+    GraphCut cut = new GraphCut(root, layer);
+    cut.graph.setInsertPoint(GraphNodes.of(cut.graph.block()).get(0));
+    Value tokens = cut.channels(0, -1);
+    cut.cut(tokens);
+    JitNode norm = cut.normThatReads(tokens, types);
+    // Only now: what nothing uses yet is taken out by the cut.
+    cut.graph.setInsertPoint(tokens.node());
+    Value factors = cut.channels(-1, Long.MAX_VALUE);
+    Value normed = norm.output();
+    JitNode masked = cut.graph.create(Symbol.fromQualString("aten::mul"));
+    masked.addInput(normed);
+    masked.addInput(factors);
+    masked.insertAfter(norm);
+    normed.replaceAllUsesAfterNodeWith(masked, masked.output());
+  }
+
+  /** A slice of the input's channels. */
+  private Value channels(long first, long end) {
+    JitNode slice = graph.create(Symbol.fromQualString("aten::slice"));
+    slice.addInput(graph.inputs().at(1));
+    for (long number : new long[] {2, first, end, 1}) {
+      slice.addInput(graph.insertConstant(new IValue(number)));
+    }
+    return graph.insertNode(slice).output();
+  }
+
+  /** Inlines the calls that read the tokens, until it is a layer norm's. */
+  private JitNode normThatReads(Value tokens, Map<String, String> types) {
+    while (true) {
+      Call reader =
+          ModuleCalls.in(root, graph).stream()
+              .filter(call -> call.node().inputs().size() > 1)
+              .filter(call -> call.node().input(1).equals(tokens))
+              .findFirst()
+              .orElseThrow(
+                  () ->
+                      new LayerException(
+                          ("no layer norm reads the output of layer '%s', whose tokens are to be"
+                                  + " masked behind it; choose a block of a transformer whose next"
+                                  + " block begins with a norm")
+                              .formatted(layer)));
+      if (types.getOrDefault(reader.path(), "").equals("LayerNorm")) {
+        return reader.node();
+      }
+      HookedGraph.inline(root, reader);
+    }
+  }
+
+  /** Cuts, and has what follows the layer read another value instead. */
+  private void cut(Value instead) {
     JitNode call = onlyCall();
     List<JitNode> nodes = GraphNodes.of(graph.block());
     int place = nodes.indexOf(call);
@@ -43,7 +104,7 @@ final class GraphCut {
       GraphNodes.deepOf(node).forEach(each -> requireOnlyTheLayer(each, call));
     }
     requireOnlyTheLayer(graph.return_node(), call);
-    call.output().replaceAllUsesWith(graph.inputs().at(1));
+    call.output().replaceAllUsesWith(instead);
     // From the last to the first, so that what only they used is unused when its turn comes.
     for (int i = place; i >= 0; i--) {
       if (!nodes.get(i).hasUses()) {

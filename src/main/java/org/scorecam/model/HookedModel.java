@@ -138,6 +138,10 @@ public interface HookedModel extends AutoCloseable {
   /**
    * The network from a layer on: what it computes of the layer's output, without what comes before.
    *
+   * <p>Of a Java network the rest is found by a pass of two inputs, of the size that this model was
+   * given last, when it is run for the first time: whether it can be cut there shows then, and this
+   * model must have been run before.
+   *
    * @param layer dotted path of a submodule that everything goes through on its way to the output
    * @return a model of its own, which shares the network's parameters and whose input is the
    *     layer's output as it is; owned by the caller, and closed before or after this one
@@ -146,8 +150,22 @@ public interface HookedModel extends AutoCloseable {
    */
   default HookedModel from(String layer) {
     throw new LayerException(
-        "the network cannot be run from layer '%s' on: only TorchScript networks can be cut"
-            .formatted(layer));
+        "the network cannot be run from layer '%s' on: %s does not implement that"
+            .formatted(layer, getClass().getSimpleName()));
+  }
+
+  /**
+   * As {@link #from}, for tokens with a factor each: the factors multiply what the layer norm puts
+   * out that is the first to read the layer's output, as a transformer's next block begins with
+   * one. What goes around the norm is the layer's output as it is.
+   *
+   * @param layer as for {@link #from}; it puts out tokens [N, T, K]
+   * @return as {@link #from}, whose input is [N, T, K + 1]: the layer's output with a further
+   *     channel, which holds the factors
+   * @throws LayerException as {@link #from}, and if no layer norm reads the output
+   */
+  default HookedModel fromWithTokenMask(String layer) {
+    return from(layer); // Which refuses, where it is not implemented either.
   }
 
   /**

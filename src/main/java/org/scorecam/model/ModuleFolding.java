@@ -199,7 +199,7 @@ final class ModuleFolding implements AutoCloseable {
     return batchNorm != null && !batchNorm.isNull();
   }
 
-  private static boolean isLayerNorm(Submodule module) {
+  static boolean isLayerNorm(Submodule module) {
     LayerNormImpl layerNorm = module.module().asLayerNorm();
     return layerNorm != null && !layerNorm.isNull();
   }

@@ -65,6 +65,28 @@ public final class ModuleModel extends CapturingModel {
   }
 
   @Override
+  public ModuleModel from(String layer) {
+    return cut(layer, false);
+  }
+
+  @Override
+  public ModuleModel fromWithTokenMask(String layer) {
+    return cut(layer, true);
+  }
+
+  private ModuleModel cut(String layer, boolean masksTokens) {
+    requireCapturable(layer);
+    return whileOpen(
+        () -> {
+          try (NativeScope scope = NativeScope.open()) {
+            ModuleCut rest = new ModuleCut(network, layer, masksTokens, device(), this::lastShape);
+            rest.eval();
+            return new ModuleModel(scope.keep(rest), device());
+          }
+        });
+  }
+
+  @Override
   void checkCapture(String layer) {
     // Every child is called through its Submodule; whether it is called at all shows in a pass.
   }
@@ -121,8 +143,8 @@ public final class ModuleModel extends CapturingModel {
 
   @Override
   String structure() {
-    return network.getClass().getName()
-        + Arrays.stream(network.parameters().get()).map(CapturingModel::shapeOf).toList();
+    String kind = network instanceof ModuleCut rest ? rest.kind() : network.getClass().getName();
+    return kind + Arrays.stream(network.parameters().get()).map(CapturingModel::shapeOf).toList();
   }
 
   /** Notes each output's shape as it passes: no copies, and a layer that is not called has none. */

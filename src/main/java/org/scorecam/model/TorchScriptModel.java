@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -76,6 +77,15 @@ public final class TorchScriptModel extends CapturingModel {
 
   @Override
   public TorchScriptModel from(String layer) {
+    return cut(layer, copy -> GraphCut.in(copy, layer));
+  }
+
+  @Override
+  public TorchScriptModel fromWithTokenMask(String layer) {
+    return cut(layer, copy -> GraphCut.withTokenMask(copy, layer, types()));
+  }
+
+  private TorchScriptModel cut(String layer, Consumer<JitModule> cutting) {
     requireCapturable(layer);
     return whileOpen(
         () -> {
@@ -84,7 +94,7 @@ public final class TorchScriptModel extends CapturingModel {
             try (NativeScope scope = NativeScope.open()) {
               // With a class of its own, but the same parameters.
               JitModule cut = module.clone(true);
-              GraphCut.in(cut, layer);
+              cutting.accept(cut);
               return new TorchScriptModel(
                   scope.keep(cut), device(), types(), FixedInputs.none(module));
             }

@@ -43,7 +43,12 @@ public interface Interceptor {
 
     private Current() {}
 
-    static Interceptor get() {
+    /**
+     * The current thread's.
+     *
+     * @return null where modules are called as they are
+     */
+    public static Interceptor get() {
       return PER_THREAD.get();
     }
   }

@@ -1,5 +1,6 @@
 package org.scorecam.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
@@ -64,6 +65,22 @@ class MethodOptionTest {
     assertTrue(run.out().contains("0 of 64 channels in 64 passes of float32"), run.out());
   }
 
+  @Test
+  void tokensOfATransformerAreMasked() {
+    Path input = Path.of("src/test/resources/layouts/tinyvit.input.npy");
+    for (String options : List.of("", "--place-mask single")) {
+      String words =
+          "explain --method vit-recipro-cam --class 1 --recipe torchcam --map %s --tensor %s --model %s %s"
+              .formatted(map(), input, "src/test/resources/layouts/tinyvit_script.pt", options);
+      CommandLineRun.of((Object[]) words.strip().split(" ")).assertDone();
+      // At the layer's size, as the recipe leaves it.
+      try (Tensor actual = NpyFile.read(map())) {
+        assertArrayEquals(new long[] {4, 4}, actual.shape());
+      }
+    }
+    explain("--method recipro-cam --place-mask gaussian").assertDone();
+  }
+
   @ParameterizedTest
   @CsvSource({"grad-cam, grad", "grad-cam++, grad_plus_plus", "layer-cam, layer"})
   void gradientsNeedNoMaskedInputs(String method, String golden) {
@@ -97,7 +114,7 @@ class MethodOptionTest {
     assertTrue(
         help.replaceAll("\\s+", " ")
             .contains(
-                "score-cam, ss-cam, is-cam, ablation-cam, recipro-cam, grad-cam, grad-cam++, layer-cam"),
+                "score-cam, ss-cam, is-cam, ablation-cam, recipro-cam, vit-recipro-cam, grad-cam, grad-cam++, layer-cam"),
         help);
   }
 
@@ -122,6 +139,10 @@ class MethodOptionTest {
       explain("--method grad-cam " + option)
           .assertMisused("--method grad-cam scores no masked inputs");
     }
+    explain("--method ablation-cam --place-mask single")
+        .assertMisused("--place-mask is for --method recipro-cam and vit-recipro-cam");
+    explain("--method vit-recipro-cam --channel-weights " + map())
+        .assertMisused("channels have no weights with --method vit-recipro-cam");
     explain("--method ss-cam --samples 0").assertMisused("--samples");
   }
 }
