@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.LayerException;
@@ -20,6 +19,7 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
+import org.scorecam.scoring.PassSettings;
 
 /**
  * Explains by changes of the target layer's output instead of the picture: Ablation-CAM,
@@ -112,8 +112,7 @@ public final class FeatureCam implements Explainer {
             builder.layout,
             builder.recipe == null ? usualRecipe(builder.method) : builder.recipe);
     this.after = after;
-    this.scoring =
-        new PassScoring(after, builder.precision, builder.batch, builder.workers, builder.memory);
+    this.scoring = new PassScoring(after, builder.precision, builder);
     this.progress = builder.progress;
   }
 
@@ -155,16 +154,13 @@ public final class FeatureCam implements Explainer {
   }
 
   /** Collects what a {@link FeatureCam} needs. */
-  public static final class Builder {
+  public static final class Builder extends PassSettings<Builder> {
     private final HookedModel model;
     private final Method method;
     private PlaceMask mask;
     private String layer;
     private Optional<Layout> layout = Optional.empty();
     private Recipe recipe;
-    private int batch;
-    private int workers;
-    private OptionalLong memory = OptionalLong.empty();
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
     private ProgressListener progress = (scored, total) -> {};
 
@@ -172,6 +168,11 @@ public final class FeatureCam implements Explainer {
       this.model = model;
       this.method = method;
       this.mask = method == Method.VIT_RECIPRO ? PlaceMask.GAUSSIAN : PlaceMask.SINGLE;
+    }
+
+    @Override
+    protected Builder self() {
+      return this;
     }
 
     /**
@@ -221,51 +222,6 @@ public final class FeatureCam implements Explainer {
      */
     public Builder recipe(Recipe chosen) {
       this.recipe = requireNonNull(chosen, "recipe");
-      return this;
-    }
-
-    /**
-     * As {@link ScoreCam.Builder#batch}.
-     *
-     * @param rows exactly so many
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder batch(int rows) {
-      if (rows < 1) {
-        throw new IllegalArgumentException("batch must be at least 1 row, not " + rows);
-      }
-      this.batch = rows;
-      return this;
-    }
-
-    /**
-     * As {@link ScoreCam.Builder#workers}.
-     *
-     * @param most chunks that are scored beside each other
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder workers(int most) {
-      if (most < 1) {
-        throw new IllegalArgumentException("workers must be at least 1, not " + most);
-      }
-      this.workers = most;
-      return this;
-    }
-
-    /**
-     * As {@link ScoreCam.Builder#memory}.
-     *
-     * @param bytes of a chunk
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder memory(long bytes) {
-      if (bytes < 1) {
-        throw new IllegalArgumentException("memory must be at least 1 byte, not " + bytes);
-      }
-      this.memory = OptionalLong.of(bytes);
       return this;
     }
 

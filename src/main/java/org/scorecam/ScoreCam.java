@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
@@ -25,6 +24,7 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
+import org.scorecam.scoring.PassSettings;
 
 /**
  * Explains what a network looked at.
@@ -65,8 +65,7 @@ public final class ScoreCam implements Explainer {
             builder.channels,
             builder.masker == null ? Maskers.preferred() : builder.masker,
             builder.sampling);
-    this.scoring =
-        new PassScoring(model, builder.precision, builder.batch, builder.workers, builder.memory);
+    this.scoring = new PassScoring(model, builder.precision, builder);
     this.batches = new BatchExplainer(configuration, scoring, builder.progress);
   }
 
@@ -81,15 +80,12 @@ public final class ScoreCam implements Explainer {
   }
 
   /** Collects what a {@link ScoreCam} needs. */
-  public static final class Builder {
+  public static final class Builder extends PassSettings<Builder> {
     private final HookedModel model;
     private final List<String> layers = new ArrayList<>();
     private Optional<Layout> layout = Optional.empty();
     private Recipe recipe = Recipe.TISKW;
     private ChannelSelection channels = ChannelSelection.all();
-    private int batch;
-    private int workers;
-    private OptionalLong memory = OptionalLong.empty();
     private Masker masker;
     private MaskSampling sampling = MaskSampling.once();
     private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
@@ -98,6 +94,11 @@ public final class ScoreCam implements Explainer {
 
     private Builder(HookedModel model) {
       this.model = requireNonNull(model, "model");
+    }
+
+    @Override
+    protected Builder self() {
+      return this;
     }
 
     /**
@@ -155,61 +156,6 @@ public final class ScoreCam implements Explainer {
      */
     public Builder channels(ChannelSelection chosen) {
       this.channels = requireNonNull(chosen, "channels");
-      return this;
-    }
-
-    /**
-     * Sets how many masked inputs the network sees at once, if an input has so many. The map does
-     * not depend on it, nor on how it is chosen: unless set, a short probe of the network finds the
-     * number; see {@link #memory} and {@link ScoreCam#warmUp}.
-     *
-     * @param rows exactly so many, whatever they take
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder batch(int rows) {
-      if (rows < 1) {
-        throw new IllegalArgumentException("batch must be at least 1 masked input, not " + rows);
-      }
-      this.batch = rows;
-      return this;
-    }
-
-    /**
-     * Sets how many chunks of masked inputs are scored beside each other on the CPU, if there are
-     * so many. Each has a thread of the process's that is called {@code scorecam-worker-…}, and
-     * these share the threads that are set for LibTorch, so that they have one each in an
-     * operation, or some. The map does not depend on it. Unless set, there are as many as LibTorch
-     * has threads, or one where a probe shows that all threads are faster together on one chunk
-     * after the other.
-     *
-     * @param most 1 to have all threads work on one chunk, called by the thread that explains
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder workers(int most) {
-      if (most < 1) {
-        throw new IllegalArgumentException("there must be at least 1 worker, not " + most);
-      }
-      this.workers = most;
-      return this;
-    }
-
-    /**
-     * Limits the memory of the chunks of masked inputs that are scored at a time, with the
-     * network's activations for them, for each thread that explains. There is always at least one
-     * row.
-     *
-     * @param bytes on the model's device; a quarter of what is available when the explainer is
-     *     built, unless set
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder memory(long bytes) {
-      if (bytes < 1) {
-        throw new IllegalArgumentException("memory must be at least 1 byte, not " + bytes);
-      }
-      this.memory = OptionalLong.of(bytes);
       return this;
     }
 

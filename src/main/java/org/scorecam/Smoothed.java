@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.TargetException;
@@ -27,10 +28,46 @@ import org.scorecam.runtime.NativeScope;
 public final class Smoothed implements Explainer {
   private static final double[] FACTORS = {1, 0.9, 1.1};
 
+  /** That of the explanation that a thread is at. */
+  private static final ThreadLocal<Progress> PROGRESS = new ThreadLocal<>();
+
   private final Explainer explainer;
 
   private Smoothed(Explainer explainer) {
     this.explainer = explainer;
+  }
+
+  private Smoothed(
+      Function<ProgressListener, ? extends Explainer> maker, ProgressListener listener) {
+    this.explainer =
+        maker.apply(
+            (scored, total) -> {
+              Progress present = PROGRESS.get();
+              if (present != null) {
+                present.tell(listener, scored, total);
+              }
+            });
+  }
+
+  /** How far one explanation has come, all its changed inputs together. */
+  private static final class Progress {
+    /** Changed inputs that are not explained yet. */
+    private int left;
+
+    /** Masked inputs of those that are. */
+    private long done;
+
+    Progress(int changes) {
+      this.left = changes;
+    }
+
+    void tell(ProgressListener listener, long scored, long total) {
+      // As many for those to come as for this one.
+      listener.onProgress(done + scored, done + left * total);
+      if (scored == total) {
+        done += total;
+      }
+    }
   }
 
   /**
@@ -41,6 +78,19 @@ public final class Smoothed implements Explainer {
    */
   public static Smoothed of(Explainer explainer) {
     return new Smoothed(requireNonNull(explainer, "explainer"));
+  }
+
+  /**
+   * Smooths an explainer's maps, and has progress reported as of one explanation.
+   *
+   * @param maker makes the explainer, which has to tell the listener that it is given; taken over:
+   *     closed with the result
+   * @param listener is told of all changed inputs together, but of no rounds
+   * @return owned by the caller
+   */
+  public static Smoothed of(
+      Function<ProgressListener, ? extends Explainer> maker, ProgressListener listener) {
+    return new Smoothed(requireNonNull(maker, "maker"), requireNonNull(listener, "listener"));
   }
 
   /**
@@ -60,16 +110,21 @@ public final class Smoothed implements Explainer {
     try (LibTorchWork work = LibTorchWork.begin();
         NativeScope scope = NativeScope.open()) {
       List<List<Target>> known = targets;
-      for (boolean mirrored : mirrors ? new boolean[] {false, true} : new boolean[] {false}) {
+      boolean[] views = mirrors ? new boolean[] {false, true} : new boolean[] {false};
+      Progress told = new Progress(views.length * FACTORS.length);
+      PROGRESS.set(told);
+      for (boolean mirrored : views) {
         Tensor turned = mirrored ? inputs.flip(-1) : inputs;
         for (double factor : FACTORS) {
           Tensor scaled = factor == 1 ? turned : turned.mul(new Scalar(factor));
           changed.add(explainer.explainBatchTargets(scaled, known));
+          told.left--;
           known = targetsOf(changed.get(0));
         }
       }
       return means(changed);
     } finally {
+      PROGRESS.remove();
       Saliency.closeAll(changed);
     }
   }

@@ -8,8 +8,10 @@ import static org.scorecam.Goldens.assertClose;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -46,6 +48,37 @@ class SmoothedTest {
         Saliency actual = cam.explain(input, golden.target())) {
       assertClose(expected, actual.tensor(), TOLERANCE);
       assertEquals(0, actual.weights().length);
+    }
+  }
+
+  @Test
+  void progressIsThatOfOneExplanation() {
+    List<Long> scored = new ArrayList<>();
+    List<Long> totals = new ArrayList<>();
+    ProgressListener listener =
+        (now, total) -> {
+          scored.add(now);
+          totals.add(total);
+        };
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Smoothed cam =
+            Smoothed.of(
+                told ->
+                    FeatureCam.on(model, FeatureCam.Method.RECIPRO)
+                        .layer("layer3")
+                        .batch(32)
+                        .progress(told)
+                        .build(),
+                listener);
+        Tensor input = Goldens.tensor("tinyresnet.input.npy")) {
+      for (int time = 0; time < 2; time++) {
+        scored.clear();
+        totals.clear();
+        cam.explain(input, Target.ofClass(3)).close();
+        assertEquals(
+            LongStream.rangeClosed(1, 12).map(i -> 32 * i).boxed().toList(), List.copyOf(scored));
+        assertEquals(Collections.nCopies(12, 384L), totals);
+      }
     }
   }
 

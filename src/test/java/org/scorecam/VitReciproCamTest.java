@@ -24,6 +24,7 @@ import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.model.ModuleModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.RepeatedCall;
 import org.scorecam.model.Scorer;
@@ -33,6 +34,8 @@ import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.NpyFile;
 import org.scorecam.zoo.SmallVisionTransformer;
+import org.scorecam.zoo.Zoo;
+import org.scorecam.zoo.ZooOptions;
 
 /** ViT-Recipro-CAM against its authors' code, and Java networks from a layer on. */
 class VitReciproCamTest {
@@ -73,6 +76,37 @@ class VitReciproCamTest {
       assertClose(expected, actual.tensor(), TOLERANCE);
       assertEquals(16, actual.status().passes());
       assertEquals(0, actual.weights().length);
+    }
+  }
+
+  @Test
+  void theZoosNetworkIsTheOneThatGoldensWereMadeWith() {
+    try (Tensor input = input();
+        Tensor expected = NpyFile.read(FOLDER.resolve("vit/zoovit.output.npy"));
+        ModelOutput actual = JAVA.forward(input)) {
+      assertClose(expected, actual.tensor(), 1e-5);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "resnet18, layer3",
+    "resnet18, avgpool",
+    "mobilenet_v3_small, features.9",
+    "densenet121, features.transition3",
+    "swin_t, features.5"
+  })
+  void theZoosNetworksRunFromALayerOn(String name, String layer) {
+    torch.manual_seed(3);
+    try (NativeScope scope = NativeScope.open();
+        HookedModel model =
+            ModuleModel.of(Zoo.create(name, new ZooOptions(5, 3)).retainReference(), Device.cpu());
+        HookedModel after = model.from(layer)) {
+      Tensor inputs = torch.rand(3, 3, 64, 64);
+      try (Capture capture = model.capture(inputs, List.of(layer), RepeatedCall.LAST);
+          ModelOutput actual = after.forward(capture.activations().get(0))) {
+        assertClose(capture.output().tensor(), actual.tensor(), 1e-5);
+      }
     }
   }
 

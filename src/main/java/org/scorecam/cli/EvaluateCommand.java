@@ -59,7 +59,17 @@ final class EvaluateCommand implements Callable<Integer> {
 
   /** Options that leave the results as they are. */
   private static final Set<String> OF_THE_RUN =
-      Set.of("--image", "--labels", "--out", "--json", "--csv", "--threads", "--no-cache");
+      Set.of(
+          "--image",
+          "--labels",
+          "--out",
+          "--json",
+          "--csv",
+          "--threads",
+          "--no-cache",
+          "--batch",
+          "--workers",
+          "--memory");
 
   @Spec private CommandSpec spec;
 
@@ -129,6 +139,9 @@ final class EvaluateCommand implements Callable<Integer> {
               + " ${DEFAULT-VALUE}.")
   private Recipe.Score score;
 
+  /** For measuring, and for methods that have none of their own. */
+  @Mixin private PassOptions passes;
+
   @Option(
       names = "--boxes",
       paramLabel = "FILE",
@@ -177,6 +190,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     List<Target> targets = target.targets();
+    passes.requireFitting();
     for (Path file : new Path[] {json, csv}) {
       if (file != null) {
         OutputOptions.requireFolder(file);
@@ -259,20 +273,25 @@ final class EvaluateCommand implements Callable<Integer> {
     return state;
   }
 
+  private Evaluation evaluation(HookedModel network) {
+    Evaluation.Builder builder =
+        Evaluation.on(network)
+            .metrics(EnumSet.copyOf(metrics))
+            .fills(EnumSet.copyOf(fills))
+            .steps(steps)
+            .score(score);
+    passes.applyTo(builder);
+    return builder.build();
+  }
+
   /** Evaluates what is not known yet; the results of all pictures but those that failed. */
   private List<JsonObject> evaluateAll(
       List<Path> files, List<Target> targets, EvaluationFile known) {
     List<JsonObject> results = new ArrayList<>();
     try (HookedModel network = model.load();
-        Evaluation evaluation =
-            Evaluation.on(network)
-                .metrics(EnumSet.copyOf(metrics))
-                .fills(EnumSet.copyOf(fills))
-                .steps(steps)
-                .score(score)
-                .build()) {
+        Evaluation evaluation = evaluation(network)) {
       List<ComparedMethod> compared =
-          ComparedMethod.of(methods, layers, network, spec.commandLine());
+          ComparedMethod.of(methods, layers, passes, network, spec.commandLine());
       try {
         long each = (long) compared.size() * targets.size();
         for (int i = 0; i < files.size(); i++) {

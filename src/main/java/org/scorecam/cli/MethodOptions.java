@@ -19,6 +19,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.Precision;
 import org.scorecam.nn.Layout;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -112,30 +113,7 @@ final class MethodOptions {
               + " default: all.")
   private ChannelSelection channels;
 
-  @Option(
-      names = "--batch",
-      paramLabel = "B",
-      converter = Positive.class,
-      description = "Masked inputs scored at once; by default as many as are fastest.")
-  private Integer batch;
-
-  @Option(
-      names = "--workers",
-      paramLabel = "W",
-      converter = Positive.class,
-      description =
-          "Chunks of masked inputs scored beside each other on the CPU, which share the threads; by"
-              + " default one for each thread, or 1 if that is faster.")
-  private Integer workers;
-
-  @Option(
-      names = "--memory",
-      paramLabel = "SIZE",
-      converter = MemorySize.Converter.class,
-      description =
-          "Memory that the masked inputs scored at once may take, with the network's activations:"
-              + " 512m, 2g, …; default: a quarter of what is available. Not with --batch.")
-  private MemorySize memory;
+  @Mixin private PassOptions passes;
 
   @Option(
       names = "--precision",
@@ -146,6 +124,13 @@ final class MethodOptions {
           "Precision for scoring masked inputs: float32, tf32 (CUDA), bfloat16, float16, or auto for"
               + " the fastest whose map agrees with float32's; default: ${DEFAULT-VALUE}.")
   private AskedPrecision precision;
+
+  /** Takes others where none were given and the method scores passes. */
+  void passesUnlessGiven(PassOptions others) {
+    if (scoresPasses() && !passes.given()) {
+      passes = others;
+    }
+  }
 
   /** Whether several layers make one map. */
   boolean fuses() {
@@ -181,8 +166,9 @@ final class MethodOptions {
 
   /** The explainer that the options ask for; owned by the caller. */
   Explainer explainer(HookedModel model, ProgressListener progress) {
-    Explainer explainer = plainExplainer(model, progress);
-    return smooth ? Smoothed.of(explainer) : explainer;
+    return smooth
+        ? Smoothed.of(listener -> plainExplainer(model, listener), progress)
+        : plainExplainer(model, progress);
   }
 
   private Explainer plainExplainer(HookedModel model, ProgressListener progress) {
@@ -199,8 +185,7 @@ final class MethodOptions {
 
   private GradientCam gradientCam(HookedModel model, GradientCam.Method made) {
     requireFittingOptions();
-    boolean asked = batch != null || workers != null || memory != null;
-    if (asked || precision.fixed != Precision.FLOAT32 || !scoresAllChannels()) {
+    if (passes.given() || precision.fixed != Precision.FLOAT32 || !scoresAllChannels()) {
       throw new ParameterException(
           command.commandLine(),
           "--method %s scores no masked inputs: it takes no --channels, --batch, --workers, --memory or --precision"
@@ -235,15 +220,7 @@ final class MethodOptions {
     if (recipe != null) {
       builder.recipe(recipe);
     }
-    if (batch != null) {
-      builder.batch(batch);
-    }
-    if (workers != null) {
-      builder.workers(workers);
-    }
-    if (memory != null) {
-      builder.memory(memory.bytes());
-    }
+    passes.applyTo(builder);
     if (placeMask != null) {
       builder.placeMask(placeMask);
     }
@@ -256,10 +233,7 @@ final class MethodOptions {
     requireOnlyWith("--std", std, Method.SS_CAM);
     requireOnlyWith("--seed", seed, Method.SS_CAM);
     requireOnlyWith("--place-mask", placeMask, Method.RECIPRO_CAM, Method.VIT_RECIPRO_CAM);
-    if (batch != null && memory != null) {
-      throw new ParameterException(
-          command.commandLine(), "--batch and --memory cannot be used together");
-    }
+    passes.requireFitting();
   }
 
   private void requireLayer(Optional<String> customary) {
@@ -328,15 +302,7 @@ final class MethodOptions {
     if (layout != null) {
       builder.layout(layout);
     }
-    if (batch != null) {
-      builder.batch(batch);
-    }
-    if (workers != null) {
-      builder.workers(workers);
-    }
-    if (memory != null) {
-      builder.memory(memory.bytes());
-    }
+    passes.applyTo(builder);
     builder.sampling(sampling());
     return precision.fixed == null
         ? builder.fastestPrecision()

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -31,6 +30,7 @@ import org.scorecam.model.Precision;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.PassScoring;
+import org.scorecam.scoring.PassSettings;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -73,9 +73,7 @@ public final class Evaluation implements AutoCloseable {
     this.steps = builder.steps;
     this.seed = builder.seed;
     this.noise = builder.noise;
-    this.scoring =
-        new PassScoring(
-            model, Optional.of(Precision.FLOAT32), builder.batch, builder.workers, builder.memory);
+    this.scoring = new PassScoring(model, Optional.of(Precision.FLOAT32), builder);
   }
 
   /**
@@ -89,7 +87,7 @@ public final class Evaluation implements AutoCloseable {
   }
 
   /** Collects what an {@link Evaluation} needs. */
-  public static final class Builder {
+  public static final class Builder extends PassSettings<Builder> {
     private static final int USUAL_STEPS = 20;
 
     private final HookedModel model;
@@ -99,12 +97,14 @@ public final class Evaluation implements AutoCloseable {
     private int steps = USUAL_STEPS;
     private long seed;
     private double noise = NOISE;
-    private int batch;
-    private int workers;
-    private OptionalLong memory = OptionalLong.empty();
 
     private Builder(HookedModel model) {
       this.model = requireNonNull(model, "model");
+    }
+
+    @Override
+    protected Builder self() {
+      return this;
     }
 
     /**
@@ -177,51 +177,6 @@ public final class Evaluation implements AutoCloseable {
     /** ROAD's noise, to be compared without. */
     Builder noise(double standardDeviation) {
       this.noise = standardDeviation;
-      return this;
-    }
-
-    /**
-     * As {@link org.scorecam.ScoreCam.Builder#batch}.
-     *
-     * @param rows exactly so many
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder batch(int rows) {
-      if (rows < 1) {
-        throw new IllegalArgumentException("batch must be at least 1 row, not " + rows);
-      }
-      this.batch = rows;
-      return this;
-    }
-
-    /**
-     * As {@link org.scorecam.ScoreCam.Builder#workers}.
-     *
-     * @param most chunks that are scored beside each other
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder workers(int most) {
-      if (most < 1) {
-        throw new IllegalArgumentException("workers must be at least 1, not " + most);
-      }
-      this.workers = most;
-      return this;
-    }
-
-    /**
-     * As {@link org.scorecam.ScoreCam.Builder#memory}.
-     *
-     * @param bytes of the chunks of a map
-     * @return this builder
-     * @throws IllegalArgumentException if it is less than 1
-     */
-    public Builder memory(long bytes) {
-      if (bytes < 1) {
-        throw new IllegalArgumentException("memory must be at least 1 byte, not " + bytes);
-      }
-      this.memory = OptionalLong.of(bytes);
       return this;
     }
 

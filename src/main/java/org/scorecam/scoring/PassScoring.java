@@ -50,20 +50,12 @@ public final class PassScoring implements AutoCloseable {
    *
    * @param model the network; must stay open
    * @param precision what to compute with; nothing for the fastest that holds
-   * @param rows of a chunk; 0 for as many as are fastest
-   * @param mostWorkers chunks that may be scored beside each other on the CPU, if there are so
-   *     many; 0 for as many as LibTorch has threads, if that is faster
-   * @param memory bytes that the chunks of a call may take with the network's activations; if
-   *     nothing is said, a quarter of what is available now
+   * @param settings how many masked inputs are scored at once, and in how much memory; later
+   *     changes of it change nothing
    */
-  public PassScoring(
-      HookedModel model,
-      Optional<Precision> precision,
-      long rows,
-      int mostWorkers,
-      OptionalLong memory) {
+  public PassScoring(HookedModel model, Optional<Precision> precision, PassSettings<?> settings) {
     this.device = model.device();
-    this.choice = new ScoringChoice(model, precision, rows, mostWorkers, memory);
+    this.choice = new ScoringChoice(model, precision, settings);
     workers.join();
   }
 

@@ -63,23 +63,16 @@ final class ScoringChoice {
    * A choice still to be made.
    *
    * @param asked nothing for the fastest precision
-   * @param givenRows 0 for the best
-   * @param givenWorkers 0 for the best
-   * @param memory bytes that the chunks of a call may take; if nothing is said, a quarter of what
-   *     the device has available now
+   * @param settings of the chunks
    */
-  ScoringChoice(
-      HookedModel model,
-      Optional<Precision> asked,
-      long givenRows,
-      int givenWorkers,
-      OptionalLong memory) {
+  ScoringChoice(HookedModel model, Optional<Precision> asked, PassSettings<?> settings) {
     this.model = model;
     this.device = model.device();
     this.asked = asked;
-    this.givenRows = givenRows;
-    this.givenWorkers = givenWorkers;
-    this.budget = givenRows > 0 ? Long.MAX_VALUE : memory.orElseGet(() -> shareOf(device));
+    this.givenRows = settings.rows();
+    this.givenWorkers = settings.mostWorkers();
+    this.budget =
+        givenRows > 0 ? Long.MAX_VALUE : settings.memoryLimit().orElseGet(() -> shareOf(device));
   }
 
   private static long shareOf(Device device) {

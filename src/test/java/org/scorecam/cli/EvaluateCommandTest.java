@@ -77,6 +77,32 @@ class EvaluateCommandTest {
   }
 
   @Test
+  void passesAreLimitedAsInExplain() throws IOException {
+    List<Object> common =
+        List.of("--image", first, "--layer", "layer3", "--class", 3, "--method", "recipro-cam");
+    List<Object> words = new ArrayList<>(common);
+    // A method that scores no passes takes none of this.
+    words.addAll(List.of("grad-cam", "score-cam --batch 2 --channels max:3"));
+    words.addAll(List.of("--batch", 5, "--workers", 1));
+    evaluate(words.toArray()).assertDone();
+    double drop = map(0, 0).getAsJsonObject("values").get("averageDrop").getAsDouble();
+
+    // The results are the same, and so are those that are known.
+    List<Object> others = new ArrayList<>(words.subList(0, words.size() - 4));
+    others.addAll(List.of("--memory", "200m"));
+    FileTime written = Files.getLastModifiedTime(lines());
+    evaluate(others.toArray()).assertDone();
+    assertEquals(written, Files.getLastModifiedTime(lines()));
+    Files.delete(lines());
+    evaluate(others.toArray()).assertDone();
+    assertEquals(drop, map(0, 0).getAsJsonObject("values").get("averageDrop").getAsDouble(), 1e-4);
+
+    others.addAll(List.of("--batch", 5));
+    evaluate(others.toArray()).assertMisused("--batch and --memory cannot be used together");
+    evaluate("--image", first, "--method", "score-cam", "--workers", 0).assertMisused("--workers");
+  }
+
+  @Test
   void methodsAndLayersAreSideBySide() throws IOException {
     Path csv = folder.resolve("out.csv");
     Path boxes = folder.resolve("boxes.json");

@@ -9,7 +9,6 @@ import static org.scorecam.Goldens.assertClose;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Tensor;
@@ -89,7 +88,7 @@ class ChunksTest {
 
   private ChunkPlan planFor(InputShape shape, long passes, long memory) {
     try (PassScoring scoring =
-        new PassScoring(model, Optional.of(Precision.FLOAT32), 0, 0, OptionalLong.of(memory))) {
+        new PassScoring(model, Optional.of(Precision.FLOAT32), ScoreCam.on(model).memory(memory))) {
       return scoring.plan(shape, passes);
     }
   }

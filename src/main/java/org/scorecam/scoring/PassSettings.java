@@ -1,0 +1,91 @@
+package org.scorecam.scoring;
+
+import java.util.OptionalLong;
+
+/**
+ * What a builder can be told of the passes that its result will score: how many at once, and in how
+ * much memory. No result depends on it.
+ *
+ * @param <B> the builder
+ */
+public abstract class PassSettings<B extends PassSettings<B>> {
+  private int batch;
+  private int workers;
+  private OptionalLong memory = OptionalLong.empty();
+
+  /** Nothing is said yet. */
+  protected PassSettings() {}
+
+  /**
+   * The builder.
+   *
+   * @return this
+   */
+  protected abstract B self();
+
+  /**
+   * Sets how many masked inputs the network sees at once, if there are so many. Unless set, a short
+   * probe of the network finds the number; see {@link #memory}.
+   *
+   * @param rows exactly so many, whatever they take
+   * @return this builder
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public final B batch(int rows) {
+    if (rows < 1) {
+      throw new IllegalArgumentException("batch must be at least 1 masked input, not " + rows);
+    }
+    this.batch = rows;
+    return self();
+  }
+
+  /**
+   * Sets how many chunks of masked inputs are scored beside each other on the CPU, if there are so
+   * many. Each has a thread of the process's that is called {@code scorecam-worker-…}, and these
+   * share the threads that are set for LibTorch, so that they have one each in an operation, or
+   * some. Unless set, there are as many as LibTorch has threads, or one where a probe shows that
+   * all threads are faster together on one chunk after the other.
+   *
+   * @param most 1 to have all threads work on one chunk, called by the thread that explains
+   * @return this builder
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public final B workers(int most) {
+    if (most < 1) {
+      throw new IllegalArgumentException("there must be at least 1 worker, not " + most);
+    }
+    this.workers = most;
+    return self();
+  }
+
+  /**
+   * Limits the memory of the chunks of masked inputs that are scored at a time, with the network's
+   * activations for them, for each thread that explains. There is always at least one row.
+   *
+   * @param bytes on the model's device; a quarter of what is available when this builds, unless set
+   * @return this builder
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public final B memory(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException("memory must be at least 1 byte, not " + bytes);
+    }
+    this.memory = OptionalLong.of(bytes);
+    return self();
+  }
+
+  /** 0 for as many as are fastest. */
+  int rows() {
+    return batch;
+  }
+
+  /** 0 for as many as are fastest. */
+  int mostWorkers() {
+    return workers;
+  }
+
+  /** Bytes; nothing for the usual share. */
+  OptionalLong memoryLimit() {
+    return memory;
+  }
+}
