@@ -13,6 +13,7 @@ import org.scorecam.ProgressListener;
 import org.scorecam.Recipe;
 import org.scorecam.ScoreCam;
 import org.scorecam.Smoothed;
+import org.scorecam.TransformerInputSampling;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.MaskSampling;
 import org.scorecam.model.HookedModel;
@@ -81,7 +82,10 @@ final class MethodOptions {
       description = "Standard deviation of ss-cam's noise, on masks from 0 to 1; default: 2.")
   private Double std;
 
-  @Option(names = "--seed", paramLabel = "N", description = "Seed of ss-cam's noise; default: 0.")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of ss-cam's noise, and of tis's clusters; default: 0.")
   private Long seed;
 
   @Option(
@@ -91,6 +95,29 @@ final class MethodOptions {
           "What recipro-cam and vit-recipro-cam keep around a place: it alone, or its neighbours, too,"
               + " with Gaussian weights; default: single and gaussian.")
   private FeatureCam.PlaceMask placeMask;
+
+  @Option(
+      names = "--masks",
+      paramLabel = "N",
+      converter = Positive.class,
+      description = "Masks of tis, each a pass; default: 1024.")
+  private Integer masks;
+
+  @Option(
+      names = "--kept",
+      paramLabel = "P",
+      converter = PartConverter.class,
+      description = "Part of the tokens that each mask of tis keeps; default: 0.5.")
+  private Double kept;
+
+  @Option(
+      names = "--embedding",
+      paramLabel = "PATH",
+      description =
+          "Layer that puts out the tokens with their positions, of which tis leaves some out; --layer"
+              + " then names the blocks whose activations are clustered. Both are found in networks"
+              + " with torchvision's or timm's names.")
+  private String embedding;
 
   @Option(
       names = "--recipe",
@@ -177,6 +204,7 @@ final class MethodOptions {
       case ABLATION_CAM -> featureCam(model, FeatureCam.Method.ABLATION, progress);
       case RECIPRO_CAM -> featureCam(model, FeatureCam.Method.RECIPRO, progress);
       case VIT_RECIPRO_CAM -> featureCam(model, FeatureCam.Method.VIT_RECIPRO, progress);
+      case TIS -> inputSampling(model, progress);
       case GRAD_CAM -> gradientCam(model, GradientCam.Method.GRAD);
       case GRAD_CAM_PLUS_PLUS -> gradientCam(model, GradientCam.Method.GRAD_PLUS_PLUS);
       case LAYER_CAM -> gradientCam(model, GradientCam.Method.LAYER);
@@ -227,11 +255,42 @@ final class MethodOptions {
     return builder.precision(Optional.ofNullable(precision.fixed)).build();
   }
 
+  private TransformerInputSampling inputSampling(HookedModel model, ProgressListener progress) {
+    requireFittingOptions();
+    if (!scoresAllChannels()) {
+      throw new ParameterException(command.commandLine(), "--method tis takes no --channels");
+    }
+    TransformerInputSampling.Builder builder =
+        TransformerInputSampling.on(model)
+            .layers(layers.toArray(String[]::new))
+            .precision(Optional.ofNullable(precision.fixed))
+            .progress(progress);
+    Optional.ofNullable(embedding).ifPresent(builder::embedding);
+    Optional.ofNullable(layout).ifPresent(builder::layout);
+    Optional.ofNullable(recipe).ifPresent(builder::recipe);
+    Optional.ofNullable(masks).ifPresent(builder::masks);
+    Optional.ofNullable(kept).ifPresent(builder::kept);
+    Optional.ofNullable(seed).ifPresent(builder::seed);
+    passes.applyTo(builder);
+    try {
+      return builder.build();
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--method tis finds the tokens of networks with torchvision's or timm's names; of this one"
+              + " name them with --embedding and --layer",
+          e);
+    }
+  }
+
   /** Refuses options that do not go with the method or with each other. */
   private void requireFittingOptions() {
     requireOnlyWith("--samples", samples, Method.SS_CAM, Method.IS_CAM);
     requireOnlyWith("--std", std, Method.SS_CAM);
-    requireOnlyWith("--seed", seed, Method.SS_CAM);
+    requireOnlyWith("--seed", seed, Method.SS_CAM, Method.TIS);
+    requireOnlyWith("--masks", masks, Method.TIS);
+    requireOnlyWith("--kept", kept, Method.TIS);
+    requireOnlyWith("--embedding", embedding, Method.TIS);
     requireOnlyWith("--place-mask", placeMask, Method.RECIPRO_CAM, Method.VIT_RECIPRO_CAM);
     passes.requireFitting();
   }
@@ -256,7 +315,10 @@ final class MethodOptions {
 
   /** Whether channels have weights. */
   boolean hasChannelWeights() {
-    return !List.of(Method.RECIPRO_CAM, Method.VIT_RECIPRO_CAM, Method.LAYER_CAM).contains(method);
+    return switch (method) {
+      case RECIPRO_CAM, VIT_RECIPRO_CAM, TIS, LAYER_CAM -> false;
+      case SCORE_CAM, SS_CAM, IS_CAM, ABLATION_CAM, GRAD_CAM, GRAD_CAM_PLUS_PLUS -> true;
+    };
   }
 
   private Recipe recipeOrTiskw() {
@@ -316,7 +378,13 @@ final class MethodOptions {
           MaskSampling.noise(
               samples == null ? 35 : samples, std == null ? 2 : std, seed == null ? 0 : seed);
       case IS_CAM -> MaskSampling.scaled(samples == null ? 10 : samples);
-      case ABLATION_CAM, RECIPRO_CAM, VIT_RECIPRO_CAM, GRAD_CAM, GRAD_CAM_PLUS_PLUS, LAYER_CAM ->
+      case ABLATION_CAM,
+          RECIPRO_CAM,
+          VIT_RECIPRO_CAM,
+          TIS,
+          GRAD_CAM,
+          GRAD_CAM_PLUS_PLUS,
+          LAYER_CAM ->
           throw new ParameterException(
               command.commandLine(), "this command does not know --method " + method);
     };
@@ -346,6 +414,21 @@ final class MethodOptions {
         // Falls through to the one message for both.
       }
       throw new TypeConversionException("'%s' is not a number above 0".formatted(text));
+    }
+  }
+
+  private static final class PartConverter implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String text) {
+      try {
+        double value = Double.parseDouble(text);
+        if (value > 0 && value < 1) {
+          return value;
+        }
+      } catch (NumberFormatException e) {
+        // Falls through to the one message for both.
+      }
+      throw new TypeConversionException("'%s' is not a number above 0 and below 1".formatted(text));
     }
   }
 

@@ -81,6 +81,22 @@ class MethodOptionTest {
     explain("--method recipro-cam --place-mask gaussian").assertDone();
   }
 
+  @Test
+  void tokensAreLeftOut() {
+    String words =
+        "explain --method tis --masks 12 --seed 5 --class 4 --map %s --tensor %s --model %s"
+            .formatted(
+                map(),
+                "src/test/resources/layouts/tinyvit.input.npy",
+                "src/test/resources/layouts/tinyvit_script.pt");
+    CommandLineRun run = CommandLineRun.of((Object[]) words.split(" ")).assertDone();
+    assertTrue(run.out().contains("in 12 passes of float32"), run.out());
+    try (Tensor actual = NpyFile.read(map())) {
+      assertArrayEquals(new long[] {32, 32}, actual.shape());
+    }
+    explain("--method tis --layer layer2").assertMisused("--embedding");
+  }
+
   @ParameterizedTest
   @CsvSource({"grad-cam, grad", "grad-cam++, grad_plus_plus", "layer-cam, layer"})
   void gradientsNeedNoMaskedInputs(String method, String golden) {
@@ -114,7 +130,7 @@ class MethodOptionTest {
     assertTrue(
         help.replaceAll("\\s+", " ")
             .contains(
-                "score-cam, ss-cam, is-cam, ablation-cam, recipro-cam, vit-recipro-cam, grad-cam, grad-cam++, layer-cam"),
+                "score-cam, ss-cam, is-cam, ablation-cam, recipro-cam, vit-recipro-cam, tis, grad-cam, grad-cam++, layer-cam"),
         help);
   }
 
@@ -125,7 +141,7 @@ class MethodOptionTest {
     explain("--samples 3").assertMisused("--samples is for --method ss-cam and is-cam, not for");
     explain("--method is-cam --std 1")
         .assertMisused("--std is for --method ss-cam, not for is-cam");
-    explain("--method is-cam --seed 1").assertMisused("--seed is for --method ss-cam");
+    explain("--method is-cam --seed 1").assertMisused("--seed is for --method ss-cam and tis");
     explain("--method ss-cam --std 0").assertMisused("--std", "'0' is not a number above 0");
     explain("--method ss-cam --std NaN").assertMisused("'NaN' is not a number above 0");
     explain("--method ablation-cam --channels max:3")
@@ -143,6 +159,10 @@ class MethodOptionTest {
         .assertMisused("--place-mask is for --method recipro-cam and vit-recipro-cam");
     explain("--method vit-recipro-cam --channel-weights " + map())
         .assertMisused("channels have no weights with --method vit-recipro-cam");
+    explain("--method tis --kept 1").assertMisused("'1' is not a number above 0 and below 1");
+    explain("--method tis --masks 0").assertMisused("--masks");
+    explain("--method tis --channels max:3").assertMisused("--method tis takes no --channels");
+    explain("--kept 0.4").assertMisused("--kept is for --method tis, not for score-cam");
     explain("--method ss-cam --samples 0").assertMisused("--samples");
   }
 }
