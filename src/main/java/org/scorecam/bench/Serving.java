@@ -1,9 +1,10 @@
 package org.scorecam.bench;
 
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -29,6 +30,7 @@ public final class Serving {
   private final Tensor input;
   private final Target target;
   private final int maps;
+  private final Duration longest;
 
   /**
    * What came out.
@@ -38,6 +40,9 @@ public final class Serving {
    * @param groups in which they were explained
    */
   public record Load(double seconds, List<Double> latencies, int groups) {
+    /** Nothing measured yet. */
+    public static final Load NONE = new Load(0, List.of(), 0);
+
     /**
      * Copies the list.
      *
@@ -97,13 +102,15 @@ public final class Serving {
    * @param explainer stays the caller's
    * @param input [1, C, H, W], which stays the caller's
    * @param target of each map
-   * @param maps that are asked for each time, at least 1
+   * @param maps that are asked for each time at most, at least 1
+   * @param longest after which no more are asked for, but for one by each caller
    */
-  public Serving(Explainer explainer, Tensor input, Target target, int maps) {
+  public Serving(Explainer explainer, Tensor input, Target target, int maps, Duration longest) {
     this.explainer = explainer;
     this.input = input;
     this.target = target;
     this.maps = maps;
+    this.longest = longest;
   }
 
   /**
@@ -160,18 +167,21 @@ public final class Serving {
 
   private Load measure(int callers, Counted counted, Supplier<Saliency> ask) {
     AtomicInteger asked = new AtomicInteger();
-    double[] latencies = new double[maps];
+    Queue<Double> latencies = new ConcurrentLinkedQueue<>();
     ExecutorService threads = Executors.newFixedThreadPool(callers);
     try {
       long start = System.nanoTime();
       Runnable caller =
           () -> {
-            for (int i = asked.getAndIncrement(); i < maps; i = asked.getAndIncrement()) {
+            do {
+              if (asked.getAndIncrement() >= maps) {
+                return;
+              }
               long begin = System.nanoTime();
               try (Saliency saliency = ask.get()) {
-                latencies[i] = Lap.since(begin, 0).seconds();
+                latencies.add(Lap.since(begin, 0).seconds());
               }
-            }
+            } while (System.nanoTime() - start < longest.toNanos());
           };
       CompletableFuture.allOf(
               IntStream.range(0, callers)
@@ -179,8 +189,7 @@ public final class Serving {
                   .toArray(CompletableFuture<?>[]::new))
           .join();
       double seconds = Lap.since(start, 0).seconds();
-      Arrays.sort(latencies);
-      return new Load(seconds, Arrays.stream(latencies).boxed().toList(), counted.calls.get());
+      return new Load(seconds, latencies.stream().sorted().toList(), counted.calls.get());
     } finally {
       threads.shutdown();
     }

@@ -153,8 +153,20 @@ final class BenchCommand implements Runnable {
       defaultValue = "50",
       converter = Positive.class,
       description =
-          "Maps that are asked for in each of the --runs of --serve; default: ${DEFAULT-VALUE}.")
+          "Maps that are asked for in each of the --runs of --serve, unless --seconds are over"
+              + " before; default: ${DEFAULT-VALUE}.")
   private Integer maps;
+
+  @Option(
+      names = "--seconds",
+      paramLabel = "S",
+      defaultValue = "3",
+      converter = Positive.class,
+      description = {
+        "After which no more maps are asked for in each of the --runs of --serve, but for one by"
+            + " each caller; default: ${DEFAULT-VALUE}.",
+      })
+  private Integer seconds;
 
   @Option(
       names = "--window",
@@ -342,34 +354,27 @@ final class BenchCommand implements Runnable {
         Tensor input = inputs.narrow(0, 0, 1);
         Saliency first = explainer.explain(input, target)) {
       ServingReport report =
-          new ServingReport(
-              model.name(), input, first, explainer.inputsPerGroup(), longest, runs * maps);
+          new ServingReport(model.name(), input, first, explainer.inputsPerGroup(), longest);
+      Duration limit = Duration.ofSeconds(seconds);
       int most = Collections.max(callers);
       int warmUp = Math.min(WARM_UP, 2 * runs * maps);
-      new Serving(explainer, input, target, warmUp).byService(most, longest);
-      Serving serving = new Serving(explainer, input, target, maps);
-      List<Serving.Load> byService = new ArrayList<>();
-      List<Serving.Load> byCallers = new ArrayList<>();
-      for (int run = 0; run < runs; run++) {
-        for (int i = 0; i < callers.size(); i++) {
-          addTo(byService, i, serving.byService(callers.get(i), longest));
-          addTo(byCallers, i, serving.byCallers(callers.get(i)));
-          progress.onProgress(run * callers.size() + i + 1, runs * callers.size());
-        }
-      }
+      new Serving(explainer, input, target, warmUp, limit).byService(most, longest);
+      Serving serving = new Serving(explainer, input, target, maps, limit);
       for (int i = 0; i < callers.size(); i++) {
-        report.add(callers.get(i), "service", byService.get(i));
-        report.add(callers.get(i), "own threads", byCallers.get(i));
+        // What was measured so far, while the next takes its time.
+        report.print(spec.commandLine().getOut());
+        Serving.Load byService = Serving.Load.NONE;
+        Serving.Load byCallers = Serving.Load.NONE;
+        for (int run = 0; run < runs; run++) {
+          byService = byService.and(serving.byService(callers.get(i), longest));
+          byCallers = byCallers.and(serving.byCallers(callers.get(i)));
+          progress.onProgress(i * runs + run + 1, callers.size() * runs);
+        }
+        progress.clear();
+        report.add(callers.get(i), "service", byService);
+        report.add(callers.get(i), "own threads", byCallers);
       }
       return report;
-    }
-  }
-
-  private static void addTo(List<Serving.Load> loads, int place, Serving.Load run) {
-    if (place == loads.size()) {
-      loads.add(run);
-    } else {
-      loads.set(place, loads.get(place).and(run));
     }
   }
 

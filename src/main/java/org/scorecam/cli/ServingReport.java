@@ -22,8 +22,7 @@ final class ServingReport extends BenchOutput {
    * @param first a map of the input
    * @param largestGroup what the explainer is given at most
    */
-  ServingReport(
-      String name, Tensor input, Saliency first, int largestGroup, Duration window, int maps) {
+  ServingReport(String name, Tensor input, Saliency first, int largestGroup, Duration window) {
     double milliseconds = window.toNanos() / 1e6;
     json.addProperty("model", name);
     json.addProperty("input", Tensors.shapeOf(input));
@@ -34,7 +33,7 @@ final class ServingReport extends BenchOutput {
     json.add("loads", loads);
     addMachine();
     line(
-        "%s, input %s, layer %s, %d of %d channels in %d passes; groups of up to %d, a window of %.4g ms; %d maps each",
+        "%s, input %s, layer %s, %d of %d channels in %d passes; groups of up to %d, a window of %.4g ms",
         name,
         Tensors.shapeOf(input),
         first.layer(),
@@ -42,11 +41,12 @@ final class ServingReport extends BenchOutput {
         first.status().channels(),
         first.status().passes(),
         largestGroup,
-        milliseconds,
-        maps);
+        milliseconds);
     line("");
-    line("%-24s%12s%32s%10s", "", "maps", "latency, ms", "maps in");
-    line("%-24s%12s%12s%10s%10s%10s", "", "per second", "50 %", "95 %", "99 %", "a group");
+    line("%-24s%8s%12s%32s%10s", "", "", "maps", "latency, ms", "maps in");
+    line(
+        "%-24s%8s%12s%12s%10s%10s%10s",
+        "", "maps", "per second", "50 %", "95 %", "99 %", "a group");
   }
 
   /** Adds what callers got, by a service or by themselves. */
@@ -64,8 +64,9 @@ final class ServingReport extends BenchOutput {
     entry.add("latencies", latencies);
     loads.add(entry);
     line(
-        "%-24s%12.1f%12.1f%10.1f%10.1f%10.1f",
+        "%-24s%8d%12.1f%12.1f%10.1f%10.1f%10.1f",
         "%d %s, %s".formatted(callers, callers == 1 ? "caller" : "callers", by),
+        load.latencies().size(),
         load.perSecond(),
         MILLISECONDS * load.latency(PERCENTILES.get(0)),
         MILLISECONDS * load.latency(PERCENTILES.get(1)),

@@ -21,9 +21,9 @@ import org.scorecam.image.Preprocessing;
  * }</pre>
  *
  * <p>Reading threads decode and preprocess pictures ahead of the scoring threads, of which there is
- * one for each explainer; pictures whose inputs have the same shape are scored together, as many as
- * {@link Explainer#inputsPerGroup} says. How many pictures are in memory is limited, so that it is
- * flat however many there are.
+ * one for each explainer unless {@link Builder#groups} says otherwise; pictures whose inputs have
+ * the same shape are scored together, as many as {@link Explainer#inputsPerGroup} says. How many
+ * pictures are in memory is limited, so that it is flat however many there are.
  *
  * <p>Immutable. Runs do not know of each other; on the CPU, two at a time share its workers.
  */
@@ -38,6 +38,10 @@ public final class Pipeline {
   final int ahead;
   final int mostWaiting;
   final Duration window;
+
+  /** 0 unless set. */
+  final int groups;
+
   final boolean failFast;
 
   private Pipeline(Builder builder) {
@@ -48,6 +52,7 @@ public final class Pipeline {
     this.ahead = builder.ahead;
     this.mostWaiting = builder.mostWaiting;
     this.window = builder.window;
+    this.groups = builder.groups;
     this.failFast = builder.failFast;
   }
 
@@ -65,7 +70,8 @@ public final class Pipeline {
    * Starts to build.
    *
    * @param explainers of replicas of one network, such as one on each CUDA device; each is used by
-   *     one thread. They stay the caller's, and must stay open during runs
+   *     as many threads as {@link Builder#groups} says. They stay the caller's, and must stay open
+   *     during runs
    * @return a builder
    * @throws IllegalArgumentException if there are none
    */
@@ -91,6 +97,7 @@ public final class Pipeline {
     private int ahead = 4;
     private int mostWaiting = 64;
     private Duration window = Duration.ofMillis(2);
+    private int groups;
     private boolean failFast;
 
     private Builder(List<Explainer> explainers) {
@@ -179,6 +186,22 @@ public final class Pipeline {
         throw new IllegalArgumentException("window must not be negative, but is " + longest);
       }
       this.window = longest;
+      return this;
+    }
+
+    /**
+     * Sets how many groups of pictures each explainer has at a time. While the maps of one are
+     * captured or made, another's masked inputs keep the CPU busy; but each takes the memory of an
+     * explanation. Where a group is a single picture, since that has enough masked inputs, there is
+     * one at a time whatever is set.
+     *
+     * @param atOnce 2 of services on the CPU, otherwise 1, unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public Builder groups(int atOnce) {
+      requirePositive(atOnce, "groups");
+      this.groups = atOnce;
       return this;
     }
 

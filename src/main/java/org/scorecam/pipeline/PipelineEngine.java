@@ -35,6 +35,8 @@ abstract class PipelineEngine {
 
   private final List<Thread> threads = new ArrayList<>();
 
+  private final int scorers;
+
   // All below under this object's lock.
 
   /** Will be read, or are being read. */
@@ -46,17 +48,28 @@ abstract class PipelineEngine {
   private boolean sourcesEnded;
   private boolean stopped;
 
-  PipelineEngine(Pipeline pipeline) {
+  /**
+   * Makes the threads.
+   *
+   * @param usualGroups that each explainer on the CPU has at a time unless the pipeline says it
+   */
+  PipelineEngine(Pipeline pipeline, int usualGroups) {
     this.explainers = pipeline.explainers;
     this.preprocessing = pipeline.preprocessing;
     this.pinned = explainers.stream().anyMatch(cam -> cam.device().type() == Device.Type.CUDA);
     for (int i = 0; i < pipeline.readers; i++) {
       addThread("read-" + i, this::readNext);
     }
-    for (int i = 0; i < explainers.size(); i++) {
-      Explainer explainer = explainers.get(i);
-      addThread("score-" + i, () -> scoreNext(explainer));
+    int made = 0;
+    for (Explainer explainer : explainers) {
+      boolean onCpu = explainer.device().type() == Device.Type.CPU;
+      int groups = pipeline.groups > 0 ? pipeline.groups : onCpu ? usualGroups : 1;
+      for (int i = 0; i < groups; i++) {
+        boolean first = i == 0;
+        addThread("score-" + made++, () -> scoreNext(explainer, first));
+      }
     }
+    this.scorers = made;
   }
 
   /** What a thread does again and again. */
@@ -121,6 +134,11 @@ abstract class PipelineEngine {
    */
   final int group() {
     return explainers.stream().mapToInt(Explainer::inputsPerGroup).max().orElseThrow();
+  }
+
+  /** How many groups may be scored at a time. */
+  final int scorers() {
+    return scorers;
   }
 
   /** Has a picture counted among those that are on their way. */
@@ -257,8 +275,8 @@ abstract class PipelineEngine {
 
   // Scoring threads
 
-  private boolean scoreNext(Explainer explainer) throws InterruptedException {
-    List<PipelineJob> jobs = nextGroup();
+  private boolean scoreNext(Explainer explainer, boolean first) throws InterruptedException {
+    List<PipelineJob> jobs = nextGroup(first);
     if (jobs.isEmpty()) {
       return false;
     }
@@ -270,11 +288,18 @@ abstract class PipelineEngine {
     return true;
   }
 
-  /** Waits for pictures to be scored together; none if there will be none. */
-  private synchronized List<PipelineJob> nextGroup() throws InterruptedException {
+  /**
+   * Waits for pictures to be scored together; none if there will be none.
+   *
+   * @param first whether it is the explainer's first thread. The others have nothing to do while
+   *     one picture keeps the network busy: two at a time would only be later
+   */
+  private synchronized List<PipelineJob> nextGroup(boolean first) throws InterruptedException {
     while (!stopped && !(sourcesEnded && coming.isEmpty() && ready.isEmpty())) {
-      long patience = ready.isEmpty() ? Long.MAX_VALUE : patience(ready.get(0));
-      List<PipelineJob> jobs = patience <= 0 ? readyLike(ready.get(0)) : fullGroup();
+      boolean idle = ready.isEmpty() || (!first && group() == 1);
+      long patience = idle ? Long.MAX_VALUE : patience(ready.get(0));
+      List<PipelineJob> jobs =
+          idle ? List.of() : patience <= 0 ? readyLike(ready.get(0)) : fullGroup();
       if (!jobs.isEmpty()) {
         ready.removeAll(jobs);
         return jobs;

@@ -31,8 +31,6 @@ public final class PipelineRun extends PipelineEngine
   /** Pictures that are read before they are needed. */
   private final int ahead;
 
-  private final int explainers;
-
   /** Is asked by one reading thread at a time, which may have to wait for it. */
   private final Iterator<Source> sources;
 
@@ -47,12 +45,11 @@ public final class PipelineRun extends PipelineEngine
   private Throwable broken;
 
   PipelineRun(Pipeline pipeline, Iterator<Source> sources) {
-    super(pipeline);
+    super(pipeline, 1);
     this.sources = sources;
     this.targets = pipeline.targets;
     this.failFast = pipeline.failFast;
     this.ahead = pipeline.ahead;
-    this.explainers = pipeline.explainers.size();
     startThreads();
   }
 
@@ -116,9 +113,9 @@ public final class PipelineRun extends PipelineEngine
     }
   }
 
-  /** While each explainer has a group and one waits to be taken, the next one is read. */
+  /** While each scoring thread has a group and one waits to be taken, the next one is read. */
   private int capacity() {
-    return group() * (explainers + 1) + ahead;
+    return group() * (scorers() + 1) + ahead;
   }
 
   private synchronized boolean awaitRoom() throws InterruptedException {

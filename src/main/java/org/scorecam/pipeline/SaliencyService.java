@@ -48,6 +48,9 @@ import org.scorecam.tensor.Tensors;
  * scores nothing.
  */
 public final class SaliencyService extends PipelineEngine implements AutoCloseable {
+  /** While one's maps are captured or made, the other keeps the workers busy. */
+  private static final int GROUPS = 2;
+
   private final List<Target> usual;
   private final long window;
   private final int mostWaiting;
@@ -59,7 +62,7 @@ public final class SaliencyService extends PipelineEngine implements AutoCloseab
   private final Deque<Request<?>> unread = new ArrayDeque<>();
 
   SaliencyService(Pipeline pipeline) {
-    super(pipeline);
+    super(pipeline, GROUPS);
     this.usual = pipeline.targets.subList(0, 1);
     this.window = pipeline.window.toNanos();
     this.mostWaiting = pipeline.mostWaiting;

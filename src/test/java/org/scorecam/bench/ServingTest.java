@@ -2,9 +2,14 @@ package org.scorecam.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.scorecam.FixedMap;
+import org.scorecam.Target;
 
 /** What is said of callers' times. */
 class ServingTest {
@@ -32,5 +37,20 @@ class ServingTest {
     assertEquals(load(1, 201).latencies(), both.latencies());
     assertEquals(4, both.seconds());
     assertEquals(20, both.groups());
+    assertEquals(both, Serving.Load.NONE.and(both));
+  }
+
+  @Test
+  void eachCallerAsksOnceHoweverLittleTimeThereIs() {
+    try (Tensor map = torch.zeros(4, 4);
+        FixedMap explainer = new FixedMap(map);
+        Tensor input = torch.zeros(1, 3, 4, 4)) {
+      Serving serving = new Serving(explainer, input, Target.top1(), 1000, Duration.ZERO);
+      assertEquals(3, serving.byCallers(3).latencies().size());
+      assertEquals(3, serving.byService(3, Duration.ZERO).latencies().size());
+      Duration enough = Duration.ofHours(1);
+      Serving few = new Serving(explainer, input, Target.top1(), 2, enough);
+      assertEquals(2, few.byCallers(3).latencies().size());
+    }
   }
 }

@@ -78,8 +78,9 @@ class SaliencyServiceTest {
     model.close();
   }
 
+  /** Of one group at a time, so that it is known what waits. */
   private Pipeline.Builder pipeline() {
-    return Pipeline.on(cam).preprocessing(PLAIN);
+    return Pipeline.on(cam).preprocessing(PLAIN).groups(1);
   }
 
   /** Every third is wide. */
@@ -137,12 +138,17 @@ class SaliencyServiceTest {
         .count();
   }
 
-  /** Holds the scoring thread before it begins with a group. */
+  /** Holds each scoring thread before it begins with a group. */
   private final class Hold {
-    private final CountDownLatch reached = new CountDownLatch(1);
+    private final CountDownLatch reached;
     private final CountDownLatch released = new CountDownLatch(1);
 
     private Hold() {
+      this(1);
+    }
+
+    private Hold(int threads) {
+      reached = new CountDownLatch(threads);
       model.beforeCapture =
           inputs -> {
             groups.add(inputs);
@@ -696,9 +702,46 @@ class SaliencyServiceTest {
   }
 
   @Test
+  void twoGroupsAreScoredAtATime() {
+    Hold hold = new Hold(2);
+    Pipeline usual = Pipeline.on(cam).preprocessing(PLAIN).window(ENDLESS).build();
+    try (SaliencyService service = usual.serve()) {
+      List<CompletableFuture<Saliency>> futures =
+          explain(service, IntStream.range(0, 20).map(i -> 3 * i));
+      hold.awaitReached();
+      assertEquals(4, service.waiting());
+      assertEquals(List.of(8L, 8L), groups);
+      hold.release();
+      service.close();
+      for (int i = 0; i < 20; i++) {
+        assertClose(expected(3 * i), taken(futures.get(i)), TOLERANCE);
+      }
+    }
+  }
+
+  @Test
+  void picturesOfManyMaskedInputsAreScoredOneAfterTheOther() throws InterruptedException {
+    Hold hold = new Hold();
+    // Nothing is known of the layer: it may have many channels.
+    try (ScoreCam all = ScoreCam.on(model).layer("layer3").build();
+        SaliencyService service = Pipeline.on(all).preprocessing(PLAIN).groups(3).build().serve()) {
+      List<CompletableFuture<Saliency>> futures =
+          explain(service, IntStream.range(0, 3).map(i -> 3 * i));
+      hold.awaitReached();
+      Thread.sleep(100);
+      assertEquals(1, all.inputsPerGroup());
+      assertEquals(2, service.waiting());
+      assertEquals(List.of(1L), groups);
+      hold.release();
+      futures.forEach(SaliencyServiceTest::taken);
+    }
+  }
+
+  @Test
   void nullIsNamedAndImpossibleSettingsAreRefused() {
     assertNamed("window", () -> pipeline().window(null));
     assertThrows(IllegalArgumentException.class, () -> pipeline().window(Duration.ofMillis(-1)));
+    assertThrows(IllegalArgumentException.class, () -> pipeline().groups(0));
     try (SaliencyService service = pipeline().build().serve();
         Tensor input = PLAIN.apply(picture(0))) {
       assertNamed("source", () -> service.explain(null));
