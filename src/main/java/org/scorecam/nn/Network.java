@@ -40,6 +40,9 @@ import org.scorecam.runtime.LibTorch;
  */
 public abstract class Network extends Module {
   private final Map<String, Submodule> children = new LinkedHashMap<>();
+
+  // It keeps itself for later: nothing of the subclass is called before there is all of it.
+  @SuppressWarnings("this-escape")
   private final Submodule self = new Submodule(this, this::scopedForward, children);
 
   /** A network without children. */
