@@ -6,9 +6,9 @@ import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.SetUpStep;
 
 /**
- * A JVM that exits, be it by {@link System#exit}, a signal or the end of {@code main}, does not wait
- * for threads that are inside native code. LibTorch's static objects would be destroyed under those
- * that explain, and the process crash in place of exiting with its status.
+ * A JVM that exits, be it by {@link System#exit}, a signal or the end of {@code main}, does not
+ * wait for threads that are inside native code. LibTorch's static objects would be destroyed under
+ * those that explain, and the process crash in place of exiting with its status.
  */
 public final class ExitDuringWork implements SetUpStep {
   private static final System.Logger LOG = System.getLogger(ExitDuringWork.class.getName());

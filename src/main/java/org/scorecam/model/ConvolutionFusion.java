@@ -47,9 +47,7 @@ final class ConvolutionFusion {
     int packed = 0;
     Block program = frozen.get_method("forward").graph().block();
     List<JitNode> convolutions =
-        GraphNodes.deepOf(program).stream()
-            .filter(ConvolutionFusion::isConvolution)
-            .toList();
+        GraphNodes.deepOf(program).stream().filter(ConvolutionFusion::isConvolution).toList();
     for (JitNode node : convolutions) {
       Optional<PackedConvolution> convolution = read(node, inputSizes);
       if (convolution.isPresent()) {
@@ -69,8 +67,7 @@ final class ConvolutionFusion {
   }
 
   /** The convolution of a node, if it is one that packing knows. */
-  private static Optional<PackedConvolution> read(
-      JitNode node, Map<Long, List<Long>> inputSizes) {
+  private static Optional<PackedConvolution> read(JitNode node, Map<Long, List<Long>> inputSizes) {
     boolean traced = GraphNodes.kindOf(node).equals("aten::_convolution");
     Optional<Tensor> weight =
         GraphNodes.constantOf(node.input(1)).filter(IValue::isTensor).map(IValue::toTensor);

@@ -34,8 +34,8 @@ final class ConvolutionInputs {
    *
    * @param frozen on the CPU
    * @param chunk [B, C, H, W]; a network may work in place on it
-   * @return as {@link #inChunk}, by the number that the graph gave the convolution's output; without those
-   *     in conditions and loops
+   * @return as {@link #inChunk}, by the number that the graph gave the convolution's output;
+   *     without those in conditions and loops
    */
   static Map<Long, List<Long>> of(JitModule frozen, FixedInputs inputs, Tensor chunk) {
     Map<Long, List<Long>> sizes = new HashMap<>();
@@ -62,7 +62,9 @@ final class ConvolutionInputs {
       IValueVector answers = function.apply(arguments).toTuple().elements().vec();
       List<JitNode> convolutions = convolutionsOf(forward);
       for (int i = 0; i < convolutions.size(); i++) {
-        sizes.put(convolutions.get(i).output().unique(), inChunk(chunk.size(0), answers.get(i).toIntVector().get()));
+        sizes.put(
+            convolutions.get(i).output().unique(),
+            inChunk(chunk.size(0), answers.get(i).toIntVector().get()));
       }
       return sizes;
     }
