@@ -2,7 +2,6 @@ package org.scorecam;
 
 import static java.util.Objects.requireNonNull;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -16,8 +15,6 @@ import org.scorecam.model.Watch;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
-import org.scorecam.runtime.NativeScope;
-import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
 import org.scorecam.scoring.PassSettings;
 
@@ -280,44 +277,25 @@ public final class FeatureCam implements Explainer {
     scoring.requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return Saliency.fuseLayers(
-          InputGroups.explain(at, inputs, targets, (all, left) -> GROUP, this::explainGroup));
+          InputGroups.explain(
+              at,
+              inputs,
+              targets,
+              (all, left) -> GROUP,
+              TargetScores.group(at, scoring, progress, this::changesOf)));
     }
   }
 
-  private long explainGroup(
-      Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
-    List<FeatureScoring> changes = new ArrayList<>();
-    List<List<List<Saliency>>> maps = new ArrayList<>();
-    try (NativeScope scope = NativeScope.open();
-        FirstPass pass = FirstPass.of(at, images, targets, false)) {
-      Tensor output = pass.output(0);
-      for (int i = 0; i < targets.size(); i++) {
-        requireTokens(pass.layout(0));
-        changes.add(
-            new FeatureScoring(
-                change,
-                at.name(),
-                output.narrow(0, i, 1).to(ScalarType.Float),
-                pass.layout(0),
-                new MapMaker(at.recipe(), pass.mapsOf(i, 0), images.select(0, i)),
-                pass.targetsOf(i)));
-      }
-      long passes = changes.stream().mapToLong(FeatureScoring::passes).sum();
-      ChunkPlan plan = scoring.score(changes, changes.get(0).shape(), passes, progress::onProgress);
-      for (String note : pass.notes()) {
-        plan = plan.noting(note);
-      }
-      for (FeatureScoring change : changes) {
-        maps.add(change.toSaliencies(plan).stream().map(List::of).toList());
-      }
-      results.addAll(maps);
-      return passes;
-    } catch (RuntimeException | Error e) {
-      Saliency.closeAll(maps);
-      throw e;
-    } finally {
-      changes.forEach(FeatureScoring::close);
-    }
+  private FeatureScoring changesOf(FirstPass pass, int image, Tensor input) {
+    Layout layout = pass.layout(0);
+    requireTokens(layout);
+    return new FeatureScoring(
+        change,
+        at.name(),
+        pass.output(0).narrow(0, image, 1).to(ScalarType.Float),
+        layout,
+        new MapMaker(at.recipe(), pass.mapsOf(image, 0), input),
+        pass.targetsOf(image));
   }
 
   private void requireTokens(Layout layout) {

@@ -84,7 +84,7 @@ final class FeatureScoring extends TargetScores {
     return IntStream.range(0, largest.length).filter(k -> largest[k] != 0).toArray();
   }
 
-  /** The shape of what {@link #write} writes for a pass. */
+  @Override
   InputShape shape() {
     boolean hasFactors = change.method == FeatureCam.Method.VIT_RECIPRO;
     return hasFactors

@@ -41,7 +41,7 @@ final class TokenScoring extends TargetScores {
     this.chosen = masks.topk(kept).get1().sort().get0();
   }
 
-  /** The shape of what {@link #write} writes for a pass. */
+  @Override
   InputShape shape() {
     return InputShape.of(leading.size(1) + chosen.size(1), tokens.size(1));
   }

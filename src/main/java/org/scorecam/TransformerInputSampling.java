@@ -19,8 +19,6 @@ import org.scorecam.model.Watch;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
-import org.scorecam.runtime.NativeScope;
-import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.PassScoring;
 import org.scorecam.scoring.PassSettings;
 
@@ -275,68 +273,58 @@ public final class TransformerInputSampling implements Explainer {
     scoring.requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
       return Saliency.fuseLayers(
-          InputGroups.explain(at, inputs, targets, (all, left) -> GROUP, this::explainGroup));
+          InputGroups.explain(
+              at,
+              inputs,
+              targets,
+              (all, left) -> GROUP,
+              TargetScores.group(at, scoring, progress, new Samples())));
     }
   }
 
-  private long explainGroup(
-      Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
-    List<TokenScoring> samples = new ArrayList<>();
-    List<List<List<Saliency>>> maps = new ArrayList<>();
-    try (NativeScope scope = NativeScope.open();
-        FirstPass pass = FirstPass.of(at, images, targets, false)) {
-      for (int i = 0; i < targets.size(); i++) {
-        samples.add(samplesOf(pass, i, images.select(0, i)));
-      }
-      long passes = samples.stream().mapToLong(TokenScoring::passes).sum();
-      ChunkPlan plan = scored(samples, passes);
-      for (String note : pass.notes()) {
-        plan = plan.noting(note);
-      }
-      for (TokenScoring each : samples) {
-        maps.add(each.toSaliencies(plan).stream().map(List::of).toList());
-      }
-      results.addAll(maps);
-      return passes;
-    } catch (RuntimeException | Error e) {
-      Saliency.closeAll(maps);
-      throw e;
-    } finally {
-      samples.forEach(TokenScoring::close);
-    }
-  }
-
-  private TokenScoring samplesOf(FirstPass pass, int image, Tensor input) {
-    String embedding = at.paths().get(0);
-    MapMaker maps = new MapMaker(at.recipe(), pass.mapsOf(image, 0), input);
-    long leading = leadingOf(pass.layout(0));
-    long tokens = maps.activations().select(0, 0).numel();
-    long count = (long) (kept * tokens);
-    if (count < 1) {
-      throw new LayerException(
-          "layer '%s' puts out %d tokens; of these no mask keeps a part of %s: keep more"
-              .formatted(embedding, tokens, kept));
-    }
-    TensorVector channels = new TensorVector();
-    for (int layer = 1; layer < at.paths().size(); layer++) {
-      Tensor ofLayer = pass.mapsOf(image, layer).flatten(1, -1);
-      if (ofLayer.size(1) != tokens) {
+  /** Plans the passes of each image: its tokens without some. */
+  private final class Samples implements TargetScores.Maker {
+    @Override
+    public TokenScoring of(FirstPass pass, int image, Tensor input) {
+      String embedding = at.paths().get(0);
+      MapMaker maps = new MapMaker(at.recipe(), pass.mapsOf(image, 0), input);
+      long leading = leadingOf(pass.layout(0));
+      long tokens = maps.activations().select(0, 0).numel();
+      long count = (long) (kept * tokens);
+      if (count < 1) {
         throw new LayerException(
-            "layer '%s' puts out %d tokens, layer '%s' %d: masks are made of layers with the same ones"
-                .formatted(embedding, tokens, at.paths().get(layer), ofLayer.size(1)));
+            "layer '%s' puts out %d tokens; of these no mask keeps a part of %s: keep more"
+                .formatted(embedding, tokens, kept));
       }
-      channels.push_back(ofLayer);
+      TensorVector channels = new TensorVector();
+      for (int layer = 1; layer < at.paths().size(); layer++) {
+        Tensor ofLayer = pass.mapsOf(image, layer).flatten(1, -1);
+        if (ofLayer.size(1) != tokens) {
+          throw new LayerException(
+              "layer '%s' puts out %d tokens, layer '%s' %d: masks are made of layers with the same ones"
+                  .formatted(embedding, tokens, at.paths().get(layer), ofLayer.size(1)));
+        }
+        channels.push_back(ofLayer);
+      }
+      Tensor points = torch.cat(channels, 0);
+      try (Tensor centres = KMeans.centres(points, (int) Math.min(masks, points.size(0)), seed)) {
+        return new TokenScoring(
+            embedding,
+            pass.output(0).narrow(0, image, 1).to(ScalarType.Float),
+            leading,
+            centres,
+            count,
+            maps,
+            pass.targetsOf(image));
+      }
     }
-    Tensor points = torch.cat(channels, 0);
-    try (Tensor centres = KMeans.centres(points, (int) Math.min(masks, points.size(0)), seed)) {
-      return new TokenScoring(
-          embedding,
-          pass.output(0).narrow(0, image, 1).to(ScalarType.Float),
-          leading,
-          centres,
-          count,
-          maps,
-          pass.targetsOf(image));
+
+    @Override
+    public RuntimeException refusal(InputException cause) {
+      return new LayerException(
+          "the network cannot be run with fewer tokens from layer '%s' on: %s"
+              .formatted(at.paths().get(0), cause.getMessage()),
+          cause);
     }
   }
 
@@ -347,17 +335,6 @@ public final class TransformerInputSampling implements Explainer {
               .formatted(at.paths().get(0), layout));
     }
     return layout.leading().orElseThrow();
-  }
-
-  private ChunkPlan scored(List<TokenScoring> samples, long passes) {
-    try {
-      return scoring.score(samples, samples.get(0).shape(), passes, progress::onProgress);
-    } catch (InputException e) {
-      throw new LayerException(
-          "the network cannot be run with fewer tokens from layer '%s' on: %s"
-              .formatted(at.paths().get(0), e.getMessage()),
-          e);
-    }
   }
 
   @Override

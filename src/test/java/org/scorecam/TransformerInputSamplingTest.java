@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -187,6 +188,38 @@ class TransformerInputSamplingTest {
         assertTrue(maps.contains("tokens are left out of what layer 'layer2' puts out"), maps);
       }
       assertThrows(IllegalArgumentException.class, () -> on(cnn).embedding("layer2").build());
+    }
+  }
+
+  @Test
+  void aNetworkThatNeedsAllOfItsTokensIsRefused(@TempDir Path folder) {
+    String twice = "def forward(self, x: Tensor) -> Tensor:\n    return 2. * x\n";
+    try (NativeScope scope = NativeScope.open();
+        HookedModel model =
+            ScriptedModels.script(
+                    "Net",
+                    """
+                    def forward(self, x: Tensor) -> Tensor:
+                        tokens = self.embedding.forward(torch.transpose(torch.flatten(x, 2), 1, 2))
+                        return torch.mean(torch.reshape(self.block.forward(tokens), [-1, 16, 3]), 1)
+                    """)
+                .child("embedding", ScriptedModels.script("Embedding", twice))
+                .child("block", ScriptedModels.script("Block", twice))
+                .load(folder);
+        TransformerInputSampling cam =
+            TransformerInputSampling.on(model)
+                .embedding("embedding")
+                .layers("block")
+                .kept(0.4)
+                .build()) {
+      Tensor input = torch.rand(1, 3, 4, 4);
+      String refusal =
+          assertThrows(LayerException.class, () -> cam.explain(input, Target.ofClass(1)))
+              .getMessage();
+      assertTrue(
+          refusal.startsWith(
+              "the network cannot be run with fewer tokens from layer 'embedding' on: "),
+          refusal);
     }
   }
 
