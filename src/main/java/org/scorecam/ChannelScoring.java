@@ -117,15 +117,12 @@ final class ChannelScoring implements AutoCloseable {
     Tensor activations = maps.activations();
     return selected.length == activations.size(0)
         ? activations
-        : activations.index_select(
-            0, Tensor.create(selected).to(activations.device(), ScalarType.Long));
+        : activations.index_select(0, Tensors.indices(selected, activations.device()));
   }
 
   private AdaptivePasses adaptive(double wanted, Tensor selectedMaps) {
     long[] places = passPlan.places(IntStream.range(0, mostPasses()).toArray());
-    Tensor ofMasks =
-        selectedMaps.index_select(
-            0, Tensor.create(places).to(selectedMaps.device(), ScalarType.Long));
+    Tensor ofMasks = selectedMaps.index_select(0, Tensors.indices(places, selectedMaps.device()));
     return new AdaptivePasses(wanted, recipe.weighting(), ofMasks, passPlan.sumsOf(selectedMaps));
   }
 
@@ -208,8 +205,8 @@ final class ChannelScoring implements AutoCloseable {
     @Override
     public void keep(int firstPass, Tensor scores) {
       int[] kept = part(firstPass, (int) scores.size(0));
-      Tensor places = Tensor.create(Arrays.stream(kept).asLongStream().toArray());
-      passScores.index_copy_(0, places.to(passScores.device(), ScalarType.Long), scores);
+      long[] places = Arrays.stream(kept).asLongStream().toArray();
+      passScores.index_copy_(0, Tensors.indices(places, passScores.device()), scores);
     }
 
     /** The lowest of all targets, each of which must hold. */
@@ -302,7 +299,7 @@ final class ChannelScoring implements AutoCloseable {
     try (NativeScope scope = NativeScope.open()) {
       Tensor layerMap = maps.layerMap(weights);
       Tensor map = maps.map(layerMap);
-      boolean blank = !map.any().item().toBool();
+      boolean blank = !Tensors.onHost(map.any()).item().toBool();
       stage.commit();
       SaliencyStatus status = passPlan.statusOf(channels, scored, scores, blank);
       return new Saliency(

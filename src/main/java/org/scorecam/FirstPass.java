@@ -1,7 +1,9 @@
 package org.scorecam;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -30,6 +32,12 @@ final class FirstPass implements AutoCloseable {
    * take a share of the time that counts.
    */
   private static final long LARGE_BATCH = 8;
+
+  /**
+   * Outputs of so many numbers are brought to the host in one piece, where all targets are looked
+   * up without another wait for the device; functions see tensors of the device alone.
+   */
+  private static final long MOST_READ = 1 << 18;
 
   private final TargetLayers at;
   private final Tensor images;
@@ -130,6 +138,7 @@ final class FirstPass implements AutoCloseable {
 
   private static List<List<ResolvedTarget>> resolve(
       Recipe recipe, ModelOutput output, List<List<Target>> targets) {
+    Map<Tensor, Tensor> read = new HashMap<>();
     List<List<ResolvedTarget>> resolved = new ArrayList<>();
     for (int i = 0; i < targets.size(); i++) {
       int image = i;
@@ -137,24 +146,28 @@ final class FirstPass implements AutoCloseable {
           targets.get(i).stream()
               .map(
                   target -> {
-                    Tensor row =
-                        target.scored(recipe, rowOf(output, target, image, targets.size()));
+                    Tensor rows = rowsOf(output, target, targets.size());
+                    boolean together = rows.numel() <= MOST_READ && !target.isFunction();
+                    Tensor seen = together ? read.computeIfAbsent(rows, Tensors::onHost) : rows;
+                    Tensor row = target.scored(recipe, seen.narrow(0, image, 1));
                     Target found = target.resolve(row);
-                    return new ResolvedTarget(found, found.scores(row).item_float());
+                    Tensor score = found.scores(row);
+                    return new ResolvedTarget(
+                        found, (together ? score : Tensors.onHost(score)).item_float());
                   })
               .toList());
     }
     return resolved;
   }
 
-  private static Tensor rowOf(ModelOutput output, Target target, int image, int images) {
+  private static Tensor rowsOf(ModelOutput output, Target target, int images) {
     Tensor rows = target.partOf(output);
     if (rows.dim() < 1 || rows.size(0) != images) {
       throw new TargetException(
           "the network's output must have one row for each of the %d inputs; its shape is %s"
               .formatted(images, Tensors.shapeOf(rows)));
     }
-    return rows.narrow(0, image, 1);
+    return rows;
   }
 
   /**
@@ -169,7 +182,7 @@ final class FirstPass implements AutoCloseable {
       for (int image = 0; image < targets.size(); image++) {
         if (t < targets.get(image).size()) {
           Target target = targets.get(image).get(t).target();
-          Tensor score = target.scores(rowOf(output, target, image, targets.size()));
+          Tensor score = target.scores(rowsOf(output, target, targets.size()).narrow(0, image, 1));
           if (!score.requires_grad()) {
             throw new GradientException(
                 ("%s has no gradient: the network or the target detaches the score, computes it with"

@@ -210,7 +210,7 @@ public final class GradientCam implements Explainer {
       long channels = activations.size(0);
       Tensor finite =
           activations.isfinite().logical_and(gradients.isfinite()).all(1, true); // [K, 1]
-      long nonFinite = channels - finite.sum().item_long();
+      long nonFinite = channels - Tensors.onHost(finite.sum()).item_long();
       if (nonFinite > 0) {
         gradients = gradients.where(finite, new Scalar(0.0));
         activations = activations.where(finite, new Scalar(0.0));
@@ -236,7 +236,8 @@ public final class GradientCam implements Explainer {
           target.referenceScore(),
           weights,
           scores,
-          new SaliencyStatus(channels, 0, 0, 0, nonFinite, 0, !map.any().item().toBool()),
+          new SaliencyStatus(
+              channels, 0, 0, 0, nonFinite, 0, !Tensors.onHost(map.any()).item().toBool()),
           plan);
     }
   }

@@ -61,8 +61,13 @@ final class InputGroups {
         new Stage.Whole(at.name(), at.recipe().name(), device.toString(), Tensors.shapeOf(inputs));
     List<List<List<Saliency>>> results = new ArrayList<>();
     try (NativeScope scope = NativeScope.open()) {
-      Tensor onDevice = inputs.to(device.toTorch(), ScalarType.Float).contiguous();
-      Inputs.requireFinite(onDevice);
+      Tensor floats = inputs.to(ScalarType.Float).contiguous();
+      // Where they lie, so that nobody waits for a device that they are only on the way to.
+      Inputs.requireFinite(floats);
+      Tensor onDevice =
+          floats.is_cpu()
+              ? Tensors.onDevice(floats, device.toTorch())
+              : floats.to(device.toTorch(), ScalarType.Float);
       for (long first = 0; first < inputs.size(0); first = results.size()) {
         long left = inputs.size(0) - first;
         long count = Math.min(left, atOnce.applyAsLong(onDevice, left));

@@ -88,7 +88,7 @@ final class Inputs {
 
   /** Throws if a value is not finite in float32; needs an open scope. */
   static void requireFinite(Tensor inputs) {
-    if (!inputs.isfinite().all().item().toBool()) {
+    if (!Tensors.onHost(inputs.isfinite().all()).item().toBool()) {
       throw new InputException(
           "the input of shape %s contains NaN, infinities, or values too large for float32"
               .formatted(Tensors.shapeOf(inputs)));

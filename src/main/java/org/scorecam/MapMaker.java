@@ -3,7 +3,6 @@ package org.scorecam;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -63,9 +62,9 @@ record MapMaker(Recipe recipe, Tensor activations, Tensor image) {
     }
     Tensor maps = activations.flatten(1, -1);
     if (counted.length < weights.length) {
-      maps = maps.index_select(0, Tensor.create(counted).to(activations.device(), ScalarType.Long));
+      maps = maps.index_select(0, Tensors.indices(counted, activations.device()));
     }
-    Tensor onDevice = Tensor.create(factors).to(activations.device(), ScalarType.Float);
+    Tensor onDevice = Tensors.onDevice(Tensor.create(factors), activations.device());
     // A matrix product with a vector, which stays in float32 where those of matrices are allowed
     // less, and needs no products of the maps' size.
     return asOneMap(maps.t().mv(onDevice));

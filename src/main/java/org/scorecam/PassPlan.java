@@ -9,9 +9,9 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.Recipe.ConstantChannels;
 import org.scorecam.mask.ChannelFacts;
+import org.scorecam.tensor.Tensors;
 
 /**
  * Which of a layer's channels are scored for one image, and by which pass each: channels with the
@@ -102,9 +102,7 @@ final class PassPlan {
     shape[0] = passes();
     Tensor zeros = torch.zeros(shape, maps.options());
     return zeros.index_add_(
-        0,
-        Tensor.create(passes).to(device, ScalarType.Long),
-        maps.index_select(0, Tensor.create(places).to(device, ScalarType.Long)));
+        0, Tensors.indices(passes, device), maps.index_select(0, Tensors.indices(places, device)));
   }
 
   private boolean isScored(int place) {

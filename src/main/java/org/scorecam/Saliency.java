@@ -142,7 +142,7 @@ public final class Saliency implements AutoCloseable {
         passes += each.status.passes();
       }
       Tensor map = torch.stack(maps, 0).mean(0);
-      boolean blank = !map.any().item().toBool();
+      boolean blank = !Tensors.onHost(map.any()).item().toBool();
       return new Saliency(
           scope.keep(map),
           scope.keep(torch.stack(layerMaps, 0).mean(0)),

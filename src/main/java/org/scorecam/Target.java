@@ -307,6 +307,11 @@ public final class Target {
     return scores(rule.seesScores() ? rows : score.of(rows)).to(ScalarType.Float);
   }
 
+  /** Whether it is a caller's function, which may compute with tensors of the model's device. */
+  boolean isFunction() {
+    return rule instanceof Custom;
+  }
+
   /** Whether it would be elsewhere in a mirrored input. */
   boolean namesPlace() {
     return rule.namesPlace();
@@ -329,7 +334,7 @@ public final class Target {
    * @throws TargetException if the target does not fit it
    */
   Target resolve(Tensor output) {
-    if (!(rule instanceof Custom) && !output.is_floating_point()) {
+    if (!isFunction() && !output.is_floating_point()) {
       throw new TargetException(
           ("the network's output of shape %s holds numbers of type %s, which are not scores: perhaps the"
                   + " class that an argmax chose. Explain what comes before that: a network saved without"

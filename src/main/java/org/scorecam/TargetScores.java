@@ -189,7 +189,7 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
    */
   final Saliency ofPlaces(ResolvedTarget target, float[] values, float[] scores, ChunkPlan plan) {
     Tensor onDevice =
-        Tensor.create(scaled(values)).to(maps.activations().device(), ScalarType.Float);
+        Tensors.onDevice(Tensor.create(scaled(values)), maps.activations().device());
     Tensor layerMap = maps.finished(maps.asOneMap(onDevice));
     return saliency(target, layerMap, new float[0], new float[0], scores, plan);
   }
@@ -230,7 +230,7 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
               0,
               0,
               nonFinite,
-              !map.any().item().toBool());
+              !Tensors.onHost(map.any()).item().toBool());
       return new Saliency(
           scope.keep(map),
           scope.keep(layerMap.alias()),

@@ -26,6 +26,7 @@ import org.bytedeco.pytorch.cuda.CUDAStream;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
+import org.bytedeco.pytorch.global.torch_cuda.SyncDebugMode;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -297,6 +298,38 @@ class CudaTest {
         torch_cuda.setCurrentCUDAStream(usual);
       }
     }
+  }
+
+  /**
+   * From the first chunk's end to the last one's, LibTorch is told to fail where it would have the
+   * host wait for a stream.
+   */
+  @Test
+  void nobodyWaitsBetweenChunks() {
+    assumeTrue(ON_CUDA, "the CPU has no streams");
+    try (HookedModel model = resnetOn(DEVICE);
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        ScoreCam usual = ScoreCam.on(model).layer("layer3").batch(4).build();
+        ScoreCam watched =
+            ScoreCam.on(model)
+                .layer("layer3")
+                .batch(4)
+                .progress(CudaTest::forbidWaitingUntilTheLast)
+                .build();
+        Saliency expected = usual.explain(input, Target.ofClass(3))) {
+      watched.warmUp(input.size(1), input.size(2), input.size(3));
+      try (Saliency actual = watched.explain(input, Target.ofClass(3))) {
+        assertSame(expected, actual);
+      } finally {
+        torch_cuda.warning_state().set_sync_debug_mode(SyncDebugMode.L_DISABLED);
+      }
+    }
+  }
+
+  private static void forbidWaitingUntilTheLast(long scored, long total) {
+    torch_cuda
+        .warning_state()
+        .set_sync_debug_mode(scored < total ? SyncDebugMode.L_ERROR : SyncDebugMode.L_DISABLED);
   }
 
   @Test

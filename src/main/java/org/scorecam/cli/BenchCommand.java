@@ -94,6 +94,8 @@ final class BenchCommand implements Runnable {
       description = {
         "A plain Score-CAM in a JVM of its own to compare with: with LibTorch's default settings"
             + " (plain), with ours (tuned), or both. Default: plain where possible.",
+        "With none, chosen channels are not compared with all either: only the network alone is"
+            + " timed beside the explanation.",
         "It needs --model, a single layer and a class.",
       })
   private Baseline baseline;
@@ -408,7 +410,7 @@ final class BenchCommand implements Runnable {
       BenchReport report = new BenchReport(model.name(), network, scorer, image, first, runs);
       race.compare(explanation, race.enter(networkAlone(network, scorer, image, first)));
       Contestant whole = explanation;
-      if (!method.scoresAllChannels()) {
+      if (!method.scoresAllChannels() && baseline != Baseline.NONE) {
         ScoreCam.Builder all = method.builder(network).channels(ChannelSelection.all());
         whole = race.enter(scoreCam("all channels", all.build(), image));
         race.compare(whole, explanation);

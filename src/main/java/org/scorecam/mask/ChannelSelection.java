@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /** Which channels of the target layer are scored; the others get no weight. */
 public final class ChannelSelection {
@@ -259,7 +260,7 @@ public final class ChannelSelection {
       Tensor keys = key.of(activations.flatten(1, -1), gradient);
       // A map with NaN or infinity cannot be scored, and would rank highest.
       Tensor ranked = keys.where(keys.isfinite(), new Scalar(Double.NEGATIVE_INFINITY));
-      Tensor strongest = torch.topk(ranked, limit).get1().cpu().contiguous();
+      Tensor strongest = Tensors.onHost(torch.topk(ranked, limit).get1()).contiguous();
       long[] indices = new long[(int) limit];
       new LongPointer(strongest.data_ptr()).get(indices);
       Arrays.sort(indices);

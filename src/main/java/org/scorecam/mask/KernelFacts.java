@@ -11,6 +11,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.scorecam.kernel.CpuBinding;
 import org.scorecam.kernel.Kernels;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /** Reads the kernels' table of ranges. */
 final class KernelFacts {
@@ -55,7 +56,7 @@ final class KernelFacts {
       Tensor maps = select(activations, repeated.stream().mapToLong(k -> k).toArray());
       Tensor firsts =
           select(activations, repeated.stream().mapToLong(k -> firstEqual[k]).toArray());
-      Tensor equal = maps.eq(firsts).flatten(1, -1).all(1).cpu();
+      Tensor equal = Tensors.onHost(maps.eq(firsts).flatten(1, -1).all(1));
       BytePointer isEqual = new BytePointer(equal.data_ptr());
       for (int i = 0; i < repeated.size(); i++) {
         if (isEqual.get(i) == 0) {
@@ -66,14 +67,13 @@ final class KernelFacts {
   }
 
   private static Tensor select(Tensor activations, long[] channels) {
-    Tensor indices = Tensor.create(channels);
-    return activations.index_select(0, indices.to(activations.device(), indices.scalar_type()));
+    return activations.index_select(0, Tensors.indices(channels, activations.device()));
   }
 
   private static long[] valuesOf(Tensor table) {
     try (NativeScope scope = NativeScope.open()) {
       long[] values = new long[(int) table.numel()];
-      new LongPointer(table.cpu().data_ptr()).get(values);
+      new LongPointer(Tensors.onHost(table).data_ptr()).get(values);
       return values;
     }
   }

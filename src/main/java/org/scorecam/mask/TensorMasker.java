@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
@@ -23,7 +24,8 @@ public final class TensorMasker implements Masker {
   public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
     try (NativeScope scope = NativeScope.open()) {
       T_TensorTensor_T range = rangeOf(activations);
-      ChannelFacts facts = factsOf(Tensors.toArray(range.get0()), Tensors.toArray(range.get1()));
+      TensorVector ends = new TensorVector(range.get0(), range.get1());
+      ChannelFacts facts = factsOf(Tensors.toArray(torch.cat(ends, 0)));
       // A constant map must stay exactly so: upsampling's rounding would be normalised to noise.
       Tensor varying = ofMaps(range.get0().ne(range.get1()), activations);
       Tensor maps = activations.where(varying, new Scalar(0.0f));
@@ -36,14 +38,18 @@ public final class TensorMasker implements Masker {
     return "LibTorch operations";
   }
 
-  private static ChannelFacts factsOf(float[] minima, float[] maxima) {
-    BitSet constant = new BitSet(minima.length);
-    BitSet nonFinite = new BitSet(minima.length);
-    for (int k = 0; k < minima.length; k++) {
-      nonFinite.set(k, !Float.isFinite(minima[k]) || !Float.isFinite(maxima[k]));
-      constant.set(k, minima[k] == maxima[k] && !nonFinite.get(k));
+  /** From all minima, then all maxima, which are read together. */
+  private static ChannelFacts factsOf(float[] ends) {
+    int channels = ends.length / 2;
+    BitSet constant = new BitSet(channels);
+    BitSet nonFinite = new BitSet(channels);
+    for (int k = 0; k < channels; k++) {
+      float minimum = ends[k];
+      float maximum = ends[channels + k];
+      nonFinite.set(k, !Float.isFinite(minimum) || !Float.isFinite(maximum));
+      constant.set(k, minimum == maximum && !nonFinite.get(k));
     }
-    return new ChannelFacts(constant, nonFinite, IntStream.range(0, minima.length).toArray());
+    return new ChannelFacts(constant, nonFinite, IntStream.range(0, channels).toArray());
   }
 
   /** One value for each of the maps, to be broadcast over them. */
@@ -63,7 +69,7 @@ public final class TensorMasker implements Masker {
     @Override
     public void write(long[] channels, Tensor rows) {
       try (NativeScope scope = NativeScope.open()) {
-        Tensor indices = Tensor.create(channels).to(maps.device(), torch.ScalarType.Long);
+        Tensor indices = Tensors.indices(channels, maps.device());
         Tensor selected =
             maps.index_select(0, indices).unsqueeze(1); // [b, 1, h, w], or of another rank
         boolean before = rule.order() == MaskRule.Order.BEFORE_UPSAMPLING;

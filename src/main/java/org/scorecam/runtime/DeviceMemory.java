@@ -45,6 +45,14 @@ public abstract class DeviceMemory {
   /** Waits until the device has done what it was given. */
   public abstract void finishWork();
 
+  /**
+   * Names the stream on which this thread's work for the device is queued. What is allocated on one
+   * may be used on it, and freed, while earlier work on it is still to be done.
+   *
+   * @return its number; 0 on the CPU, whose operations are done when they return
+   */
+  public abstract long stream();
+
   /** Gives back what is kept for later allocations, so that something else may have it. */
   public abstract void releaseKept();
 
@@ -72,6 +80,11 @@ public abstract class DeviceMemory {
     @Override
     public void finishWork() {
       // Operations on the CPU are done when they return.
+    }
+
+    @Override
+    public long stream() {
+      return 0;
     }
 
     @Override
@@ -134,6 +147,13 @@ public abstract class DeviceMemory {
     @Override
     public void finishWork() {
       torch.cuda_synchronize(index);
+    }
+
+    @Override
+    public long stream() {
+      try (NativeScope scope = NativeScope.open()) {
+        return torch.getCurrentStream(index).id();
+      }
     }
 
     @Override

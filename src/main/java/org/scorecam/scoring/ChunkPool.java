@@ -17,20 +17,27 @@ import org.scorecam.tensor.Tensors;
 
 /**
  * The memory that masked inputs are written to: one chunk for each thread that explains at a time,
- * used again by the next explanation of the same size.
+ * used again by the next explanation of the same size. A chunk is used on the stream alone on which
+ * it was allocated: what comes next there is done after what came before, so that nobody waits.
  */
 final class ChunkPool implements AutoCloseable {
-  private final Queue<Tensor> idle = new ConcurrentLinkedQueue<>();
+  private final Queue<Idle> idle = new ConcurrentLinkedQueue<>();
   private volatile boolean closed;
 
-  /** A chunk [rows, C, H, W] as the scorer wants it, to be given back. */
-  Tensor take(long[] shape, Scorer scorer, Device device) {
-    Tensor chunk = idle.poll();
-    if (chunk != null && fits(chunk, shape, scorer)) {
-      return chunk;
+  private record Idle(Tensor chunk, long stream) {}
+
+  /**
+   * A chunk [rows, C, H, W] as the scorer wants it, to be given back.
+   *
+   * @param stream the current one: {@link org.scorecam.runtime.DeviceMemory#stream}
+   */
+  Tensor take(long[] shape, Scorer scorer, Device device, long stream) {
+    Idle last = idle.poll();
+    if (last != null && last.stream == stream && fits(last.chunk, shape, scorer)) {
+      return last.chunk;
     }
-    if (chunk != null) {
-      chunk.close();
+    if (last != null) {
+      last.chunk.close();
     }
     return allocate(shape, scorer, device);
   }
@@ -62,9 +69,9 @@ final class ChunkPool implements AutoCloseable {
     }
   }
 
-  /** Keeps a chunk for the next explanation. */
-  void giveBack(Tensor chunk) {
-    idle.add(chunk);
+  /** Keeps a chunk, which was taken on this stream, for the next explanation on it. */
+  void giveBack(Tensor chunk, long stream) {
+    idle.add(new Idle(chunk, stream));
     if (closed) {
       close();
     }
@@ -78,8 +85,8 @@ final class ChunkPool implements AutoCloseable {
 
   /** Frees the chunks that nobody uses. */
   void clear() {
-    for (Tensor chunk = idle.poll(); chunk != null; chunk = idle.poll()) {
-      chunk.close();
+    for (Idle each = idle.poll(); each != null; each = idle.poll()) {
+      each.chunk.close();
     }
   }
 }

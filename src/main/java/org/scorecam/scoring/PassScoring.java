@@ -211,6 +211,7 @@ public final class PassScoring implements AutoCloseable {
         memory -> {
           Queue<Tensor> black = new ConcurrentLinkedQueue<>(memory);
           workers.run(plan.workers(), () -> runBlack(scorer, black.poll()), () -> {});
+          DeviceMemory.of(device).finishWork();
         });
   }
 
@@ -226,19 +227,18 @@ public final class PassScoring implements AutoCloseable {
 
   /** Lends so many chunks; frees them if what is done with them fails. */
   private void withChunks(Scorer scorer, long[] shape, int count, Consumer<List<Tensor>> work) {
+    long stream = DeviceMemory.of(device).stream();
     List<Tensor> memory = new ArrayList<>();
     try {
       while (memory.size() < count) {
-        memory.add(chunks.take(shape, scorer, device));
+        memory.add(chunks.take(shape, scorer, device, stream));
       }
       work.accept(memory);
     } catch (RuntimeException | Error e) {
       memory.forEach(Tensor::close);
       throw e;
     }
-    // Whoever takes them next may use another stream.
-    DeviceMemory.of(device).finishWork();
-    memory.forEach(chunks::giveBack);
+    memory.forEach(chunk -> chunks.giveBack(chunk, stream));
   }
 
   /**

@@ -2,7 +2,9 @@ package org.scorecam.tensor;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.atomic.LongAdder;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -15,6 +17,9 @@ import org.scorecam.runtime.NativeScope;
 public final class Tensors {
   /** What JVMs allocate at most. */
   private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
+
+  /** How often this process has asked for values on the host. */
+  private static final LongAdder READS = new LongAdder();
 
   private Tensors() {}
 
@@ -122,6 +127,51 @@ public final class Tensors {
   }
 
   /**
+   * Brings a tensor to the host. Whatever reads values of the device does it by this: the host
+   * waits until all that was queued on the current stream before is done, so reads are few, and of
+   * many values at once.
+   *
+   * @param tensor on any device
+   * @return its values on the CPU, the same tensor where it is there already, owned by the scope
+   *     that must be open
+   */
+  public static Tensor onHost(Tensor tensor) {
+    READS.increment();
+    return tensor.cpu();
+  }
+
+  /** How often {@link #onHost} was called, on whatever device. */
+  static long reads() {
+    return READS.sum();
+  }
+
+  /**
+   * Brings a tensor from the host to a device. To a CUDA device it goes by way of pinned memory, so
+   * that the copy is only queued on the current stream, and nobody waits for it.
+   *
+   * @param tensor on the CPU
+   * @param device where to
+   * @return the same values there, the same tensor where the device is the CPU, owned by the scope
+   *     that must be open
+   */
+  public static Tensor onDevice(Tensor tensor, Device device) {
+    return device.is_cuda()
+        ? tensor.pin_memory().to(device, tensor.scalar_type(), true, false, null)
+        : tensor;
+  }
+
+  /**
+   * Indices for LibTorch's operations.
+   *
+   * @param values the indices
+   * @param device where they are needed
+   * @return int64 [n] there, owned by the scope that must be open
+   */
+  public static Tensor indices(long[] values, Device device) {
+    return onDevice(Tensor.create(values), device);
+  }
+
+  /**
    * Copies a tensor's values to the heap, from whatever device, dtype and layout.
    *
    * @param tensor any floating-point tensor of up to 2³¹−1 elements
@@ -138,7 +188,7 @@ public final class Tensors {
     try (NativeScope scope = NativeScope.open()) {
       float[] values = new float[(int) tensor.numel()];
       if (values.length > 0) {
-        Tensor plain = tensor.cpu().to(ScalarType.Float).contiguous();
+        Tensor plain = onHost(tensor).to(ScalarType.Float).contiguous();
         new FloatPointer(plain.data_ptr()).get(values);
       }
       return values;
