@@ -55,15 +55,26 @@ record CudaState(int devices, String words, String advice) {
           "the CUDA half of LibTorch could not be loaded",
           "put the libraries of CUDA 13 and cuDNN 9 on the library path (PATH on Windows)");
     }
+    List<String> missing = CudaHalf.missing();
+    return withoutLibraries(
+        missing, missing.isEmpty() ? CudaHalf.failure() : "", CudaHalf.hasDriver());
+  }
+
+  /**
+   * What is said on Linux where the CUDA half is there and cannot be loaded.
+   *
+   * @param missing the libraries that are not found
+   * @param failure the dynamic linker's words where none is missing
+   */
+  static CudaState withoutLibraries(List<String> missing, String failure, boolean hasDriver) {
     String advice =
         "build with -Pgpu,cuda-redist, which brings them, or install CUDA 13, cuDNN 9 and NCCL 2"
             + " and name their folders in LD_LIBRARY_PATH";
-    if (!CudaHalf.hasDriver()) {
+    if (!hasDriver) {
       advice += "; no NVIDIA driver is found either: " + GET_DRIVER;
     }
-    List<String> missing = CudaHalf.missing();
     return missing.isEmpty()
-        ? missing("the CUDA half of LibTorch cannot be loaded: " + CudaHalf.failure(), advice)
+        ? missing("the CUDA half of LibTorch cannot be loaded: " + failure, advice)
         : missing(
             "the CUDA half of LibTorch needs %s, found neither in the jars on the class path nor in %s"
                 .formatted(String.join(", ", missing), libraryPath()),

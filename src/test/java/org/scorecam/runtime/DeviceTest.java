@@ -1,9 +1,11 @@
 package org.scorecam.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -60,6 +62,35 @@ class DeviceTest {
     assertEquals(0, state.devices());
     assertEquals("the natives of LibTorch on the class path are those for the CPU", state.words());
     assertTrue(state.advice().contains(Loader.getPlatform() + "-gpu"), state.advice());
+  }
+
+  @Test
+  void missingLibrariesAreNamedWithWhereTheyWereLookedFor() {
+    List<String> missing = List.of("libcudnn.so.9", "libnccl.so.2");
+    CudaState state = CudaState.withoutLibraries(missing, "", true);
+    assertTrue(
+        state
+            .words()
+            .startsWith(
+                "the CUDA half of LibTorch needs libcudnn.so.9, libnccl.so.2, found neither in the"
+                    + " jars on the class path nor in "),
+        state.words());
+    assertTrue(state.words().contains("LD_LIBRARY_PATH"), state.words());
+    assertTrue(state.advice().startsWith("build with -Pgpu,cuda-redist"), state.advice());
+    assertFalse(state.advice().contains("driver"), state.advice());
+  }
+
+  @Test
+  void aMissingDriverIsAddedToMissingLibraries() {
+    CudaState state = CudaState.withoutLibraries(List.of("libcudnn.so.9"), "", false);
+    assertTrue(state.advice().contains("no NVIDIA driver is found either"), state.advice());
+  }
+
+  @Test
+  void whyTheCudaHalfIsNotLoadedIsToldInTheLinkersWords() {
+    CudaState state = CudaState.withoutLibraries(List.of(), "libx.so: wrong ELF class", true);
+    assertEquals(
+        "the CUDA half of LibTorch cannot be loaded: libx.so: wrong ELF class", state.words());
   }
 
   @Test
