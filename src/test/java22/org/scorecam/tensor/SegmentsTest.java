@@ -57,7 +57,7 @@ class SegmentsTest {
         assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6}, Tensors.toArray(tensor));
         segment.setAtIndex(FLOAT, 4, 50);
         assertArrayEquals(new float[] {1, 2, 3, 4, 50, 6}, Tensors.toArray(tensor));
-        tensor.zero_().close();
+        tensor.zero_();
         assertEquals(0, segment.getAtIndex(FLOAT, 5));
       }
       segment.setAtIndex(FLOAT, 0, 7);
@@ -244,7 +244,7 @@ class SegmentsTest {
           new Thread(
               () -> {
                 try (Tensor tensor = tensor(segment, 1000)) {
-                  tensor.fill_(new Scalar(3f)).close();
+                  tensor.fill_(new Scalar(3f));
                 }
               });
       other.start();
