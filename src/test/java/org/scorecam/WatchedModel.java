@@ -73,6 +73,40 @@ public final class WatchedModel implements HookedModel {
     };
   }
 
+  /**
+   * Throws so for the second group of pictures that a pipeline explains, however few of them it
+   * tries at a time; groups must come one after the other.
+   */
+  public static final class ShortOfMemory implements LongConsumer {
+    private static final LongConsumer FULL = noMemoryAbove(0);
+
+    private boolean first = true;
+    private long pictures;
+    private long triesLeft;
+
+    /** How many pictures there is no map of. */
+    public synchronized long pictures() {
+      return pictures;
+    }
+
+    @Override
+    public synchronized void accept(long inputs) {
+      if (first) {
+        first = false;
+        return;
+      }
+      if (pictures == 0) {
+        pictures = inputs;
+        // Halves come down to one picture; after that each is tried by itself.
+        triesLeft = inputs == 1 ? 1 : inputs + 1;
+      }
+      if (triesLeft > 0) {
+        triesLeft -= inputs == 1 ? 1 : 0;
+        FULL.accept(inputs);
+      }
+    }
+  }
+
   private final class WatchedScorer implements Scorer {
     private final Supplier<Scorer> behind;
 

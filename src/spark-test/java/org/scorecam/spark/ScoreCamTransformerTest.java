@@ -12,15 +12,18 @@ import static org.scorecam.Goldens.assertClose;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
@@ -34,6 +37,7 @@ import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScoreCam;
 import org.scorecam.Target;
+import org.scorecam.WatchedModel;
 import org.scorecam.error.ModelException;
 import org.scorecam.image.Picture;
 import org.scorecam.model.HookedModel;
@@ -274,6 +278,61 @@ class ScoreCamTransformerTest {
         assertTrue(taken[0] <= most, () -> taken[0] + " rows were taken, not at most " + most);
       }
     }
+  }
+
+  @Test
+  void memoryThatRunsOutForAGroupIsTheErrorOfItsRowsAlone() {
+    List<Row> rows = inOrder(dataset(TestPictures.rows(64), 1));
+    List<float[]> expected = TestPictures.expected(64, Target.top1());
+    try (WatchedModel model = new WatchedModel(Goldens.model(TestPictures.MODEL));
+        ScoreCam cam = TestPictures.cam(model)) {
+      // After 64 inputs ways to run the network are tried out, and one is kept.
+      explained(cam, rows);
+      NativeObjects.assertNoneLeftBy(
+          () -> {
+            WatchedModel.ShortOfMemory memory = new WatchedModel.ShortOfMemory();
+            model.beforeCapture = memory;
+            long errors = 0;
+            List<Row> maps = explained(cam, rows);
+            assertEquals(64, maps.size());
+            for (int i = 0; i < 64; i++) {
+              assertEquals(i, maps.get(i).getInt(0));
+              Row saliency = withNames(maps.get(i).getStruct(2));
+              String error = saliency.getAs("error");
+              if (error == null) {
+                assertClose(expected.get(i), TestPictures.map(saliency), TestPictures.TOLERANCE);
+              } else {
+                assertTrue(error.contains("out of native memory"), error);
+                errors++;
+              }
+            }
+            assertEquals(memory.pictures(), errors);
+            assertTrue(errors >= 1 && errors <= cam.inputsPerGroup(), "all of one group");
+          });
+      model.beforeCapture = inputs -> {};
+      model.beforeChunk = WatchedModel.noMemoryAbove(0);
+      NativeObjects.assertNoneLeftBy(
+          () ->
+              explained(cam, rows)
+                  .forEach(row -> assertNotNull(withNames(row.getStruct(2)).getAs("error"))));
+    }
+  }
+
+  /** As Spark does with what a task gives it. */
+  private static Row withNames(Row saliency) {
+    Object[] values = IntStream.range(0, saliency.size()).mapToObj(saliency::get).toArray();
+    return new GenericRowWithSchema(values, SaliencyColumn.TYPE);
+  }
+
+  private static List<Row> explained(ScoreCam cam, List<Row> rows) {
+    PictureSettings settings = new PictureSettings(1, -1, false, 0, 0, false, -1, false);
+    RowPictures pictures = new RowPictures(settings, new Configuration());
+    List<Row> maps = new ArrayList<>();
+    try (ExplainedRows explained =
+        new ExplainedRows(rows.iterator(), settings, pictures, List.of(cam), 1)) {
+      explained.forEachRemaining(maps::add);
+    }
+    return maps;
   }
 
   @Test

@@ -40,6 +40,7 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.WatchedModel;
 import org.scorecam.error.InputException;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
@@ -422,5 +423,87 @@ class PipelineProcessorTest {
           assertEquals(9, notes.names.size());
           assertEquals(List.of(), notes.failures);
         });
+    // For one group, and for all.
+    List<String> names = sources(24).stream().map(Source::name).toList();
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          WatchedModel.ShortOfMemory memory = new WatchedModel.ShortOfMemory();
+          model.beforeCapture = memory;
+          Notes notes = through(pipeline.processor(), sources(24));
+          assertEquals(names, notes.names);
+          assertEquals(null, notes.thrown);
+          assertEquals(memory.pictures(), notes.failures.size());
+          assertTrue(memory.pictures() >= 1 && memory.pictures() <= 8);
+          assertInstanceOf(NativeMemoryException.class, notes.failures.get(0));
+        });
+    model.beforeCapture = inputs -> {};
+    model.beforeChunk = WatchedModel.noMemoryAbove(0);
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          Notes notes = through(pipeline.processor(), sources(24));
+          assertEquals(names, notes.names);
+          assertEquals(24, notes.failures.size());
+        });
+  }
+
+  @Test
+  void aSubscriberThatThrowsLeavesNothingBehind() {
+    cam.warmUp(3, 64, 64);
+    Pipeline pipeline = pipeline().readers(2).build();
+    through(pipeline.processor(), sources(100));
+    Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+    Thread.setDefaultUncaughtExceptionHandler((thread, thrown) -> {});
+    try {
+      // What it took is its own: this one closes it.
+      NativeObjects.assertNoneLeftBy(
+          () ->
+              throwing(
+                  pipeline,
+                  new Notes(
+                      explained -> {
+                        throw new IllegalArgumentException("enough");
+                      })));
+      // What it did not take is freed.
+      NativeObjects.assertNoneLeftBy(
+          () ->
+              throwing(
+                  pipeline,
+                  new Notes() {
+                    @Override
+                    public void onNext(Explained explained) {
+                      names.add(explained.name());
+                      throw new StackOverflowError("of a subscriber");
+                    }
+                  }));
+      NativeObjects.assertNoneLeftBy(
+          () ->
+              throwing(
+                  pipeline,
+                  new Notes() {
+                    @Override
+                    public void onSubscribe(Flow.Subscription given) {
+                      super.onSubscribe(given);
+                      names.add("none");
+                      throw new IllegalStateException("not interested");
+                    }
+                  }));
+    } finally {
+      Thread.setDefaultUncaughtExceptionHandler(before);
+    }
+  }
+
+  private static void throwing(Pipeline pipeline, Notes notes) {
+    Flow.Processor<Source, Explained> processor = pipeline.processor();
+    Upstream upstream = new Upstream(processor);
+    processor.subscribe(notes);
+    try {
+      notes.request(Long.MAX_VALUE);
+      upstream.cancelled.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    awaitThreads();
+    assertEquals(1, notes.names.size());
+    assertEquals(1, notes.ended.getCount(), "nothing is signalled after a cancellation");
   }
 }

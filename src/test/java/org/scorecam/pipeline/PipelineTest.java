@@ -42,6 +42,7 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.WatchedModel;
 import org.scorecam.error.InputException;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.image.Picture;
 import org.scorecam.image.Preprocessing;
@@ -587,6 +588,60 @@ class PipelineTest {
           }
         });
     NativeObjects.assertNoneLeftBy(() -> pipeline.start(PipelineTest::endless).close());
+  }
+
+  @Test
+  void memoryThatRunsOutIsTheFailureOfOneGroupAndLeavesNothingBehind() {
+    List<Source> sources = IntStream.range(0, 24).mapToObj(i -> source(3 * i)).toList();
+    cam.warmUp(3, 64, 64);
+    Pipeline pipeline = pipeline().readers(2).queue(8).build();
+    // After 64 inputs ways to run the network are tried out, and one is kept.
+    for (int i = 0; i < 3; i++) {
+      pipeline.runSources(sources, e -> {});
+    }
+    List<float[]> expected = IntStream.range(0, 24).mapToObj(i -> expected(3 * i)).toList();
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          WatchedModel.ShortOfMemory memory = new WatchedModel.ShortOfMemory();
+          model.beforeCapture = memory;
+          long failures = failuresOf(pipeline, sources, expected);
+          assertEquals(memory.pictures(), failures, "of one group");
+          assertTrue(memory.pictures() >= 1 && memory.pictures() <= 8);
+        });
+    model.beforeCapture = WatchedModel.noMemoryAbove(4);
+    NativeObjects.assertNoneLeftBy(
+        () -> assertEquals(0, failuresOf(pipeline, sources, expected), "halves fit"));
+    model.beforeCapture = WatchedModel.noMemoryAbove(0);
+    NativeObjects.assertNoneLeftBy(
+        () -> assertEquals(24, failuresOf(pipeline, sources, expected), "nothing fits"));
+    model.beforeCapture = inputs -> {};
+    model.beforeChunk = WatchedModel.noMemoryAbove(0);
+    NativeObjects.assertNoneLeftBy(
+        () -> assertEquals(24, failuresOf(pipeline, sources, expected), "no chunk fits"));
+    model.beforeChunk = rows -> {};
+    assertEquals(0, failuresOf(pipeline, sources, expected), "it is there again");
+  }
+
+  /** How many pictures there is no memory for; the others' maps are as expected. */
+  private static long failuresOf(Pipeline pipeline, List<Source> sources, List<float[]> expected) {
+    List<RuntimeException> failures = new ArrayList<>();
+    AtomicInteger taken = new AtomicInteger();
+    pipeline.runSources(
+        sources,
+        explained -> {
+          assertEquals(taken.getAndIncrement(), explained.index());
+          explained
+              .failure()
+              .ifPresentOrElse(
+                  failures::add,
+                  () ->
+                      assertClose(
+                          expected.get((int) explained.index()), mapOf(explained), TOLERANCE));
+        });
+    assertEquals(sources.size(), taken.get());
+    failures.forEach(failure -> assertInstanceOf(NativeMemoryException.class, failure));
+    assertEquals(0, threadsOfPipelines());
+    return failures.size();
   }
 
   @Test

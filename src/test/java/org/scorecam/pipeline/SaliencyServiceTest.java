@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -667,6 +670,79 @@ class SaliencyServiceTest {
             explain(service, IntStream.range(0, 9)).forEach(SaliencyServiceTest::taken);
           }
         });
+    // For one group, and for no chunk.
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          WatchedModel.ShortOfMemory memory = new WatchedModel.ShortOfMemory();
+          model.beforeCapture = memory;
+          long failures = failures(pipeline, 24);
+          assertEquals(memory.pictures(), failures);
+          assertTrue(failures >= 1 && failures <= 8, () -> failures + " of a group");
+        });
+    model.beforeCapture = inputs -> {};
+    model.beforeChunk = WatchedModel.noMemoryAbove(0);
+    NativeObjects.assertNoneLeftBy(() -> assertEquals(24, failures(pipeline, 24)));
+  }
+
+  /** Of so many pictures, how many have no map for want of memory; the others' are freed. */
+  private static long failures(Pipeline pipeline, int pictures) {
+    try (SaliencyService service = pipeline.serve()) {
+      return explain(service, IntStream.range(0, pictures).map(i -> 3 * i)).stream()
+          .filter(
+              future -> {
+                try (Saliency saliency = future.join()) {
+                  return false;
+                } catch (CompletionException e) {
+                  assertInstanceOf(NativeMemoryException.class, e.getCause());
+                  return true;
+                }
+              })
+          .count();
+    }
+  }
+
+  @Test
+  void whatIsWrongInAnyWayInLeavesNothingBehind() {
+    cam.warmUp(3, 64, 64);
+    try (SaliencyService service = pipeline().build().serve()) {
+      for (int i = 0; i < 10; i++) {
+        explain(service, IntStream.range(0, 8).map(k -> 3 * k)).forEach(SaliencyServiceTest::taken);
+      }
+    }
+    Path text = folder.resolve("text.png");
+    try {
+      Files.writeString(text, "no picture");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    List<Target> targets = List.of(Target.top1(), Target.ofClass(1));
+    try (Tensor two = torch.zeros(2, 3, 64, 64);
+        Tensor whole = torch.zeros(new long[] {1, 3, 64, 64}).to(ScalarType.Long);
+        Tensor flat = torch.zeros(64);
+        Tensor infinite = torch.zeros(1, 3, 64, 64)) {
+      infinite.fill_(new org.bytedeco.pytorch.Scalar(Double.POSITIVE_INFINITY));
+      NativeObjects.assertNoneLeftBy(
+          () -> {
+            try (SaliencyService service = pipeline().build().serve()) {
+              List<CompletableFuture<?>> bad =
+                  List.of(
+                      service.explain(corrupt()),
+                      service.explain(corrupt(), targets),
+                      service.explain(Source.of(text)),
+                      service.explain(Source.of(folder.resolve("missing.png"))),
+                      service.explain(two, Target.top1()),
+                      service.explain(whole, targets),
+                      service.explain(flat, Target.top1()),
+                      service.explain(infinite, targets),
+                      service.explain(new float[0][0][0], Target.top1()),
+                      service.explain(new float[][][] {{{1}, {2, 3}}}, Target.top1()));
+              List<CompletableFuture<Saliency>> good =
+                  explain(service, IntStream.range(0, 6).map(i -> 3 * i));
+              bad.forEach(future -> assertInstanceOf(InputException.class, failureOf(future)));
+              good.forEach(SaliencyServiceTest::taken);
+            }
+          });
+    }
   }
 
   @Test
