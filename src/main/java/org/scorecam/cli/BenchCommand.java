@@ -357,6 +357,7 @@ final class BenchCommand implements Runnable {
         Saliency first = explainer.explain(input, target)) {
       ServingReport report =
           new ServingReport(model.name(), input, first, explainer.inputsPerGroup(), longest);
+      report.print(spec.commandLine().getOut());
       Duration limit = Duration.ofSeconds(seconds);
       int most = Collections.max(callers);
       int warmUp = Math.min(WARM_UP, 2 * runs * maps);
