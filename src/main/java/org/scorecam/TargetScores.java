@@ -188,8 +188,7 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
    * @param scores those of the passes
    */
   final Saliency ofPlaces(ResolvedTarget target, float[] values, float[] scores, ChunkPlan plan) {
-    Tensor onDevice =
-        Tensors.onDevice(Tensor.create(scaled(values)), maps.activations().device());
+    Tensor onDevice = Tensors.onDevice(Tensor.create(scaled(values)), maps.activations().device());
     Tensor layerMap = maps.finished(maps.asOneMap(onDevice));
     return saliency(target, layerMap, new float[0], new float[0], scores, plan);
   }

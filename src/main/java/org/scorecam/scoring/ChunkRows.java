@@ -351,7 +351,7 @@ final class ChunkRows {
         device.finishWork();
         long start = System.nanoTime();
         Workers.ofTheProcess()
-            .run(request.workers, () -> scores(request.scorer, left.poll()), () -> {});
+            .run(request.workers, 1, () -> scores(request.scorer, left.poll()), () -> {});
         device.finishWork();
         fastest = Math.min(fastest, (System.nanoTime() - start) / NANOS_PER_MILLI);
       }

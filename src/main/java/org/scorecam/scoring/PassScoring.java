@@ -43,6 +43,7 @@ public final class PassScoring implements AutoCloseable {
   private final ScoringChoice choice;
   private final ChunkPool chunks = new ChunkPool();
   private final Workers workers = Workers.ofTheProcess();
+  private final int callers;
   private volatile boolean closed;
 
   /**
@@ -55,6 +56,7 @@ public final class PassScoring implements AutoCloseable {
    */
   public PassScoring(HookedModel model, Optional<Precision> precision, PassSettings<?> settings) {
     this.device = model.device();
+    this.callers = settings.callers();
     this.choice = new ScoringChoice(model, precision, settings);
     workers.join();
   }
@@ -158,7 +160,7 @@ public final class PassScoring implements AutoCloseable {
         count,
         memory -> {
           run.use(memory);
-          workers.run(count, run, tell);
+          workers.run(count, callers, run, tell);
         });
   }
 
@@ -210,7 +212,7 @@ public final class PassScoring implements AutoCloseable {
         plan.workers(),
         memory -> {
           Queue<Tensor> black = new ConcurrentLinkedQueue<>(memory);
-          workers.run(plan.workers(), () -> runBlack(scorer, black.poll()), () -> {});
+          workers.run(plan.workers(), 1, () -> runBlack(scorer, black.poll()), () -> {});
           DeviceMemory.of(device).finishWork();
         });
   }

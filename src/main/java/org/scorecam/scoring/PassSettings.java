@@ -11,6 +11,7 @@ import java.util.OptionalLong;
 public abstract class PassSettings<B extends PassSettings<B>> {
   private int batch;
   private int workers;
+  private int callers = 1;
   private OptionalLong memory = OptionalLong.empty();
 
   /** Nothing is said yet. */
@@ -59,6 +60,24 @@ public abstract class PassSettings<B extends PassSettings<B>> {
   }
 
   /**
+   * Sets how many chunks of masked inputs are scored beside each other for each of several threads
+   * that explain at a time. With {@link #workers(int)} such threads share the workers.
+   *
+   * @param each as for {@link #workers(int)}
+   * @param callers the threads that explain; together they have at most so many times the workers
+   * @return this builder
+   * @throws IllegalArgumentException if one of them is less than 1
+   */
+  public final B workers(int each, int callers) {
+    if (callers < 1) {
+      throw new IllegalArgumentException("there must be at least 1 caller, not " + callers);
+    }
+    workers(each);
+    this.callers = callers;
+    return self();
+  }
+
+  /**
    * Limits the memory of the chunks of masked inputs that are scored at a time, with the network's
    * activations for them, for each thread that explains. There is always at least one row.
    *
@@ -82,6 +101,11 @@ public abstract class PassSettings<B extends PassSettings<B>> {
   /** 0 for as many as are fastest. */
   int mostWorkers() {
     return workers;
+  }
+
+  /** Threads that are to have so many workers each; 1 to share them. */
+  int callers() {
+    return callers;
   }
 
   /** Bytes; nothing for the usual share. */

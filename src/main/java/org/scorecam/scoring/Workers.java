@@ -14,8 +14,9 @@ import org.scorecam.runtime.LibTorchWork;
  * busy otherwise.
  *
  * <p>The process has one set of them. Several callers share it, and take turns chunk by chunk: all
- * together have as many threads as the one that asks for most. They are daemons, wait without
- * spinning, and end when everyone who {@link #join}ed has {@link #leave left}.
+ * together have as many threads as the one that asks for most, for itself and for those beside it
+ * that are to have as many. They are daemons, wait without spinning, and end when everyone who
+ * {@link #join}ed has {@link #leave left}.
  */
 final class Workers {
   private static final Workers OF_THE_PROCESS = new Workers();
@@ -50,6 +51,10 @@ final class Workers {
   /** What a caller wants done; under the lock of all workers. */
   private static final class Job {
     final int most;
+
+    /** Of this and the others that are beside it. */
+    final int mostOfAll;
+
     final int threadsEach;
     final Work work;
     int running;
@@ -60,8 +65,9 @@ final class Workers {
 
     Throwable thrown;
 
-    Job(int most, int threadsEach, Work work) {
+    Job(int most, int mostOfAll, int threadsEach, Work work) {
       this.most = most;
+      this.mostOfAll = mostOfAll;
       this.threadsEach = threadsEach;
       this.work = work;
     }
@@ -93,17 +99,19 @@ final class Workers {
    *
    * @param most steps at a time, which share LibTorch's threads; with 1, or where a worker itself
    *     calls, the caller does all
+   * @param callers how many callers at a time are to have as many; 1 to share them with all others
    * @param work its steps
    * @param afterStep is called by the caller's thread after each step
    */
-  void run(int most, Work work, Runnable afterStep) {
+  void run(int most, int callers, Work work, Runnable afterStep) {
     if (most == 1 || Thread.currentThread() instanceof Worker) {
       while (work.step()) {
         afterStep.run();
       }
       return;
     }
-    Job job = new Job(most, Math.max(1, LibTorch.threads() / most), work);
+    int mostOfAll = Math.multiplyExact(most, callers);
+    Job job = new Job(most, mostOfAll, Math.max(1, LibTorch.threads() / most), work);
     begin(job);
     boolean interrupted = false;
     try {
@@ -129,7 +137,7 @@ final class Workers {
   }
 
   private synchronized void begin(Job job) {
-    while (threads.size() < job.most) {
+    while (threads.size() < job.mostOfAll) {
       Worker worker = new Worker(this::serve, ++started);
       worker.start();
       threads.add(worker);
@@ -195,7 +203,7 @@ final class Workers {
 
   /** A job with a step to begin, if another thread may be at one; else null. */
   private Job mayBegin() {
-    int limit = jobs.stream().mapToInt(job -> job.most).max().orElse(0);
+    int limit = jobs.stream().mapToInt(job -> job.mostOfAll).max().orElse(0);
     return busy >= limit
         ? null
         : jobs.stream().filter(job -> !job.over && job.running < job.most).findFirst().orElse(null);

@@ -44,7 +44,8 @@ final class ExplainPartition implements MapPartitionsFunction<Row, Row> {
     }
     TaskContext task = TaskContext.get();
     TaskShare share = TaskShare.of(task, SparkEnv.get().conf());
-    LibTorch.setThreads(share.workers());
+    // Each task's own: those that run at once have as many each.
+    LibTorch.setThreads(share.cpus());
     List<SharedNetworks.Loan> loans = new ArrayList<>();
     // Listeners are called last in, first out: before those that close what the rows come from.
     task.addTaskCompletionListener(

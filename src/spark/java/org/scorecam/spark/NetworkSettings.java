@@ -55,7 +55,7 @@ record NetworkSettings(
             .layers(layers.toArray(String[]::new))
             .recipe(Recipe.named(recipe))
             .channels(ChannelSelection.parse(channels))
-            .workers(share.workers());
+            .workers(share.cpus(), share.tasks());
     Optional.ofNullable(layout).map(Layout::parse).ifPresent(builder::layout);
     if (batch > 0) {
       builder.batch(batch);

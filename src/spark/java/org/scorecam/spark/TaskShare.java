@@ -64,15 +64,6 @@ record TaskShare(int cpus, int tasks, int tasksOnGpu, long memoryOverhead) {
         : Arrays.stream(gpus.addresses()).map(address -> Device.parse("cuda:" + address)).toList();
   }
 
-  /**
-   * LibTorch's threads, and the chunks that are scored beside each other on the CPU. With one core
-   * a task does all in a thread of its own; with more, the tasks share the executor's cores chunk
-   * by chunk.
-   */
-  int workers() {
-    return cpus == 1 ? 1 : cpus * tasks;
-  }
-
   /** Threads that read pictures. */
   int readers() {
     return Math.max(1, cpus / CPUS_PER_READER);

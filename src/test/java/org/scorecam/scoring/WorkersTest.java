@@ -311,6 +311,44 @@ class WorkersTest {
   }
 
   @Test
+  void callersMayHaveWorkersOfTheirOwn() throws Exception {
+    float[] expected = expected();
+    CountDownLatch ofBoth = new CountDownLatch(4);
+    AtomicInteger running = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    model.beforeChunk =
+        rows -> {
+          most.accumulateAndGet(running.incrementAndGet(), Math::max);
+          ofBoth.countDown();
+          try {
+            assertTrue(ofBoth.await(20, TimeUnit.SECONDS), "fewer than two for each of two");
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          } finally {
+            running.decrementAndGet();
+          }
+        };
+    try (ScoreCam cam = cam().batch(4).workers(2, 2).build()) {
+      ConcurrentLinkedQueue<float[]> maps = new ConcurrentLinkedQueue<>();
+      List<Thread> callers = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        Thread caller = new Thread(() -> maps.add(mapOf(cam)));
+        caller.start();
+        callers.add(caller);
+      }
+      for (Thread caller : callers) {
+        caller.join();
+      }
+      assertEquals(3, maps.size());
+      maps.forEach(map -> assertClose(expected, map, 1e-6));
+      assertEquals(4, most.get());
+      assertEquals(2, cam.warmUp(3, 64, 64).workers(), "of each");
+    }
+    assertThrows(IllegalArgumentException.class, () -> cam().workers(2, 0));
+    assertThrows(IllegalArgumentException.class, () -> cam().workers(0, 2));
+  }
+
+  @Test
   void aTargetMayExplainSomethingItself() {
     float[] expected = expected();
     try (ScoreCam inner = cam().workers(2).build();
