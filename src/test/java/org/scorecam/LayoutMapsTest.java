@@ -131,7 +131,9 @@ class LayoutMapsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(FeatureCam.Method.class)
+  @EnumSource(
+      value = FeatureCam.Method.class,
+      names = {"ABLATION", "RECIPRO"})
   void changedFeaturesDoNotDependOnTheLayout(FeatureCam.Method method) {
     List<Target> targets = List.of(Target.ofClass(1), Target.top1());
     try (FeatureCam first = FeatureCam.on(model, method).layer("maps").build();
