@@ -7,16 +7,9 @@ import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.LayerException;
-import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.HookedModel;
-import org.scorecam.model.Precision;
-import org.scorecam.model.RepeatedCall;
-import org.scorecam.model.Watch;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.LibTorchWork;
-import org.scorecam.scoring.PassScoring;
-import org.scorecam.scoring.PassSettings;
 
 /**
  * Explains by changes of the target layer's output instead of the picture: Ablation-CAM,
@@ -27,32 +20,13 @@ import org.scorecam.scoring.PassSettings;
  * HookedModel#from}. Immutable and safe for several threads.
  */
 public final class FeatureCam implements Explainer {
-  /** Scales as pytorch-grad-cam does, so that maps of all methods can be compared. */
-  private static final Recipe RECIPRO =
-      new Recipe(
-          "recipro-cam",
-          Recipe.PYTORCH_GRAD_CAM.masks(),
-          Recipe.Score.PROBABILITY,
-          Weighting.SCORE,
-          Recipe.ConstantChannels.SCORED,
-          MapFinish.SCALE_RESIZE_SCALE,
-          RepeatedCall.LAST,
-          CaptureMoment.AT_CALL);
-
-  /** So many inputs at once fill chunks well; their activation maps are held together. */
-  private static final int GROUP = 8;
+  private static final Recipe RECIPRO = FeaturePasses.ofProbabilities("recipro-cam");
 
   /** Which block from the last is the customary one of ViT-Recipro-CAM. */
   private static final int BLOCKS_FROM_LAST = 3;
 
-  private final TargetLayers at;
   private final FeatureScoring.Change change;
-
-  /** What comes after the layer. */
-  private final HookedModel after;
-
-  private final PassScoring scoring;
-  private final ProgressListener progress;
+  private final FeaturePasses passes;
 
   /** What is changed. A is the layer's output, f the target's score of it. */
   public enum Method {
@@ -102,15 +76,9 @@ public final class FeatureCam implements Explainer {
 
   private FeatureCam(Builder builder, String layer, HookedModel after) {
     this.change = new FeatureScoring.Change(builder.method, builder.mask);
-    this.at =
-        new TargetLayers(
-            builder.model,
-            new Watch(List.of(layer), RepeatedCall.LAST, CaptureMoment.AT_CALL),
-            builder.layout,
-            builder.recipe == null ? usualRecipe(builder.method) : builder.recipe);
-    this.after = after;
-    this.scoring = new PassScoring(after, builder.precision, builder);
-    this.progress = builder.progress;
+    this.passes =
+        new FeaturePasses(
+            builder, builder.model, List.of(layer), usualRecipe(builder.method), after);
   }
 
   private static Recipe usualRecipe(Method method) {
@@ -151,15 +119,11 @@ public final class FeatureCam implements Explainer {
   }
 
   /** Collects what a {@link FeatureCam} needs. */
-  public static final class Builder extends PassSettings<Builder> {
+  public static final class Builder extends FeatureSettings<Builder> {
     private final HookedModel model;
     private final Method method;
     private PlaceMask mask;
     private String layer;
-    private Optional<Layout> layout = Optional.empty();
-    private Recipe recipe;
-    private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
-    private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model, Method method) {
       this.model = model;
@@ -200,51 +164,6 @@ public final class FeatureCam implements Explainer {
     }
 
     /**
-     * As {@link ScoreCam.Builder#layout}.
-     *
-     * @param chosen how the target layer's output holds its activation maps
-     * @return this builder
-     */
-    public Builder layout(Layout chosen) {
-      this.layout = Optional.of(requireNonNull(chosen, "layout"));
-      return this;
-    }
-
-    /**
-     * Chooses what of the output is scored and how the map is finished; nothing else of the recipe
-     * is used.
-     *
-     * @param chosen the published code's of each method unless set
-     * @return this builder
-     */
-    public Builder recipe(Recipe chosen) {
-      this.recipe = requireNonNull(chosen, "recipe");
-      return this;
-    }
-
-    /**
-     * As {@link ScoreCam.Builder#precision}.
-     *
-     * @param chosen {@link Precision#FLOAT32} unless set; nothing for the fastest that holds
-     * @return this builder
-     */
-    public Builder precision(Optional<Precision> chosen) {
-      this.precision = requireNonNull(chosen, "precision");
-      return this;
-    }
-
-    /**
-     * Has progress reported.
-     *
-     * @param listener is called after each chunk
-     * @return this builder
-     */
-    public Builder progress(ProgressListener listener) {
-      this.progress = requireNonNull(listener, "listener");
-      return this;
-    }
-
-    /**
      * Builds: cuts the network at the layer.
      *
      * @return owned by the caller
@@ -274,16 +193,7 @@ public final class FeatureCam implements Explainer {
 
   @Override
   public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
-    scoring.requireOpen();
-    try (LibTorchWork work = LibTorchWork.begin()) {
-      return Saliency.fuseLayers(
-          InputGroups.explain(
-              at,
-              inputs,
-              targets,
-              (all, left) -> GROUP,
-              TargetScores.group(at, scoring, progress, this::changesOf)));
-    }
+    return passes.explain(inputs, targets, this::changesOf);
   }
 
   private FeatureScoring changesOf(FirstPass pass, int image, Tensor input) {
@@ -291,10 +201,10 @@ public final class FeatureCam implements Explainer {
     requireTokens(layout);
     return new FeatureScoring(
         change,
-        at.name(),
+        passes.at().name(),
         pass.output(0).narrow(0, image, 1).to(ScalarType.Float),
         layout,
-        new MapMaker(at.recipe(), pass.mapsOf(image, 0), input),
+        new MapMaker(passes.at().recipe(), pass.mapsOf(image, 0), input),
         pass.targetsOf(image));
   }
 
@@ -303,24 +213,23 @@ public final class FeatureCam implements Explainer {
       throw new LayerException(
           ("ViT-Recipro-CAM masks the tokens that a transformer's block puts out; layer '%s' puts out"
                   + " maps that are %s. RECIPRO is for these")
-              .formatted(at.name(), layout));
+              .formatted(passes.at().name(), layout));
     }
   }
 
   @Override
   public int inputsPerGroup() {
-    return GROUP;
+    return FeaturePasses.GROUP;
   }
 
   @Override
   public Device device() {
-    return at.model().device();
+    return passes.at().model().device();
   }
 
   /** Frees the cut network and the chunks. The model stays open. Closing again does nothing. */
   @Override
   public void close() {
-    scoring.close();
-    after.close();
+    passes.close();
   }
 }

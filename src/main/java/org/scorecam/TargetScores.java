@@ -9,13 +9,11 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.error.InputException;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.MaskedInputs;
-import org.scorecam.scoring.PassScoring;
 import org.scorecam.tensor.Tensors;
 
 /** Passes of one image whose scores are kept for each of its targets, and made a map at the end. */
@@ -41,64 +39,6 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
       long[] shape = {passes, targets.size()};
       this.passScores = scope.keep(torch.empty(shape, maps.activations().options(), null));
     }
-  }
-
-  /** What makes those of an image. */
-  interface Maker {
-    /**
-     * Plans an image's passes. A scope is open.
-     *
-     * @param pass that of the unmasked images
-     * @param image which of them
-     * @param input it itself, [C, H, W]
-     */
-    TargetScores of(FirstPass pass, int image, Tensor input);
-
-    /** What is thrown where the network cannot run what is written for the passes. */
-    default RuntimeException refusal(InputException cause) {
-      return cause;
-    }
-  }
-
-  /**
-   * Explains the inputs of a group: makes their scores, has their passes scored together, and makes
-   * the maps.
-   *
-   * @param at the first layer's output is changed
-   * @param scoring of the network from that layer on
-   */
-  static InputGroups.Group group(
-      TargetLayers at, PassScoring scoring, ProgressListener progress, Maker maker) {
-    return (images, targets, results) -> {
-      List<TargetScores> scores = new ArrayList<>();
-      List<List<List<Saliency>>> maps = new ArrayList<>();
-      try (NativeScope scope = NativeScope.open();
-          FirstPass pass = FirstPass.of(at, images, targets, false)) {
-        for (int i = 0; i < targets.size(); i++) {
-          scores.add(maker.of(pass, i, images.select(0, i)));
-        }
-        long passes = scores.stream().mapToLong(TargetScores::passes).sum();
-        ChunkPlan plan;
-        try {
-          plan = scoring.score(scores, scores.get(0).shape(), passes, progress::onProgress);
-        } catch (InputException e) {
-          throw maker.refusal(e);
-        }
-        for (String note : pass.notes()) {
-          plan = plan.noting(note);
-        }
-        for (TargetScores each : scores) {
-          maps.add(each.toSaliencies(plan).stream().map(List::of).toList());
-        }
-        results.addAll(maps);
-        return passes;
-      } catch (RuntimeException | Error e) {
-        Saliency.closeAll(maps);
-        throw e;
-      } finally {
-        scores.forEach(TargetScores::close);
-      }
-    };
   }
 
   /** The shape of what {@link #write} writes for a pass. */
@@ -149,7 +89,7 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
   }
 
   /** Makes each target's map of its scores. */
-  private List<Saliency> toSaliencies(ChunkPlan plan) {
+  final List<Saliency> toSaliencies(ChunkPlan plan) {
     List<Saliency> saliencies = new ArrayList<>();
     try (NativeScope scope = NativeScope.open()) {
       float[] scores = Tensors.toArray(passScores.t().contiguous());

@@ -11,16 +11,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.InputException;
 import org.scorecam.error.LayerException;
-import org.scorecam.model.CaptureMoment;
 import org.scorecam.model.HookedModel;
-import org.scorecam.model.Precision;
-import org.scorecam.model.RepeatedCall;
-import org.scorecam.model.Watch;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.LibTorchWork;
-import org.scorecam.scoring.PassScoring;
-import org.scorecam.scoring.PassSettings;
 
 /**
  * Explains a vision transformer by leaving tokens out of its input: Transformer Input Sampling
@@ -42,46 +35,20 @@ import org.scorecam.scoring.PassSettings;
  * <p>Immutable and safe for several threads.
  */
 public final class TransformerInputSampling implements Explainer {
-  private static final Recipe TIS =
-      new Recipe(
-          "tis",
-          Recipe.PYTORCH_GRAD_CAM.masks(),
-          Recipe.Score.PROBABILITY,
-          Weighting.SCORE,
-          Recipe.ConstantChannels.SCORED,
-          MapFinish.SCALE_RESIZE_SCALE,
-          RepeatedCall.LAST,
-          CaptureMoment.AT_CALL);
-
-  /** So many inputs at once fill chunks well; what their blocks put out is held together. */
-  private static final int GROUP = 8;
+  private static final Recipe TIS = FeaturePasses.ofProbabilities("tis");
 
   /** First the layer that puts out the tokens, then those whose outputs are clustered. */
-  private final TargetLayers at;
+  private final FeaturePasses passes;
 
   private final int masks;
   private final double kept;
   private final long seed;
 
-  /** What comes after the tokens. */
-  private final HookedModel after;
-
-  private final PassScoring scoring;
-  private final ProgressListener progress;
-
   private TransformerInputSampling(Builder builder, List<String> layers, HookedModel after) {
-    this.at =
-        new TargetLayers(
-            builder.model,
-            new Watch(layers, RepeatedCall.LAST, CaptureMoment.AT_CALL),
-            builder.layout,
-            builder.recipe);
+    this.passes = new FeaturePasses(builder, builder.model, layers, TIS, after);
     this.masks = builder.masks;
     this.kept = builder.kept;
     this.seed = builder.seed;
-    this.after = after;
-    this.scoring = new PassScoring(after, builder.precision, builder);
-    this.progress = builder.progress;
   }
 
   /**
@@ -95,19 +62,15 @@ public final class TransformerInputSampling implements Explainer {
   }
 
   /** Collects what a {@link TransformerInputSampling} needs. */
-  public static final class Builder extends PassSettings<Builder> {
+  public static final class Builder extends FeatureSettings<Builder> {
     private static final int USUAL_MASKS = 1024;
 
     private final HookedModel model;
     private Optional<String> embedding = Optional.empty();
     private List<String> layers = List.of();
-    private Optional<Layout> layout = Optional.empty();
-    private Recipe recipe = TIS;
     private int masks = USUAL_MASKS;
     private double kept = 0.5;
     private long seed;
-    private Optional<Precision> precision = Optional.of(Precision.FLOAT32);
-    private ProgressListener progress = (scored, total) -> {};
 
     private Builder(HookedModel model) {
       this.model = model;
@@ -138,29 +101,6 @@ public final class TransformerInputSampling implements Explainer {
      */
     public Builder layers(String... paths) {
       this.layers = List.of(paths);
-      return this;
-    }
-
-    /**
-     * As {@link ScoreCam.Builder#layout}, of all layers.
-     *
-     * @param chosen tokens
-     * @return this builder
-     */
-    public Builder layout(Layout chosen) {
-      this.layout = Optional.of(requireNonNull(chosen, "layout"));
-      return this;
-    }
-
-    /**
-     * Chooses what of the output is scored and how the map is finished; nothing else of the recipe
-     * is used.
-     *
-     * @param chosen the published code's unless set
-     * @return this builder
-     */
-    public Builder recipe(Recipe chosen) {
-      this.recipe = requireNonNull(chosen, "recipe");
       return this;
     }
 
@@ -207,28 +147,6 @@ public final class TransformerInputSampling implements Explainer {
     }
 
     /**
-     * As {@link ScoreCam.Builder#precision}.
-     *
-     * @param chosen {@link Precision#FLOAT32} unless set; nothing for the fastest that holds
-     * @return this builder
-     */
-    public Builder precision(Optional<Precision> chosen) {
-      this.precision = requireNonNull(chosen, "precision");
-      return this;
-    }
-
-    /**
-     * Has progress reported.
-     *
-     * @param listener is called after each chunk
-     * @return this builder
-     */
-    public Builder progress(ProgressListener listener) {
-      this.progress = requireNonNull(listener, "listener");
-      return this;
-    }
-
-    /**
      * Builds: cuts the network where the tokens come out.
      *
      * @return owned by the caller
@@ -270,24 +188,15 @@ public final class TransformerInputSampling implements Explainer {
 
   @Override
   public List<List<Saliency>> explainBatchTargets(Tensor inputs, List<List<Target>> targets) {
-    scoring.requireOpen();
-    try (LibTorchWork work = LibTorchWork.begin()) {
-      return Saliency.fuseLayers(
-          InputGroups.explain(
-              at,
-              inputs,
-              targets,
-              (all, left) -> GROUP,
-              TargetScores.group(at, scoring, progress, new Samples())));
-    }
+    return passes.explain(inputs, targets, new Samples());
   }
 
   /** Plans the passes of each image: its tokens without some. */
-  private final class Samples implements TargetScores.Maker {
+  private final class Samples implements FeaturePasses.Maker {
     @Override
     public TokenScoring of(FirstPass pass, int image, Tensor input) {
-      String embedding = at.paths().get(0);
-      MapMaker maps = new MapMaker(at.recipe(), pass.mapsOf(image, 0), input);
+      String embedding = passes.at().paths().get(0);
+      MapMaker maps = new MapMaker(passes.at().recipe(), pass.mapsOf(image, 0), input);
       long leading = leadingOf(pass.layout(0));
       long tokens = maps.activations().select(0, 0).numel();
       long count = (long) (kept * tokens);
@@ -297,12 +206,12 @@ public final class TransformerInputSampling implements Explainer {
                 .formatted(embedding, tokens, kept));
       }
       TensorVector channels = new TensorVector();
-      for (int layer = 1; layer < at.paths().size(); layer++) {
+      for (int layer = 1; layer < passes.at().paths().size(); layer++) {
         Tensor ofLayer = pass.mapsOf(image, layer).flatten(1, -1);
         if (ofLayer.size(1) != tokens) {
           throw new LayerException(
               "layer '%s' puts out %d tokens, layer '%s' %d: masks are made of layers with the same ones"
-                  .formatted(embedding, tokens, at.paths().get(layer), ofLayer.size(1)));
+                  .formatted(embedding, tokens, passes.at().paths().get(layer), ofLayer.size(1)));
         }
         channels.push_back(ofLayer);
       }
@@ -323,7 +232,7 @@ public final class TransformerInputSampling implements Explainer {
     public RuntimeException refusal(InputException cause) {
       return new LayerException(
           "the network cannot be run with fewer tokens from layer '%s' on: %s"
-              .formatted(at.paths().get(0), cause.getMessage()),
+              .formatted(passes.at().paths().get(0), cause.getMessage()),
           cause);
     }
   }
@@ -332,25 +241,24 @@ public final class TransformerInputSampling implements Explainer {
     if (layout.order() != Layout.Order.TOKENS) {
       throw new LayerException(
           "tokens are left out of what layer '%s' puts out, which are maps that are %s"
-              .formatted(at.paths().get(0), layout));
+              .formatted(passes.at().paths().get(0), layout));
     }
     return layout.leading().orElseThrow();
   }
 
   @Override
   public int inputsPerGroup() {
-    return GROUP;
+    return FeaturePasses.GROUP;
   }
 
   @Override
   public Device device() {
-    return at.model().device();
+    return passes.at().model().device();
   }
 
   /** Frees the cut network and the chunks. The model stays open. Closing again does nothing. */
   @Override
   public void close() {
-    scoring.close();
-    after.close();
+    passes.close();
   }
 }
