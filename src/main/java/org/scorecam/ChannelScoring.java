@@ -299,7 +299,7 @@ final class ChannelScoring implements AutoCloseable {
     try (NativeScope scope = NativeScope.open()) {
       Tensor layerMap = maps.layerMap(weights);
       Tensor map = maps.map(layerMap);
-      boolean blank = !Tensors.onHost(map.any()).item().toBool();
+      boolean blank = Saliency.isBlank(map);
       stage.commit();
       SaliencyStatus status = passPlan.statusOf(channels, scored, scores, blank);
       return new Saliency(

@@ -236,8 +236,7 @@ public final class GradientCam implements Explainer {
           target.referenceScore(),
           weights,
           scores,
-          new SaliencyStatus(
-              channels, 0, 0, 0, nonFinite, 0, !Tensors.onHost(map.any()).item().toBool()),
+          new SaliencyStatus(channels, 0, 0, 0, nonFinite, 0, Saliency.isBlank(map)),
           plan);
     }
   }

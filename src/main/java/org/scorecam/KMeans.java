@@ -5,8 +5,8 @@ import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /** Centres of clusters of points, by Lloyd's algorithm. */
 final class KMeans {
@@ -27,18 +27,23 @@ final class KMeans {
    * @return float32 [count, dimensions] on the points' device, owned by the caller
    */
   static Tensor centres(Tensor points, int count, long seed) {
-    int[] first = new Random(seed).ints(0, (int) points.size(0)).distinct().limit(count).toArray();
+    long[] first =
+        new Random(seed)
+            .ints(0, (int) points.size(0))
+            .distinct()
+            .limit(count)
+            .asLongStream()
+            .toArray();
     Tensor centres;
     try (NativeScope scope = NativeScope.open()) {
-      Tensor chosen = Tensor.create(first).to(points.device(), ScalarType.Long);
-      centres = scope.keep(points.index_select(0, chosen));
+      centres = scope.keep(points.index_select(0, Tensors.indices(first, points.device())));
     }
     boolean moves = true;
     for (int round = 0; round < MOST_ROUNDS && moves; round++) {
       try (NativeScope scope = NativeScope.open();
           Tensor before = centres) {
         centres = scope.keep(moved(points, before));
-        moves = centres.sub(before).square().sum().item_float() > STILL;
+        moves = Tensors.onHost(centres.sub(before).square().sum()).item_float() > STILL;
       }
     }
     return centres;

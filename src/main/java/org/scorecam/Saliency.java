@@ -142,7 +142,7 @@ public final class Saliency implements AutoCloseable {
         passes += each.status.passes();
       }
       Tensor map = torch.stack(maps, 0).mean(0);
-      boolean blank = !Tensors.onHost(map.any()).item().toBool();
+      boolean blank = isBlank(map);
       return new Saliency(
           scope.keep(map),
           scope.keep(torch.stack(layerMaps, 0).mean(0)),
@@ -324,5 +324,10 @@ public final class Saliency implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the saliency of layer '%s' is closed".formatted(layer));
     }
+  }
+
+  /** Whether a map is 0 everywhere; needs an open scope. */
+  static boolean isBlank(Tensor map) {
+    return !Tensors.onHost(map.any()).item().toBool();
   }
 }

@@ -169,7 +169,7 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
               0,
               0,
               nonFinite,
-              !Tensors.onHost(map.any()).item().toBool());
+              Saliency.isBlank(map));
       return new Saliency(
           scope.keep(map),
           scope.keep(layerMap.alias()),

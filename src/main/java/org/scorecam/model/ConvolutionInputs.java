@@ -7,7 +7,6 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Function;
 import org.bytedeco.pytorch.Graph;
-import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
@@ -54,12 +53,7 @@ final class ConvolutionInputs {
       copy.registerOutput(copy.appendNode(copy.createTuple(asked)).output());
       CompilationUnit unit = new CompilationUnit();
       Function function = unit.create_function(new QualifiedName("scorecam.sizes"), copy);
-      IValueVector arguments = new IValueVector(new IValue(frozen._ivalue()));
-      IValueVector given = inputs.with(chunk);
-      for (long i = 0; i < given.size(); i++) {
-        arguments.push_back(given.get(i));
-      }
-      IValueVector answers = function.apply(arguments).toTuple().elements().vec();
+      IValueVector answers = function.apply(inputs.with(frozen, chunk)).toTuple().elements().vec();
       List<JitNode> convolutions = convolutionsOf(forward);
       for (int i = 0; i < convolutions.size(); i++) {
         sizes.put(

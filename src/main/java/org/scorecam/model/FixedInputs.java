@@ -182,6 +182,18 @@ final class FixedInputs implements AutoCloseable {
     return arguments;
   }
 
+  /**
+   * As {@link #with}, for a function that is built from a method's graph: the module comes first.
+   */
+  IValueVector with(JitModule module, Tensor batch) {
+    IValueVector arguments = new IValueVector(new IValue(module._ivalue()));
+    IValueVector others = with(batch);
+    for (long i = 0; i < others.size(); i++) {
+      arguments.push_back(others.get(i));
+    }
+    return arguments;
+  }
+
   private static IValue rowsOf(Tensor batch) {
     GenericList rows = new GenericList(OptionalType.ofTensor().get().containedType(0));
     for (long row = 0; row < batch.size(0); row++) {

@@ -4,8 +4,6 @@ import java.util.function.Supplier;
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Function;
 import org.bytedeco.pytorch.Graph;
-import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
@@ -58,12 +56,7 @@ final class HookedFunction implements AutoCloseable {
 
   /** Runs the network; needs an open scope, which the tuple of a {@link HookedGraph} outlives. */
   ModelOutput run(Tensor input) {
-    IValueVector arguments = new IValueVector(new IValue(module._ivalue()));
-    IValueVector others = inputs.with(input);
-    for (long i = 0; i < others.size(); i++) {
-      arguments.push_back(others.get(i));
-    }
-    return ModelOutput.of(function.apply(arguments), type);
+    return ModelOutput.of(function.apply(inputs.with(module, input)), type);
   }
 
   /**

@@ -250,7 +250,7 @@ public final class PassScoring implements AutoCloseable {
    */
   public void requireOpen() {
     if (closed) {
-      throw new IllegalStateException("this ScoreCam is closed");
+      throw new IllegalStateException("the explainer is closed");
     }
   }
 
