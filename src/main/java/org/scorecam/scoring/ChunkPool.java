@@ -48,7 +48,11 @@ final class ChunkPool implements AutoCloseable {
         && chunk.is_contiguous(Tensors.formatFor(scorer.memoryFormat(), shape.length));
   }
 
-  /** A chunk [rows, C, H, W] as the scorer wants it, with no values yet; owned by the caller. */
+  /**
+   * A chunk [rows, C, H, W] as the scorer wants it; owned by the caller. Its rows are black: those
+   * that are not filled run through the network beside the others, and NaN in them, as memory may
+   * hold from before, would reach the others where the network takes a mean over all rows.
+   */
   static Tensor allocate(long[] shape, Scorer scorer, Device device) {
     try (NativeScope scope = NativeScope.open()) {
       TensorOptions options =
@@ -56,11 +60,13 @@ final class ChunkPool implements AutoCloseable {
       return NativeErrors.translate(
           () ->
               scope.keep(
-                  torch.empty(
-                      shape,
-                      options,
-                      new MemoryFormatOptional(
-                          Tensors.formatFor(scorer.memoryFormat(), shape.length)))),
+                  torch
+                      .empty(
+                          shape,
+                          options,
+                          new MemoryFormatOptional(
+                              Tensors.formatFor(scorer.memoryFormat(), shape.length)))
+                      .zero_()),
           (words, e) ->
               new NativeMemoryException(
                   "a chunk of masked inputs of shape %s cannot be allocated: %s"

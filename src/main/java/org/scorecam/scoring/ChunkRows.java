@@ -341,9 +341,7 @@ final class ChunkRows {
     List<Tensor> chunks = new ArrayList<>();
     try {
       while (chunks.size() < request.workers) {
-        Tensor chunk = request.newChunk(rows);
-        chunks.add(chunk);
-        chunk.zero_();
+        chunks.add(request.newChunk(rows));
       }
       double fastest = Double.POSITIVE_INFINITY;
       for (int run = 0; run < runs; run++) {

@@ -155,7 +155,7 @@ final class PrecisionTrial {
     Tensor chunk = ChunkPool.allocate(shape.batchOf(rows), scorer, device);
     try {
       // Prepares what the network keeps for each shape.
-      scorer.score(chunk.zero_()).close();
+      scorer.score(chunk).close();
     } catch (RuntimeException | Error e) {
       chunk.close();
       throw e;
