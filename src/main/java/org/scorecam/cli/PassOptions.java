@@ -49,9 +49,8 @@ final class PassOptions {
     }
   }
 
-  /** Tells a builder. */
+  /** Tells a builder those that were given, which must be {@link #requireFitting fitting}. */
   void applyTo(PassSettings<?> settings) {
-    requireFitting();
     if (batch != null) {
       settings.batch(batch);
     }
