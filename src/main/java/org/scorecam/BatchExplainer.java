@@ -2,8 +2,10 @@ package org.scorecam;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.QueuedChannels.QueuedTarget;
 import org.scorecam.model.InputShape;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
@@ -29,10 +31,30 @@ final class BatchExplainer {
   private final PassScoring scoring;
   private final ProgressListener progress;
 
+  /** So many passes that sharing saves are worth that the host waits to know which. */
+  private static final double WORTH_A_WAIT = 1 / 16.0;
+
+  /** Nothing for what is best. */
+  private final Optional<Boolean> shares;
+
+  /** Whether the last image whose passes were not shared had many that could have been. */
+  private volatile boolean sharingPays;
+
   /** Those at once, of all target layers together; 0 before an input has shown them. */
   private volatile long seenPassesPerInput;
 
-  BatchExplainer(Configuration configuration, PassScoring scoring, ProgressListener progress) {
+  /**
+   * Explains nothing yet.
+   *
+   * @param shares whether channels with the same masked input share a pass; nothing for what is
+   *     best
+   */
+  BatchExplainer(
+      Configuration configuration,
+      PassScoring scoring,
+      ProgressListener progress,
+      Optional<Boolean> shares) {
+    this.shares = shares;
     this.configuration = configuration;
     this.scoring = scoring;
     this.progress = progress;
@@ -72,6 +94,72 @@ final class BatchExplainer {
   /** Explains some of the inputs, and counts the masked inputs that the network ran. */
   private long explainGroup(
       Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
+    boolean known = shares.orElse(!images.is_cuda() || sharingPays);
+    return known || !QueuedChannels.canHave(configuration, targets)
+        ? explainKnown(images, targets, results)
+        : explainQueued(images, targets, results);
+  }
+
+  /** Without knowing anything of the device before the end. */
+  private long explainQueued(
+      Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
+    List<QueuedChannels> channels = new ArrayList<>();
+    List<MaskedInputs> passes = new ArrayList<>();
+    List<SampledInputs> sampled = new ArrayList<>();
+    List<List<Saliency>> maps = new ArrayList<>();
+    try (NativeScope scope = NativeScope.open();
+        FirstPass firstPass = FirstPass.of(configuration.at(), images, List.of(), false)) {
+      Stage.Plan stage = new Stage.Plan(configuration.layerNames());
+      for (int image = 0; image < targets.size(); image++) {
+        Tensor input = images.select(0, image);
+        List<QueuedTarget> ofImage = firstPass.queue(image, targets.get(image));
+        for (int l = 0; l < configuration.layers().size(); l++) {
+          String layer = configuration.layers().get(l);
+          Tensor activations = firstPass.mapsOf(image, l);
+          QueuedChannels ofLayer =
+              new QueuedChannels(configuration, layer, activations, input, ofImage);
+          channels.add(ofLayer);
+          if (configuration.isSampled()) {
+            sampled.add(new SampledInputs(ofLayer, configuration.sampling(), input));
+          }
+        }
+      }
+      passes.addAll(configuration.isSampled() ? sampled : channels);
+      long count = passes.stream().mapToLong(MaskedInputs::passes).sum();
+      stage.passes = count;
+      stage.commit();
+      seenPassesPerInput = count / images.size(0);
+      ChunkPlan plan =
+          scoring.score(passes, InputShape.ofRowsIn(images), count, progress::onProgress);
+      for (String note : firstPass.notes()) {
+        plan = plan.noting(note);
+      }
+      for (QueuedChannels scored : channels) {
+        maps.add(scored.toSaliencies(plan));
+      }
+      sharingPays =
+          maps.stream()
+              .map(ofTargets -> ofTargets.get(0))
+              .anyMatch(map -> couldShare(map.status()));
+      addByTarget(maps, results);
+      return count;
+    } catch (RuntimeException | Error e) {
+      maps.forEach(ofTargets -> ofTargets.forEach(Saliency::close));
+      throw e;
+    } finally {
+      sampled.forEach(SampledInputs::close);
+      channels.forEach(QueuedChannels::close);
+    }
+  }
+
+  private static boolean couldShare(SaliencyStatus status) {
+    return status.constantChannels() + status.nonFiniteChannels()
+        > WORTH_A_WAIT * status.passes() / status.samples();
+  }
+
+  /** After a look at what the maps are like. */
+  private long explainKnown(
+      Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<ChannelScoring> channels = new ArrayList<>();
     List<List<Saliency>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
@@ -88,10 +176,7 @@ final class BatchExplainer {
       for (ChannelScoring scored : channels) {
         maps.add(scored.toSaliencies(plan));
       }
-      int layers = configuration.layers().size();
-      for (int i = 0; i < maps.size(); i += layers) {
-        results.add(byTarget(maps.subList(i, i + layers)));
-      }
+      addByTarget(maps, results);
       return rounds.scored;
     } catch (RuntimeException | Error e) {
       maps.forEach(ofTargets -> ofTargets.forEach(Saliency::close));
@@ -166,6 +251,14 @@ final class BatchExplainer {
           progress.onRound(imageOf(i), () -> ofOne.toSaliencies(plan));
         }
       }
+    }
+  }
+
+  /** Of maps of each target for each layer of each image. */
+  private void addByTarget(List<List<Saliency>> maps, List<List<List<Saliency>>> results) {
+    int layers = configuration.layers().size();
+    for (int i = 0; i < maps.size(); i += layers) {
+      results.add(byTarget(maps.subList(i, i + layers)));
     }
   }
 

@@ -10,9 +10,7 @@ import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masks;
 import org.scorecam.model.ModelOutput;
@@ -193,13 +191,8 @@ final class ChannelScoring implements AutoCloseable {
 
     @Override
     public Tensor scoresOf(ModelOutput output, int firstRow, int count) {
-      TensorVector scores = new TensorVector();
-      for (ResolvedTarget resolved : targets) {
-        Target target = resolved.target();
-        Tensor rows = target.partOf(output).narrow(0, firstRow, count);
-        scores.push_back(target.scores(target.scored(recipe, rows)).to(ScalarType.Float));
-      }
-      return torch.stack(scores, 1);
+      List<Target> wanted = targets.stream().map(ResolvedTarget::target).toList();
+      return Target.scoresOf(wanted, recipe, output, firstRow, count);
     }
 
     @Override
@@ -237,38 +230,11 @@ final class ChannelScoring implements AutoCloseable {
   /** That of the maps which the scores make, or, where these are blank, of the scores. */
   private OptionalDouble correlation(long[] channels, float[] exact, float[] other) {
     try (NativeScope scope = NativeScope.open()) {
-      float[] exactMap = mapOf(channels, exact);
-      if (!isConstant(exactMap)) {
-        return OptionalDouble.of(MapAgreement.of(exactMap, mapOf(channels, other)).correlation());
-      }
-      int[] counted =
-          IntStream.range(0, exact.length).filter(i -> !Float.isNaN(exact[i])).toArray();
-      float[] exactScores = valuesAt(counted, exact);
-      return isConstant(exactScores)
-          ? OptionalDouble.empty()
-          : OptionalDouble.of(MapAgreement.of(exactScores, valuesAt(counted, other)).correlation());
+      return MapAgreement.correlationOf(
+          exact,
+          other,
+          scores -> Tensors.toArray(maps.mapOfScores(passPlan.scores(channels, scores))));
     }
-  }
-
-  private float[] mapOf(long[] channels, float[] scoreOfPass) {
-    return Tensors.toArray(maps.mapOfScores(passPlan.scores(channels, scoreOfPass)));
-  }
-
-  private static float[] valuesAt(int[] places, float[] values) {
-    float[] chosen = new float[places.length];
-    for (int i = 0; i < places.length; i++) {
-      chosen[i] = values[places[i]];
-    }
-    return chosen;
-  }
-
-  private static boolean isConstant(float[] values) {
-    for (float value : values) {
-      if (value != values[0]) {
-        return false;
-      }
-    }
-    return true;
   }
 
   /** Turns each target's scores so far into weights and sums the maps with them. */

@@ -11,6 +11,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.QueuedChannels.QueuedTarget;
 import org.scorecam.error.GradientException;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.Capture;
@@ -240,6 +241,19 @@ final class FirstPass implements AutoCloseable {
   /** The targets of an image, as its output resolved them. */
   List<ResolvedTarget> targetsOf(int image) {
     return targets.get(image);
+  }
+
+  /** An image's targets where they are still to be looked up, without a wait for the device. */
+  List<QueuedTarget> queue(int image, List<Target> wanted) {
+    return wanted.stream()
+        .map(
+            target -> {
+              Tensor rows = rowsOf(capture.output(), target, (int) images.size(0));
+              Tensor row = target.scored(at.recipe(), rows.narrow(0, image, 1));
+              Target queued = target.queue(row);
+              return new QueuedTarget(queued, queued.scores(row).flatten());
+            })
+        .toList();
   }
 
   /** What a layer put out; this pass's. */

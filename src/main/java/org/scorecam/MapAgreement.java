@@ -1,5 +1,9 @@
 package org.scorecam;
 
+import java.util.OptionalDouble;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
 /**
  * How far two saliency maps are the same.
  *
@@ -42,6 +46,44 @@ public record MapAgreement(double correlation, double largestDifference) {
     return new MapAgreement(
         product / Math.sqrt(expectedSquares * actualSquares),
         difference == 0 ? 0 : difference / range);
+  }
+
+  /**
+   * That of the maps which scores make, or, where these are blank, of the scores.
+   *
+   * @param exact a score of each pass; NaN for those that do not count
+   * @param other the same passes'
+   * @param mapOf makes a map of scores
+   * @return nothing where all scores are the same
+   */
+  static OptionalDouble correlationOf(
+      float[] exact, float[] other, Function<float[], float[]> mapOf) {
+    float[] exactMap = mapOf.apply(exact);
+    if (!isConstant(exactMap)) {
+      return OptionalDouble.of(of(exactMap, mapOf.apply(other)).correlation());
+    }
+    int[] counted = IntStream.range(0, exact.length).filter(i -> !Float.isNaN(exact[i])).toArray();
+    float[] exactScores = valuesAt(counted, exact);
+    return isConstant(exactScores)
+        ? OptionalDouble.empty()
+        : OptionalDouble.of(of(exactScores, valuesAt(counted, other)).correlation());
+  }
+
+  private static float[] valuesAt(int[] places, float[] values) {
+    float[] chosen = new float[places.length];
+    for (int i = 0; i < places.length; i++) {
+      chosen[i] = values[places[i]];
+    }
+    return chosen;
+  }
+
+  private static boolean isConstant(float[] values) {
+    for (float value : values) {
+      if (value != values[0]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static double mean(float[] values) {

@@ -29,6 +29,11 @@ record MapMaker(Recipe recipe, Tensor activations, Tensor image) {
     return finished(weightedSum(weights));
   }
 
+  /** The same of float32 [K] on the maps' device, where every map is finite. */
+  Tensor layerMap(Tensor weights) {
+    return finished(sumOf(activations.flatten(1, -1), weights));
+  }
+
   /** The same of a map [1, 1, h, w] that was made otherwise; needs an open scope. */
   Tensor finished(Tensor sum) {
     return recipe.finish().layerMap(sum, recipe.masks().upsampling(), Tensors.extentsOf(image));
@@ -64,9 +69,13 @@ record MapMaker(Recipe recipe, Tensor activations, Tensor image) {
     if (counted.length < weights.length) {
       maps = maps.index_select(0, Tensors.indices(counted, activations.device()));
     }
-    Tensor onDevice = Tensors.onDevice(Tensor.create(factors), activations.device());
+    return sumOf(maps, Tensors.onDevice(Tensor.create(factors), activations.device()));
+  }
+
+  /** Σ wₖ·Aₖ of maps [K, places] and weights [K], as [1, 1, h, w]. */
+  private Tensor sumOf(Tensor maps, Tensor weights) {
     // A matrix product with a vector, which stays in float32 where those of matrices are allowed
     // less, and needs no products of the maps' size.
-    return asOneMap(maps.t().mv(onDevice));
+    return asOneMap(maps.t().mv(weights));
   }
 }

@@ -3,6 +3,7 @@ package org.scorecam;
 import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
 
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
@@ -36,7 +37,28 @@ public final class Saliency implements AutoCloseable {
   private final float[] scores;
   private final SaliencyStatus status;
   private final ChunkPlan plan;
+
+  /** The map's values where they were read with all else; null otherwise. */
+  private float[] valuesRead;
+
   private boolean closed;
+
+  /** Takes over both tensors, and the map's values, which are on the host already. */
+  Saliency(
+      Tensor map,
+      Tensor layerMap,
+      String layer,
+      Recipe recipe,
+      Target target,
+      float referenceScore,
+      float[] weights,
+      float[] scores,
+      SaliencyStatus status,
+      ChunkPlan plan,
+      float[] values) {
+    this(map, layerMap, layer, recipe, target, referenceScore, weights, scores, status, plan);
+    this.valuesRead = values;
+  }
 
   /** Takes over both tensors. */
   Saliency(
@@ -170,6 +192,8 @@ public final class Saliency implements AutoCloseable {
    */
   public Tensor tensor() {
     requireOpen();
+    // Whoever has it may write to it.
+    valuesRead = null;
     return map;
   }
 
@@ -189,7 +213,7 @@ public final class Saliency implements AutoCloseable {
    * @return H and W; L of a series; D, H and W of a volume
    */
   public long[] shape() {
-    return tensor().shape();
+    return open().shape();
   }
 
   /**
@@ -198,7 +222,7 @@ public final class Saliency implements AutoCloseable {
    * @return H; 1 of a series
    */
   public long height() {
-    return tensor().dim() == 1 ? 1 : tensor().size(-2);
+    return open().dim() == 1 ? 1 : map.size(-2);
   }
 
   /**
@@ -207,7 +231,7 @@ public final class Saliency implements AutoCloseable {
    * @return W; L of a series
    */
   public long width() {
-    return tensor().size(-1);
+    return open().size(-1);
   }
 
   /**
@@ -217,14 +241,18 @@ public final class Saliency implements AutoCloseable {
    * @throws IllegalStateException if the map is a volume's, which {@link #values} has
    */
   public float[][] toArray() {
-    if (tensor().dim() > 2) {
+    if (open().dim() > 2) {
       throw new IllegalStateException(
           "a map of shape %s has no rows of numbers; values() has them one after the other"
               .formatted(Tensors.shapeOf(map)));
     }
-    try (Tensor rows = map.view(height(), width())) {
-      return Tensors.toRows(rows);
+    float[] values = values();
+    int width = (int) width();
+    float[][] rows = new float[(int) height()][];
+    for (int y = 0; y < rows.length; y++) {
+      rows[y] = Arrays.copyOfRange(values, y * width, (y + 1) * width);
     }
+    return rows;
   }
 
   /**
@@ -233,7 +261,8 @@ public final class Saliency implements AutoCloseable {
    * @return its values in row-major order
    */
   public float[] values() {
-    return Tensors.toArray(tensor());
+    Tensor values = open();
+    return valuesRead == null ? Tensors.toArray(values) : valuesRead.clone();
   }
 
   /**
@@ -318,6 +347,11 @@ public final class Saliency implements AutoCloseable {
       map.close();
       layerMap.close();
     }
+  }
+
+  private Tensor open() {
+    requireOpen();
+    return map;
   }
 
   private void requireOpen() {

@@ -5,12 +5,15 @@ import static java.util.stream.Collectors.joining;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.TargetException;
@@ -77,6 +80,11 @@ public final class Target {
 
     /** The rule for one image, after a look at its own output [1, …]. */
     Rule resolve(Tensor output);
+
+    /** The same where no value of the output is to be brought to the host. */
+    default Rule queue(Tensor output) {
+      return resolve(output);
+    }
 
     /** [n, …] to [n]. */
     Tensor scores(Tensor output);
@@ -307,6 +315,19 @@ public final class Target {
     return scores(rule.seesScores() ? rows : score.of(rows)).to(ScalarType.Float);
   }
 
+  /**
+   * As {@link org.scorecam.scoring.MaskedInputs#scoresOf}, of the targets of one image, whose top
+   * classes were looked up.
+   */
+  static Tensor scoresOf(
+      List<Target> targets, Recipe recipe, ModelOutput output, int firstRow, int count) {
+    TensorVector scores = new TensorVector();
+    for (Target target : targets) {
+      scores.push_back(target.scoresOf(output, recipe.score(), firstRow, count));
+    }
+    return torch.stack(scores, 1);
+  }
+
   /** Whether it is a caller's function, which may compute with tensors of the model's device. */
   boolean isFunction() {
     return rule instanceof Custom;
@@ -334,6 +355,51 @@ public final class Target {
    * @throws TargetException if the target does not fit it
    */
   Target resolve(Tensor output) {
+    requireScores(output);
+    Rule resolved = rule.resolve(output);
+    resolved.scores(output);
+    String found = resolved.equals(rule) ? name : foundAs(resolved);
+    return new Target(part, resolved, found, where, isOneValue(output));
+  }
+
+  /** Whether its scores can be had without a look at the output's values. */
+  boolean canBeQueued() {
+    return !rule.seesScores();
+  }
+
+  /**
+   * As {@link #resolve}, but that a top class is found on the device alone: no value of the output
+   * is looked at. Needs an open scope, in which alone the new target can be used.
+   *
+   * @throws TargetException if the target does not fit the output's shape
+   */
+  Target queue(Tensor output) {
+    requireScores(output);
+    Rule queued = rule.queue(output);
+    queued.scores(output);
+    return new Target(part, queued, name, where, isOneValue(output));
+  }
+
+  /** The class that a queued target has found, int64 [1] on the device; nothing for others. */
+  Optional<Tensor> queuedClass() {
+    return rule instanceof QueuedTop top ? Optional.of(top.index) : Optional.empty();
+  }
+
+  /** A queued target once it is known which class {@link #queuedClass} has found. */
+  Target found(long index) {
+    Rule found = new OfClass(index);
+    return new Target(part, found, foundAs(found), where, ofOneValue);
+  }
+
+  private String foundAs(Rule found) {
+    return "%s (%s)".formatted(found, name);
+  }
+
+  private boolean isOneValue(Tensor output) {
+    return !rule.seesScores() && (output.dim() == 1 || output.size(1) == 1);
+  }
+
+  private void requireScores(Tensor output) {
     if (!isFunction() && !output.is_floating_point()) {
       throw new TargetException(
           ("the network's output of shape %s holds numbers of type %s, which are not scores: perhaps the"
@@ -341,11 +407,6 @@ public final class Target {
                   + " its last step, or another part of the output (Target.from, --from)")
               .formatted(Tensors.shapeOf(output), output.scalar_type()));
     }
-    Rule resolved = rule.resolve(output);
-    resolved.scores(output);
-    String found = resolved.equals(rule) ? name : "%s (%s)".formatted(resolved, name);
-    boolean oneValue = !rule.seesScores() && (output.dim() == 1 || output.size(1) == 1);
-    return new Target(part, resolved, found, where, oneValue);
   }
 
   /**
@@ -412,18 +473,40 @@ public final class Target {
   private record Top(int place) implements Rule {
     @Override
     public Rule resolve(Tensor output) {
+      return new OfClass(indexIn(output).item_long());
+    }
+
+    @Override
+    public Rule queue(Tensor output) {
+      return new QueuedTop(indexIn(output));
+    }
+
+    /** Of [1, classes] or [1]; int64 [1] where the output is. */
+    private Tensor indexIn(Tensor output) {
       String what = place == 0 ? "the top class" : "top class " + (place + 1);
       requireClasses(what, output);
       if (place >= output.numel()) {
         throw outOfRange(what, output);
       }
-      Tensor order = output.flatten().sort(new BoolOptional(true), 0, true).get1();
-      return new OfClass(order.select(0, place).item_long());
+      return output.flatten().sort(new BoolOptional(true), 0, true).get1().narrow(0, place, 1);
     }
 
     @Override
     public Tensor scores(Tensor output) {
       throw new IllegalStateException("the top class was not looked up");
+    }
+  }
+
+  /** The class whose index, int64 [1], is known to the device alone. */
+  private record QueuedTop(Tensor index) implements Rule {
+    @Override
+    public Rule resolve(Tensor output) {
+      return this;
+    }
+
+    @Override
+    public Tensor scores(Tensor output) {
+      return output.dim() == 1 ? output : output.index_select(1, index).squeeze(1);
     }
   }
 

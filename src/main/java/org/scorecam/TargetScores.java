@@ -6,9 +6,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.runtime.NativeScope;
@@ -54,13 +52,8 @@ abstract class TargetScores implements MaskedInputs, AutoCloseable {
 
   @Override
   public final Tensor scoresOf(ModelOutput output, int firstRow, int count) {
-    TensorVector scores = new TensorVector();
-    for (ResolvedTarget resolved : targets) {
-      Target target = resolved.target();
-      Tensor rows = target.partOf(output).narrow(0, firstRow, count);
-      scores.push_back(target.scores(target.scored(maps.recipe(), rows)).to(ScalarType.Float));
-    }
-    return torch.stack(scores, 1);
+    List<Target> wanted = targets.stream().map(ResolvedTarget::target).toList();
+    return Target.scoresOf(wanted, maps.recipe(), output, firstRow, count);
   }
 
   @Override

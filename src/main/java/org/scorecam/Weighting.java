@@ -1,5 +1,9 @@
 package org.scorecam;
 
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
 /** How the scores of the masked inputs become channel weights. */
 public enum Weighting {
   /** wₖ = exp sₖ / Σⱼ exp sⱼ over the channels that were scored. */
@@ -20,6 +24,14 @@ public enum Weighting {
         weights[k] /= sum;
       }
       return weights;
+    }
+
+    @Override
+    Tensor weights(Tensor scores) {
+      Tensor finite = scores.isfinite();
+      Tensor weights = torch.softmax(scores.where(finite, new Scalar(Double.NEGATIVE_INFINITY)), 0);
+      // Not NaN where no score is finite.
+      return weights.where(finite, new Scalar(0.0));
     }
 
     @Override
@@ -49,6 +61,11 @@ public enum Weighting {
     }
 
     @Override
+    Tensor weights(Tensor scores) {
+      return scores.where(scores.isfinite(), new Scalar(0.0));
+    }
+
+    @Override
     boolean hasLogarithm(float score) {
       return score > 0;
     }
@@ -66,6 +83,9 @@ public enum Weighting {
 
   /** One weight for each score; a score that is not finite gets none. */
   abstract double[] weights(float[] scores);
+
+  /** The same of float64 [K], where they are; needs an open scope. */
+  abstract Tensor weights(Tensor scores);
 
   /** Whether a score's weight is above 0. */
   abstract boolean hasLogarithm(float score);

@@ -98,6 +98,8 @@ class CudaTest {
             .map(recipe -> Way.scoreCam(recipe.name(), cam -> cam.recipe(recipe))),
         Stream.of(
             Way.scoreCam("LibTorch's operations", cam -> cam.masker(new TensorMasker())),
+            Way.scoreCam("one wait", cam -> cam.sharedPasses(false)),
+            Way.scoreCam("shared passes", cam -> cam.sharedPasses(true)),
             Way.scoreCam("chunks of 3", cam -> cam.batch(3)),
             Way.scoreCam("max:8", cam -> cam.channels(ChannelSelection.topMax(8))),
             Way.scoreCam("std:8", cam -> cam.channels(ChannelSelection.topStd(8))),
@@ -330,6 +332,46 @@ class CudaTest {
     torch_cuda
         .warning_state()
         .set_sync_debug_mode(scored < total ? SyncDebugMode.L_ERROR : SyncDebugMode.L_DISABLED);
+  }
+
+  /**
+   * LibTorch is told to fail at the first wait for a stream, which must come after the last chunk.
+   */
+  @Test
+  void theOnlyWaitIsForTheResult() {
+    assumeTrue(ON_CUDA, "the CPU has no streams");
+    long[] left = {-1};
+    try (HookedModel model = resnetOn(DEVICE);
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        ScoreCam cam =
+            ScoreCam.on(model)
+                .layer("layer3")
+                .batch(4)
+                .sharedPasses(false)
+                .progress((scored, total) -> left[0] = total - scored)
+                .build()) {
+      cam.explain(input, Target.top1()).close();
+      left[0] = -1;
+      torch_cuda.warning_state().set_sync_debug_mode(SyncDebugMode.L_ERROR);
+      assertThrows(RuntimeException.class, () -> cam.explain(input, Target.top1()));
+      assertEquals(0, left[0], "passes that were left at the first wait");
+    } finally {
+      torch_cuda.warning_state().set_sync_debug_mode(SyncDebugMode.L_DISABLED);
+    }
+  }
+
+  @Test
+  void passesAreSharedOnceItIsSeenToPay() {
+    assumeTrue(ON_CUDA, "on the CPU they are shared from the start");
+    try (HookedModel model = TorchScriptModel.load(Goldens.file("tinydead_script.pt"), DEVICE);
+        Tensor input = Goldens.tensor("tinydead.input.npy");
+        ScoreCam cam = ScoreCam.on(model).layer("relu").build();
+        Saliency first = cam.explain(input, Target.ofClass(1));
+        Saliency second = cam.explain(input, Target.ofClass(1))) {
+      assertEquals(0, first.status().savedPasses());
+      assertTrue(second.status().savedPasses() > 0, second.status().toString());
+      assertSame(first, second);
+    }
   }
 
   @Test

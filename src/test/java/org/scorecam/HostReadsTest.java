@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.mask.ChannelSelection;
+import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.TensorMasker;
 import org.scorecam.model.HookedModel;
 import org.scorecam.tensor.HostReads;
@@ -19,6 +20,9 @@ import org.scorecam.tensor.HostReads;
 class HostReadsTest {
   /** Whether the input is finite: of one that lies on the host, no device is asked. */
   private static final int OF_INPUT = 1;
+
+  /** Where each selected channel has a pass of its own: all that is to know, and the map. */
+  private static final int OF_RESULT = 1;
 
   /** The network's output, and the ranges of the maps. */
   private static final int BEFORE_CHUNKS = 2;
@@ -49,6 +53,33 @@ class HostReadsTest {
       ScoreCam.Builder builder = on(model).batch(rows);
       assertEquals(ONCE, readsOf(builder, List.of(Target.top1())));
       assertEquals(ONCE, readsOf(builder, List.of(Target.ofClass(3))));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 64})
+  void whereNoPassIsSharedThereIsOneForTheResult(int rows) {
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt")) {
+      ScoreCam.Builder builder = on(model).batch(rows).sharedPasses(false);
+      assertEquals(OF_INPUT + OF_RESULT, readsOf(builder, Target.top(3)));
+      builder.channels(ChannelSelection.topMax(8)).sampling(MaskSampling.scaled(4));
+      assertEquals(OF_INPUT + OF_RESULT, readsOf(builder, List.of(Target.ofClass(3))));
+      builder.masker(new TensorMasker());
+      assertEquals(OF_INPUT + OF_RESULT, readsOf(builder, List.of(Target.top1())));
+    }
+  }
+
+  @Test
+  void theResultIsReadWithTheMap() {
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        ScoreCam cam = on(model).sharedPasses(false).build();
+        Saliency map = cam.explain(input, Target.top1())) {
+      assertEquals(0, HostReads.during(map::toArray));
+      // Who asks for the tensor may have changed it.
+      map.tensor().zero_();
+      assertEquals(0, map.values()[0]);
+      assertEquals(1, HostReads.during(map::values));
     }
   }
 

@@ -5,9 +5,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -237,9 +240,7 @@ public final class ChannelSelection {
    * @throws IllegalStateException if it {@link #needsGradient}
    */
   public long[] select(Tensor activations) {
-    if (needsGradient()) {
-      throw new IllegalStateException(this + " selects channels by a gradient, and none is given");
-    }
+    requireNoGradient();
     return select(activations, null);
   }
 
@@ -257,14 +258,43 @@ public final class ChannelSelection {
       return LongStream.range(0, channels).toArray();
     }
     try (NativeScope scope = NativeScope.open()) {
-      Tensor keys = key.of(activations.flatten(1, -1), gradient);
-      // A map with NaN or infinity cannot be scored, and would rank highest.
-      Tensor ranked = keys.where(keys.isfinite(), new Scalar(Double.NEGATIVE_INFINITY));
-      Tensor strongest = Tensors.onHost(torch.topk(ranked, limit).get1()).contiguous();
+      Tensor strongest = Tensors.onHost(strongest(activations, gradient)).contiguous();
       long[] indices = new long[(int) limit];
       new LongPointer(strongest.data_ptr()).get(indices);
       Arrays.sort(indices);
       return indices;
+    }
+  }
+
+  /**
+   * As {@link #select(Tensor)}, without waiting for the device.
+   *
+   * @param activations [K, h, w]
+   * @return int64, on the device of the maps: indices of the channels to score, ascending; owned by
+   *     the scope that must be open
+   * @throws IllegalStateException if it {@link #needsGradient}
+   */
+  public Tensor selectOnDevice(Tensor activations) {
+    requireNoGradient();
+    long channels = activations.size(0);
+    if (limit >= channels) {
+      TensorOptions options =
+          new TensorOptions(ScalarType.Long).device(new DeviceOptional(activations.device()));
+      return torch.arange(new Scalar(channels), options);
+    }
+    return torch.sort(strongest(activations, null)).get0();
+  }
+
+  private Tensor strongest(Tensor activations, Tensor gradient) {
+    Tensor keys = key.of(activations.flatten(1, -1), gradient);
+    // A map with NaN or infinity cannot be scored, and would rank highest.
+    Tensor ranked = keys.where(keys.isfinite(), new Scalar(Double.NEGATIVE_INFINITY));
+    return torch.topk(ranked, limit).get1();
+  }
+
+  private void requireNoGradient() {
+    if (needsGradient()) {
+      throw new IllegalStateException(this + " selects channels by a gradient, and none is given");
     }
   }
 

@@ -40,13 +40,7 @@ public final class KernelMasker implements Masker {
     Kernels kernels = image.is_cuda() ? Kernels.cuda() : cpu;
     try (NativeScope scope = NativeScope.open()) {
       Tensor ranges = kernels.ranges(activations, image.size(1), image.size(2), maskingFor(rule));
-      try {
-        ChannelFacts facts = KernelFacts.read(ranges, activations);
-        return new KernelMasks(kernels, activations, image, ranges, rule, facts);
-      } catch (RuntimeException | Error e) {
-        ranges.close();
-        throw e;
-      }
+      return new KernelMasks(kernels, activations, image, ranges, rule);
     }
   }
 
@@ -77,13 +71,13 @@ public final class KernelMasker implements Masker {
   }
 
   private record KernelMasks(
-      Kernels kernels,
-      Tensor activations,
-      Tensor image,
-      Tensor ranges,
-      MaskRule rule,
-      ChannelFacts facts)
+      Kernels kernels, Tensor activations, Tensor image, Tensor ranges, MaskRule rule)
       implements Masks {
+    @Override
+    public ChannelFacts facts() {
+      return KernelFacts.read(ranges, activations);
+    }
+
     @Override
     public void write(long[] channels, Tensor rows) {
       try (NativeScope scope = NativeScope.open()) {

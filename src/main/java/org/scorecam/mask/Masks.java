@@ -5,7 +5,8 @@ import org.bytedeco.pytorch.Tensor;
 /** The masks of one image and one target layer, written chunk by chunk and never held at once. */
 public interface Masks extends AutoCloseable {
   /**
-   * What is known of the channels before any is scored.
+   * Looks at the maps before any channel is scored, for which the host waits for the device; not
+   * called where all channels are scored whatever their maps hold.
    *
    * @return the facts of all K channels
    */

@@ -24,12 +24,11 @@ public final class TensorMasker implements Masker {
   public Masks prepare(Tensor activations, Tensor image, MaskRule rule) {
     try (NativeScope scope = NativeScope.open()) {
       T_TensorTensor_T range = rangeOf(activations);
-      TensorVector ends = new TensorVector(range.get0(), range.get1());
-      ChannelFacts facts = factsOf(Tensors.toArray(torch.cat(ends, 0)));
       // A constant map must stay exactly so: upsampling's rounding would be normalised to noise.
       Tensor varying = ofMaps(range.get0().ne(range.get1()), activations);
       Tensor maps = activations.where(varying, new Scalar(0.0f));
-      return new Operations(scope.keep(maps), image, rule, facts);
+      TensorVector ends = new TensorVector(range.get0(), range.get1());
+      return new Operations(scope.keep(maps), image, rule, scope.keep(torch.cat(ends, 0)));
     }
   }
 
@@ -38,7 +37,6 @@ public final class TensorMasker implements Masker {
     return "LibTorch operations";
   }
 
-  /** From all minima, then all maxima, which are read together. */
   private static ChannelFacts factsOf(float[] ends) {
     int channels = ends.length / 2;
     BitSet constant = new BitSet(channels);
@@ -64,8 +62,18 @@ public final class TensorMasker implements Masker {
     return torch.aminmax(maps.flatten(1, -1), new LongOptional(1), false);
   }
 
-  private record Operations(Tensor maps, Tensor image, MaskRule rule, ChannelFacts facts)
+  /**
+   * Writes the masks.
+   *
+   * @param ends of all maps the minima, then the maxima, which are read together
+   */
+  private record Operations(Tensor maps, Tensor image, MaskRule rule, Tensor ends)
       implements Masks {
+    @Override
+    public ChannelFacts facts() {
+      return factsOf(Tensors.toArray(ends));
+    }
+
     @Override
     public void write(long[] channels, Tensor rows) {
       try (NativeScope scope = NativeScope.open()) {
@@ -92,6 +100,7 @@ public final class TensorMasker implements Masker {
     @Override
     public void close() {
       maps.close();
+      ends.close();
     }
   }
 }
