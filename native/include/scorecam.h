@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header. */
-#define SCORECAM_ABI_VERSION 3
+#define SCORECAM_ABI_VERSION 4
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -300,13 +300,15 @@ SCORECAM_API scorecam_status scorecam_to_dlpack(const char *libtorch_cpu, const 
  *                has not been called and never will be: the structure is still the caller's
  *   form         which of the two it is, SCORECAM_DLPACK_*
  *   read_only    1 takes memory that is only to be read, too: then the caller does not write to the tensor
+ *   cuda_devices how many there are; memory of a CUDA device with a higher number is refused
  *   tensor       an at::Tensor* without a tensor (undefined), which is set
  *
- * NOT_APPLICABLE as above; UNSUPPORTED for another version; INVALID_ARGUMENT for negative sizes or strides, elements at
- * address 0, or memory that is only to be read though read_only is 0; INTERNAL with LibTorch's words if it refuses.
+ * NOT_APPLICABLE as above; UNSUPPORTED for another version, or memory of another kind of device; INVALID_ARGUMENT for
+ * negative sizes or strides, more bytes than 63 bits can count, elements at address 0, a device that is not there, or
+ * memory that is only to be read though read_only is 0; INTERNAL with LibTorch's words if it refuses.
  */
 SCORECAM_API scorecam_status scorecam_from_dlpack(const char *libtorch_cpu, void *managed, int32_t form,
-                                                  int32_t read_only, void *tensor);
+                                                  int32_t read_only, int32_t cuda_devices, void *tensor);
 
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);

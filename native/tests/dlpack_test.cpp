@@ -9,6 +9,7 @@
 namespace {
 
 const char *const kLibrary = FAKE_DLPACK;
+constexpr int kCudaDevices = 2;
 
 void expect(scorecam_status status, const char *words, scorecam_status actual, int line) {
   CHECK(actual == status, "line %d: %s, not %s", line, scorecam_status_name(actual), scorecam_status_name(status));
@@ -22,7 +23,7 @@ constexpr int kForm = sizeof(Managed) == sizeof(DLManagedTensor) ? SCORECAM_DLPA
 
 template <class Managed>
 scorecam_status take(Managed *managed, FakeTensor **tensor, int read_only = 0) {
-  return scorecam_from_dlpack(kLibrary, managed, kForm<Managed>, read_only, tensor);
+  return scorecam_from_dlpack(kLibrary, managed, kForm<Managed>, read_only, kCudaDevices, tensor);
 }
 
 // In, out in both forms, and freed in another order than made.
@@ -92,6 +93,33 @@ int main() {
   DLManagedTensor *negative = neighbour_plain(2, 3);
   negative->dl_tensor.strides[1] = -1;
   is_refused("the stride -1", negative, SCORECAM_STATUS_INVALID_ARGUMENT);
+  DLManagedTensor *wide = neighbour_plain(2, 3);
+  wide->dl_tensor.strides[1] = INT64_MAX / 8 + 1;
+  is_refused("63 bits", wide, SCORECAM_STATUS_INVALID_ARGUMENT);
+  DLManagedTensor *large = neighbour_plain(2, 3);
+  large->dl_tensor.shape[0] = INT64_MAX / 3;
+  large->dl_tensor.strides = nullptr;
+  is_refused("63 bits", large, SCORECAM_STATUS_INVALID_ARGUMENT);
+  // Of one element no stride counts.
+  DLManagedTensor *one = neighbour_plain(1, 1);
+  one->dl_tensor.strides[0] = INT64_MAX;
+  EXPECT(OK, "", take(one, &tensor));
+  fake_release(tensor);
+
+  // The last CUDA device, the one after it, one before the first, and one of OpenCL.
+  DLManagedTensor *cuda = neighbour_plain(2, 3);
+  cuda->dl_tensor.device = {kDLCUDA, kCudaDevices - 1};
+  EXPECT(OK, "", take(cuda, &tensor));
+  fake_release(tensor);
+  const int absent_devices[] = {kCudaDevices, -1};
+  for (int id : absent_devices) {
+    DLManagedTensorVersioned *absent = neighbour_versioned(2, 3, 0);
+    absent->dl_tensor.device = {kDLCUDA, id};
+    is_refused("there are 2", absent, SCORECAM_STATUS_INVALID_ARGUMENT);
+  }
+  DLManagedTensor *opencl = neighbour_plain(2, 3);
+  opencl->dl_tensor.device = {4, 0};
+  is_refused("device of type 4", opencl, SCORECAM_STATUS_UNSUPPORTED);
   DLManagedTensor *nowhere = neighbour_plain(2, 3);
   nowhere->dl_tensor.data = nullptr;
   is_refused("address 0", nowhere, SCORECAM_STATUS_INVALID_ARGUMENT);
@@ -107,7 +135,7 @@ int main() {
   is_refused("two dimensions", flat, SCORECAM_STATUS_INTERNAL);
 
   void *managed = nullptr;
-  EXPECT(INVALID_ARGUMENT, "managed is null", scorecam_from_dlpack(kLibrary, nullptr, 0, 0, &tensor));
+  EXPECT(INVALID_ARGUMENT, "managed is null", scorecam_from_dlpack(kLibrary, nullptr, 0, 0, kCudaDevices, &tensor));
   EXPECT(INVALID_ARGUMENT, "tensor is null", scorecam_to_dlpack(kLibrary, nullptr, 0, 0, &managed));
   EXPECT(INVALID_ARGUMENT, "managed is null", scorecam_to_dlpack(kLibrary, &tensor, 0, 0, nullptr));
   EXPECT(INVALID_ARGUMENT, "form is 2", scorecam_to_dlpack(kLibrary, &tensor, 2, 0, &managed));

@@ -104,8 +104,8 @@ scorecam_status scorecam_to_dlpack(const char *libtorch_cpu, const void *tensor,
 }
 
 scorecam_status scorecam_from_dlpack(const char *libtorch_cpu, void *managed, int32_t form, int32_t read_only,
-                                     void *tensor) {
-  return guarded([&] { from_dlpack(libtorch_cpu, managed, form, read_only, tensor); });
+                                     int32_t cuda_devices, void *tensor) {
+  return guarded([&] { from_dlpack(libtorch_cpu, managed, form, read_only, cuda_devices, tensor); });
 }
 
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }

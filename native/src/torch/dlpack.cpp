@@ -2,6 +2,8 @@
 // names: a LibTorch in which their parameters changed has none of these names.
 #include "torch/dlpack.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -63,8 +65,34 @@ void check_form(std::int32_t form) {
          static_cast<int>(form));
 }
 
+// Where LibTorch takes memory, without asking whether there is such a device.
+void check_device(const DLDevice &device, std::int32_t cuda_devices) {
+  if (device.device_type == kDLCPU || device.device_type == kDLCUDAHost) return;
+  if (device.device_type != kDLCUDA)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "a DLPack tensor is on a device of type %d, neither the CPU nor CUDA's",
+         static_cast<int>(device.device_type));
+  if (device.device_id < 0 || device.device_id >= cuda_devices)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor is on the CUDA device %d, and there are %d of them",
+         static_cast<int>(device.device_id), static_cast<int>(cuda_devices));
+}
+
+// Whether the elements, of which there are some, lie within so many bytes that they can be counted. Where they do not,
+// LibTorch ends the process.
+bool can_be_counted(const DLTensor &tensor) {
+  const std::int64_t bytes = (static_cast<std::int64_t>(tensor.dtype.bits) * tensor.dtype.lanes + 7) / 8;
+  const std::int64_t most = INT64_MAX / std::max<std::int64_t>(1, bytes) - 1;
+  std::int64_t last = 0;
+  for (std::int32_t i = tensor.ndim - 1; i >= 0; --i) {
+    const std::int64_t stride = tensor.strides == nullptr ? last + 1 : tensor.strides[i];
+    const std::int64_t steps = tensor.shape[i] - 1;
+    if (steps > 0 && stride > (most - last) / steps) return false;
+    last += steps * stride;
+  }
+  return true;
+}
+
 // What LibTorch does not check, or passes over: it ignores the offset.
-DLTensor checked(DLTensor tensor) {
+DLTensor checked(DLTensor tensor, std::int32_t cuda_devices) {
   if (tensor.ndim < 0 || (tensor.ndim > 0 && tensor.shape == nullptr))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor of %d dimensions has no shape",
          static_cast<int>(tensor.ndim));
@@ -76,6 +104,9 @@ DLTensor checked(DLTensor tensor) {
            tensor.strides == nullptr ? 0LL : static_cast<long long>(tensor.strides[i]));
     empty = empty || tensor.shape[i] == 0;
   }
+  if (!empty && !can_be_counted(tensor))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor spans more bytes than 63 bits can count");
+  check_device(tensor.device, cuda_devices);
   if (tensor.data == nullptr && !empty)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor with elements is at address 0");
   if (tensor.data != nullptr) tensor.data = static_cast<char *>(tensor.data) + tensor.byte_offset;
@@ -101,7 +132,8 @@ void *to_dlpack(const char *library, const void *tensor, std::int32_t form, std:
   return managed;
 }
 
-void from_dlpack(const char *library, void *managed, std::int32_t form, std::int32_t read_only, void *tensor) {
+void from_dlpack(const char *library, void *managed, std::int32_t form, std::int32_t read_only,
+                 std::int32_t cuda_devices, void *tensor) {
   check_form(form);
   if (managed == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "managed is null");
   if (tensor == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor is null");
@@ -115,11 +147,11 @@ void from_dlpack(const char *library, void *managed, std::int32_t form, std::int
            theirs->version.major, theirs->version.minor, SCORECAM_DLPACK_MAJOR);
     if ((theirs->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0 && read_only == 0)
       fail(SCORECAM_STATUS_INVALID_ARGUMENT, "a DLPack tensor is only to be read, but one to write to was asked for");
-    view.dl_tensor = checked(theirs->dl_tensor);
+    view.dl_tensor = checked(theirs->dl_tensor, cuda_devices);
     producer = producer_of(theirs);
   } else {
     auto *theirs = static_cast<DLManagedTensor *>(managed);
-    view.dl_tensor = checked(theirs->dl_tensor);
+    view.dl_tensor = checked(theirs->dl_tensor, cuda_devices);
     producer = producer_of(theirs);
   }
   const auto from = find_in_torch<TorchTensorObject (*)(DLManagedTensorVersioned *, Released)>(library, kFromVersioned);

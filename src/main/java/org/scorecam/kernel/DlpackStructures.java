@@ -4,6 +4,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeLibraryException;
+import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 
 /** LibTorch's functions for DLPack, which the presets do not bind, called by our native library. */
@@ -53,6 +54,7 @@ public final class DlpackStructures {
               new Structure(address),
               formOf(versioned),
               readOnly ? 1 : 0,
+              Device.cudaCount(),
               tensor));
       return scope.keep(tensor);
     }

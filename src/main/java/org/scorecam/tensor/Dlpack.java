@@ -33,12 +33,13 @@ public enum Dlpack {
    *     it
    * @return the address of a structure, whose deleter the consumer calls once; until then the
    *     memory lives. If no consumer takes it, {@code take(address).close()} frees it.
-   * @throws InputException if DLPack has no such tensors
+   * @throws InputException if DLPack has no such tensors, or if its values are not those of its
+   *     memory, as after {@code conj()}
    * @throws org.scorecam.error.NativeLibraryException without our native library, or if this
    *     LibTorch cannot do it
    */
   public long export(Tensor tensor) {
-    return DlpackStructures.of(Objects.requireNonNull(tensor, "tensor"), this == VERSIONED, false);
+    return structureOf(tensor, false);
   }
 
   /**
@@ -50,7 +51,12 @@ public enum Dlpack {
    * @throws org.scorecam.error.NativeLibraryException as {@link #export}
    */
   public long exportReadOnly(Tensor tensor) {
-    return DlpackStructures.of(Objects.requireNonNull(tensor, "tensor"), this == VERSIONED, true);
+    return structureOf(tensor, true);
+  }
+
+  private long structureOf(Tensor tensor, boolean readOnly) {
+    Tensors.requireMemory(Objects.requireNonNull(tensor, "tensor"));
+    return DlpackStructures.of(tensor, this == VERSIONED, readOnly);
   }
 
   /**
@@ -60,8 +66,9 @@ public enum Dlpack {
    *     deleter is called once, when the last tensor of this memory is closed, by the thread that
    *     closes it; otherwise never.
    * @return a tensor in that memory, owned by the caller
-   * @throws InputException if the address is null, if the structure is of DLPack 2 or later, makes
-   *     no sense or is only to be read, or if LibTorch has no such tensors or no such device
+   * @throws InputException if the address is null, if the structure is of another version than
+   *     DLPack 1, makes no sense or is only to be read, or if LibTorch has no such tensors, or the
+   *     device is neither the CPU nor one of CUDA's that is there
    * @throws org.scorecam.error.NativeLibraryException as {@link #export}
    */
   public Tensor take(long address) {

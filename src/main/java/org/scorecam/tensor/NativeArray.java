@@ -32,6 +32,9 @@ import org.scorecam.runtime.NativeScope;
  */
 public record NativeArray(
     long address, List<Long> shape, List<Long> strides, ScalarType dtype, Device device) {
+  /** Of two float64, a complex number. */
+  private static final int MOST_BYTES_OF_AN_ELEMENT = 16;
+
   /**
    * Checks and copies the lists.
    *
@@ -97,9 +100,11 @@ public record NativeArray(
    *
    * @param tensor any dense tensor on the CPU or a CUDA device; stays the caller's
    * @return a description of its memory, valid until the tensor is closed
+   * @throws InputException if it is no such tensor, or if its values are not those of its memory,
+   *     as after {@code conj()}
    */
   public static NativeArray of(Tensor tensor) {
-    Objects.requireNonNull(tensor, "tensor");
+    Tensors.requireMemory(Objects.requireNonNull(tensor, "tensor"));
     try (NativeScope scope = NativeScope.open()) {
       // Null where there are no elements.
       Pointer data = tensor.data_ptr();
@@ -108,19 +113,31 @@ public record NativeArray(
           listOf(tensor.shape()),
           listOf(tensor.strides().vec().get()),
           tensor.scalar_type(),
-          Device.parse(tensor.device().str().getString()));
+          deviceOf(tensor));
     }
+  }
+
+  private static Device deviceOf(Tensor tensor) {
+    String name = tensor.device().str().getString();
+    if (!tensor.is_cpu() && !tensor.is_cuda()) {
+      throw new InputException(
+          "the tensor of shape %s is on %s, and an array is on the CPU or a CUDA device"
+              .formatted(Tensors.shapeOf(tensor), name));
+    }
+    return Device.parse(name);
   }
 
   /**
    * The memory as a tensor, without a copy.
    *
    * @return a tensor, owned by the caller; closing it leaves the memory alone
-   * @throws InputException if LibTorch refuses it, for example for an address of another device
+   * @throws InputException if LibTorch refuses it, for example for an address of another device, or
+   *     if the elements lie further apart than 63 bits can count
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public Tensor asTensor() {
     device.require();
+    requireCountable();
     try (NativeScope scope = NativeScope.open()) {
       TensorOptions options = new TensorOptions(dtype).device(new DeviceOptional(device.toTorch()));
       return NativeErrors.translate(
@@ -128,6 +145,29 @@ public record NativeArray(
               scope.keep(
                   torch.from_blob(new Address(address), arrayOf(shape), arrayOf(strides), options)),
           (words, e) -> new InputException("%s cannot be used: %s".formatted(this, words), e));
+    }
+  }
+
+  /**
+   * LibTorch ends the process where it cannot count the bytes from the first element to the last.
+   */
+  private void requireCountable() {
+    if (shape.contains(0L)) {
+      return;
+    }
+    try {
+      long elements = 1;
+      for (int i = 0; i < shape.size(); i++) {
+        long steps = shape.get(i) - 1;
+        elements = Math.addExact(elements, Math.multiplyExact(steps, strides.get(i)));
+      }
+      // No element has more than 16 bytes, and no memory a sixteenth of what 63 bits can count.
+      Math.multiplyExact(elements, MOST_BYTES_OF_AN_ELEMENT);
+    } catch (ArithmeticException e) {
+      throw new InputException(
+          "an array of shape %s with the strides %s has more bytes between its elements than 63 bits can count"
+              .formatted(shape, strides),
+          e);
     }
   }
 

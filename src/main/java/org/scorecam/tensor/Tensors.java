@@ -230,6 +230,19 @@ public final class Tensors {
     return Arrays.toString(tensor.shape());
   }
 
+  /** Refuses a tensor whose values are not those of its memory, or that has no memory. */
+  static void requireMemory(Tensor tensor) {
+    if (!tensor.has_storage()) {
+      throw new InputException(
+          "a tensor without memory of its own, such as a sparse or an undefined one, cannot be shared; copy it with to_dense()");
+    }
+    if (tensor.is_conj() || tensor.is_neg()) {
+      throw new InputException(
+          "the tensor of shape %s has other values than its memory, of which they are the conjugates or negatives; copy it with resolve_conj() and resolve_neg()"
+              .formatted(shapeOf(tensor)));
+    }
+  }
+
   /** Refuses a shape that does not hold so many values. */
   static void requireCount(int count, long... shape) {
     if (countOf(shape) != count) {

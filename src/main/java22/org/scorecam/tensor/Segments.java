@@ -132,7 +132,8 @@ public final class Segments {
    *     segment; the global one keeps it for ever
    * @return the tensor's elements in row-major order and this machine's byte order; what is written
    *     to one of both is seen in the other
-   * @throws InputException if the tensor is not on the CPU, not dense or not contiguous
+   * @throws InputException if the tensor is not on the CPU, not dense or not contiguous, or if its
+   *     values are not those of its memory, as after {@code conj()}
    * @throws IllegalStateException if the arena is closed
    * @throws WrongThreadException if the arena is another thread's
    */
@@ -161,6 +162,7 @@ public final class Segments {
         NativeErrors.translate(
             () -> tensor.layout().intern() == torch.Layout.Strided && tensor.is_contiguous(),
             (words, e) -> new InputException("no segment can be made of the tensor: " + words, e));
+    Tensors.requireMemory(tensor);
     String shape = Tensors.shapeOf(tensor);
     if (!tensor.is_cpu()) {
       throw new InputException(

@@ -12,17 +12,20 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.PointerConsumer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.scorecam.error.InputException;
 import org.scorecam.kernel.NativeBuild;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.NativeScope;
 
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "LibTorch's functions are not looked up there")
 class DlpackTest {
@@ -124,6 +127,98 @@ class DlpackTest {
     refuses("managed is null", () -> form.take(0));
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void memoryThatCannotBeThereStaysTheProducers(Dlpack form) {
+    try (Producer producer = new Producer(form)) {
+      long address = producer.structure.address();
+      producer.device(Producer.CUDA, 99);
+      refuses("the CUDA device 99", () -> form.take(address));
+      for (int type : new int[] {-1, 0, 4, 8, 10, 12, 17}) {
+        producer.device(type, 0);
+        refuses("a device of type " + type, () -> form.take(address));
+      }
+      producer.device(Producer.CPU, 0);
+      producer.strides.put(1, Long.MAX_VALUE);
+      refuses("63 bits", () -> form.take(address));
+      producer.strides.put(1, 2);
+      producer.shape.put(0, -1);
+      refuses("the size -1", () -> form.take(address));
+      assertEquals(0, producer.deleted);
+    }
+  }
+
+  /** Code, bits and lanes of DLPack's, and what LibTorch calls them. */
+  @ParameterizedTest
+  @CsvSource({
+    "0, 8, 1, Char",
+    "0, 16, 1, Short",
+    "0, 32, 1, Int",
+    "0, 64, 1, Long",
+    "1, 8, 1, Byte",
+    "1, 16, 1, UInt16",
+    "1, 32, 1, UInt32",
+    "1, 64, 1, UInt64",
+    "2, 16, 1, Half",
+    "2, 32, 1, Float",
+    "2, 64, 1, Double",
+    "4, 16, 1, BFloat16",
+    "5, 32, 1, ComplexHalf",
+    "5, 64, 1, ComplexFloat",
+    "5, 128, 1, ComplexDouble",
+    "6, 8, 1, Bool",
+    "10, 8, 1, Float8_e4m3fn",
+    "12, 8, 1, Float8_e5m2",
+    "0, 128, 1,",
+    "1, 4, 1,",
+    "2, 8, 1,",
+    "2, 32, 2,",
+    "2, 32, 0,",
+    "3, 64, 1,",
+    "4, 32, 1,",
+    "6, 1, 1,",
+    "200, 8, 1,"
+  })
+  void dtypesAreThoseOfTheStructureOrRefused(int code, int bits, int lanes, ScalarType expected) {
+    try (Producer producer = new Producer(Dlpack.PLAIN);
+        LongPointer memory = new LongPointer(12)) {
+      producer.tensorLong(0, memory.zero().address());
+      producer.tensorLong(40, 0);
+      producer.dtype(code, bits, lanes);
+      long address = producer.structure.address();
+      if (expected == null) {
+        refuses("LibTorch refuses it", () -> Dlpack.PLAIN.take(address));
+        assertEquals(0, producer.deleted);
+        return;
+      }
+      try (Tensor tensor = Dlpack.PLAIN.take(address)) {
+        assertEquals(expected, tensor.scalar_type().intern());
+        assertEquals(memory.address(), tensor.data_ptr().address());
+      }
+      assertEquals(1, producer.deleted);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void tensorsWithoutTheirValuesInMemoryAreNotHandedOut(Dlpack form) {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor conjugates = torch.view_as_complex(torch.ones(3, 2)).conj();
+      refuses("resolve_conj", () -> form.export(conjugates));
+      refuses("resolve_neg", () -> form.export(torch.imag(conjugates)));
+      refuses("to_dense", () -> form.export(torch.ones(2, 3).to_sparse()));
+      refuses("undefined", () -> form.export(new Tensor()));
+      refuses(
+          "LibTorch refuses it",
+          () ->
+              form.export(
+                  torch.ones(2, 3).to(new org.bytedeco.pytorch.Device("meta"), ScalarType.Float)));
+      refuses(
+          "LibTorch refuses it",
+          () -> form.export(torch.quantize_per_tensor(torch.ones(2, 3), 0.1, 0, ScalarType.QInt8)));
+    }
+  }
+
   @Test
   void anotherVersionIsRefused() {
     try (Producer producer = new Producer(Dlpack.VERSIONED)) {
@@ -142,7 +237,8 @@ class DlpackTest {
   private static final class Producer implements AutoCloseable {
     static final int FLOATING = 2;
     static final int OFFSET = 2;
-    private static final int CPU = 1;
+    static final int CPU = 1;
+    static final int CUDA = 2;
 
     final FloatPointer values = new FloatPointer(-1, -1, 1, 4, 2, 5, 3, 6);
     final LongPointer shape = new LongPointer(2, 3);
@@ -182,9 +278,17 @@ class DlpackTest {
       structure.putLong(tensor + offset, value);
     }
 
-    /** code, bits, lanes. */
+    void device(int type, int id) {
+      structure.putInt(tensor + 8, type);
+      structure.putInt(tensor + 12, id);
+    }
+
     void dtype(int code) {
-      structure.putInt(tensor + 20, code | Float.SIZE << 8 | 1 << 16);
+      dtype(code, Float.SIZE, 1);
+    }
+
+    void dtype(int code, int bits, int lanes) {
+      structure.putInt(tensor + 20, code | bits << 8 | lanes << 16);
     }
 
     @Override

@@ -3,16 +3,19 @@ package org.scorecam.tensor;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.scorecam.error.DeviceException;
 import org.scorecam.error.InputException;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.NativeScope;
 
 class NativeArrayTest {
   private static final Device CPU = Device.cpu();
@@ -102,6 +105,44 @@ class NativeArrayTest {
     assertThrows(
         InputException.class,
         () -> new NativeArray(64, List.of(2L), List.of(-1L), ScalarType.Float, CPU));
+  }
+
+  @Test
+  void refusesElementsFurtherApartThanCanBeCounted() {
+    try (FloatPointer memory = new FloatPointer(1, 2)) {
+      for (List<Long> strides : List.of(List.of(3L, Long.MAX_VALUE), List.of(1L << 60, 1L))) {
+        NativeArray array =
+            new NativeArray(memory.address(), List.of(2L, 2L), strides, ScalarType.Float, CPU);
+        String message = assertThrows(InputException.class, array::asTensor).getMessage();
+        assertTrue(message.contains("strides " + strides), message);
+      }
+      // Strides of a single element, and of none, count for nothing.
+      List<Long> far = List.of(Long.MAX_VALUE, Long.MAX_VALUE);
+      new NativeArray(memory.address(), List.of(1L, 1L), far, ScalarType.Float, CPU)
+          .asTensor()
+          .close();
+      new NativeArray(0, List.of(0L, 2L), far, ScalarType.Float, CPU).asTensor().close();
+    }
+  }
+
+  @Test
+  void refusesTensorsWhoseValuesAreNotInTheirMemory() {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor conjugates = torch.view_as_complex(torch.ones(3, 2)).conj();
+      refusesTensor("resolve_conj", conjugates);
+      refusesTensor("resolve_neg", torch.imag(conjugates));
+      NativeArray.of(torch.imag(conjugates.resolve_conj()));
+      refusesTensor("to_dense", torch.ones(2, 3).to_sparse());
+      refusesTensor("undefined", new Tensor());
+      refusesTensor(
+          "on meta",
+          torch.ones(2, 3).to(new org.bytedeco.pytorch.Device("meta"), ScalarType.Float));
+    }
+  }
+
+  private static void refusesTensor(String words, Tensor tensor) {
+    String message = assertThrows(InputException.class, () -> NativeArray.of(tensor)).getMessage();
+    assertTrue(message.contains(words), message);
   }
 
   @Test

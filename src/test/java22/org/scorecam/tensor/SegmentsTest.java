@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -62,6 +63,18 @@ class SegmentsTest {
       }
       segment.setAtIndex(FLOAT, 0, 7);
       assertEquals(7, segment.getAtIndex(FLOAT, 0), "the segment outlives the tensor");
+    }
+  }
+
+  @Test
+  void aTensorWithOtherValuesThanItsMemoryIsRefused() {
+    try (Arena arena = Arena.ofConfined();
+        NativeScope scope = NativeScope.open()) {
+      Tensor conjugates = torch.view_as_complex(torch.ones(3, 2)).conj();
+      InputException thrown =
+          assertThrows(InputException.class, () -> Segments.asSegment(conjugates, arena));
+      assertTrue(thrown.getMessage().contains("resolve_conj"), thrown.getMessage());
+      assertEquals(24, Segments.asSegment(conjugates.resolve_conj(), arena).byteSize());
     }
   }
 
