@@ -24,6 +24,8 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
+import org.apache.spark.sql.streaming.StreamingQuery;
+import org.apache.spark.sql.streaming.Trigger;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
@@ -228,6 +230,66 @@ class ScoreCamTransformerTest {
   }
 
   @Test
+  void mostPartitionsMayBeEmpty() {
+    List<Row> rows =
+        inOrder(TestPictures.transformer().transform(dataset(TestPictures.rows(2), 7)));
+    assertEquals(2, rows.size());
+    rows.forEach(row -> assertNull(saliency(row).getAs("error")));
+  }
+
+  @Test
+  void otherColumnsAreKeptOfWhateverType() {
+    Dataset<Row> pictures =
+        dataset(TestPictures.rows(2), 1)
+            .selectExpr(
+                "id",
+                "content",
+                "date'2024-02-29' as day",
+                "timestamp'2024-02-29 12:00:00' as time",
+                "cast(1.25 as decimal(20,4)) as price",
+                "array(1, null, 3) as list",
+                "map('a', struct(1L as x, 'y' as y)) as nested",
+                "cast(null as double) as nothing",
+                "id as `a.b`",
+                "content as again");
+    List<Row> before = inOrder(pictures);
+    List<Row> after = inOrder(TestPictures.transformer().transform(pictures));
+    for (int i = 0; i < 2; i++) {
+      assertNull(saliency(after.get(i)).getAs("error"));
+      for (String name : List.of("day", "time", "price", "list", "nested", "nothing", "a.b")) {
+        assertEquals(before.get(i).<Object>getAs(name), after.get(i).getAs(name), name);
+      }
+      assertArrayEquals(TestPictures.picture(i).toPng(), after.get(i).<byte[]>getAs("again"));
+    }
+  }
+
+  @Test
+  void streamsAreExplainedAsTheyCome() throws Exception {
+    Files.write(folder.resolve("0.png"), TestPictures.picture(0).toPng());
+    Files.write(folder.resolve("1.png"), DAMAGED);
+    Dataset<Row> arriving =
+        spark
+            .readStream()
+            .format("binaryFile")
+            .schema(spark.read().format("binaryFile").load(folder.toUri().toString()).schema())
+            .load(folder.toUri().toString());
+    StreamingQuery query =
+        TestPictures.transformer()
+            .transform(arriving)
+            .writeStream()
+            .format("memory")
+            .queryName("maps")
+            .trigger(Trigger.AvailableNow())
+            .start();
+    query.awaitTermination();
+    List<Row> rows = spark.table("maps").orderBy("path").collectAsList();
+    assertEquals(2, rows.size());
+    assertClose(
+        TestPictures.expected(1, Target.top1()).get(0), map(rows.get(0)), TestPictures.TOLERANCE);
+    assertError("1.png", rows.get(1));
+  }
+
+  @Test
   void aPartOfTheRowsEndsTheTask() {
     assertEquals(
         2,
@@ -371,6 +433,11 @@ class ScoreCamTransformerTest {
         "of type int", () -> TestPictures.transformer().setInputCol("id").transform(pictures));
     assertRefused(
         "'id' already", () -> TestPictures.transformer().setOutputCol("id").transform(pictures));
+    assertRefused(
+        "'id' already", () -> TestPictures.transformer().setOutputCol("ID").transform(pictures));
+    assertRefused(
+        "2 columns 'content'",
+        () -> TestPictures.transformer().transform(pictures.selectExpr("content", "content")));
     ModelException missing =
         assertThrows(
             ModelException.class,

@@ -2,6 +2,7 @@ package org.scorecam.spark;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.Collections;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkContext;
@@ -319,8 +320,8 @@ public final class ScoreCamTransformer {
    *
    * @param pictures the columns of the rows with pictures
    * @return the same, and the result's
-   * @throws IllegalArgumentException if there is no column of pictures, or one with the result's
-   *     name
+   * @throws IllegalArgumentException if there is no column of pictures, or several of its name, or
+   *     one with the result's name, in upper or lower case
    */
   public StructType transformSchema(StructType pictures) {
     List<String> names = List.of(pictures.fieldNames());
@@ -334,9 +335,17 @@ public final class ScoreCamTransformer {
           "the column '%s' is of type %s; pictures are binary, or strings that name files"
               .formatted(inputCol, type.simpleString()));
     }
-    if (names.contains(outputCol)) {
+    int columns = Collections.frequency(names, inputCol);
+    if (columns > 1) {
       throw new IllegalArgumentException(
-          "there is a column '%s' already; choose another with setOutputCol".formatted(outputCol));
+          "there are %d columns '%s'; rename those without pictures".formatted(columns, inputCol));
+    }
+    // As Spark's queries find columns, unless told otherwise.
+    for (String name : names) {
+      if (name.equalsIgnoreCase(outputCol)) {
+        throw new IllegalArgumentException(
+            "there is a column '%s' already; choose another with setOutputCol".formatted(name));
+      }
     }
     return pictures.add(outputCol, SaliencyColumn.TYPE, false);
   }
