@@ -14,11 +14,14 @@ import org.scorecam.scoring.PassScoring;
 
 /**
  * The way of a batch of inputs to their saliency maps, in groups: a {@link FirstPass} captures the
- * activation maps, {@link ChannelScoring} has the channels that are selected, {@link PassScoring}
- * scores their masked inputs in chunks, and the scores become weights and these the {@link
- * Saliency}. Safe for several threads.
+ * activation maps, {@link ChannelScoring}, or {@link QueuedChannels} where the host is not to wait,
+ * has the channels that are selected, {@link PassScoring} scores their masked inputs in chunks, and
+ * the scores become weights and these the {@link Saliency}. Safe for several threads.
  */
 final class BatchExplainer {
+  /** The part of the passes that sharing must save to be worth the host's waiting for the maps. */
+  private static final double WORTH_A_WAIT = 1 / 16.0;
+
   /** In place of the number of a layer's channels while it is not known. */
   private static final long MANY = 1 << 16;
 
@@ -31,10 +34,7 @@ final class BatchExplainer {
   private final PassScoring scoring;
   private final ProgressListener progress;
 
-  /** So many passes that sharing saves are worth that the host waits to know which. */
-  private static final double WORTH_A_WAIT = 1 / 16.0;
-
-  /** Nothing for what is best. */
+  /** Whether channels with the same masked input share a pass; nothing for what is best. */
   private final Optional<Boolean> shares;
 
   /** Whether the last image whose passes were not shared had many that could have been. */
@@ -43,12 +43,6 @@ final class BatchExplainer {
   /** Those at once, of all target layers together; 0 before an input has shown them. */
   private volatile long seenPassesPerInput;
 
-  /**
-   * Explains nothing yet.
-   *
-   * @param shares whether channels with the same masked input share a pass; nothing for what is
-   *     best
-   */
   BatchExplainer(
       Configuration configuration,
       PassScoring scoring,

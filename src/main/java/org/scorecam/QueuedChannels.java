@@ -282,17 +282,17 @@ final class QueuedChannels implements MaskedInputs, AutoCloseable {
               isBlank(values));
       try (NativeScope scope = NativeScope.open()) {
         return new Saliency(
-            scope.keep(map.alias()),
-            scope.keep(layerMap.alias()),
-            layer,
-            recipe,
-            target.read(read[2 * channels + 1]),
-            (float) read[2 * channels],
-            floats(read, channels, 2 * channels),
-            readScores,
-            status.with(samples, Optional.empty()),
-            plan,
-            values);
+                scope.keep(map.alias()),
+                scope.keep(layerMap.alias()),
+                layer,
+                recipe,
+                target.read(read[2 * channels + 1]),
+                (float) read[2 * channels],
+                floats(read, channels, 2 * channels),
+                readScores,
+                status.with(samples, Optional.empty()),
+                plan)
+            .withValuesRead(values);
       }
     }
   }

@@ -43,23 +43,6 @@ public final class Saliency implements AutoCloseable {
 
   private boolean closed;
 
-  /** Takes over both tensors, and the map's values, which are on the host already. */
-  Saliency(
-      Tensor map,
-      Tensor layerMap,
-      String layer,
-      Recipe recipe,
-      Target target,
-      float referenceScore,
-      float[] weights,
-      float[] scores,
-      SaliencyStatus status,
-      ChunkPlan plan,
-      float[] values) {
-    this(map, layerMap, layer, recipe, target, referenceScore, weights, scores, status, plan);
-    this.valuesRead = values;
-  }
-
   /** Takes over both tensors. */
   Saliency(
       Tensor map,
@@ -262,7 +245,9 @@ public final class Saliency implements AutoCloseable {
    */
   public float[] values() {
     Tensor values = open();
-    return valuesRead == null ? Tensors.toArray(values) : valuesRead.clone();
+    // Another thread may ask for the tensor meanwhile.
+    float[] read = valuesRead;
+    return read == null ? Tensors.toArray(values) : read.clone();
   }
 
   /**
@@ -347,6 +332,12 @@ public final class Saliency implements AutoCloseable {
       map.close();
       layerMap.close();
     }
+  }
+
+  /** Keeps the map's values, which were read with all else, so that they are not read again. */
+  Saliency withValuesRead(float[] values) {
+    valuesRead = values;
+    return this;
   }
 
   private Tensor open() {
