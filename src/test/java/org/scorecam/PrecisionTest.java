@@ -1,6 +1,7 @@
 package org.scorecam;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -21,6 +22,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -34,6 +36,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.Device;
 import org.scorecam.tensor.Tensors;
 
 /** What is scored in which precision, and which is refused. */
@@ -142,6 +145,39 @@ class PrecisionTest {
         assertTrue(
             e.getMessage().startsWith("the network cannot be run in " + name), e.getMessage());
       }
+    }
+  }
+
+  @Test
+  void theProcessorDecidesWhichPrecisionsAreNative() {
+    assertTrue(Precision.FLOAT32.isNativeTo(Device.cpu()));
+    assertFalse(Precision.TF32.isNativeTo(Device.cpu()));
+    String instructions = torch.get_cpu_capability().getString();
+    if (instructions.equals("AVX2")) {
+      assertFalse(Precision.BFLOAT16.isNativeTo(Device.cpu()));
+    }
+    // Every processor of x86 with instructions for the one has those for the other.
+    if (Precision.FLOAT16.isNativeTo(Device.cpu()) && instructions.startsWith("AVX512")) {
+      assertTrue(Precision.BFLOAT16.isNativeTo(Device.cpu()));
+    }
+    Device cuda = Device.parse("cuda:0");
+    for (Precision precision : Precision.values()) {
+      assertTrue(precision.isNativeTo(cuda), precision.toString());
+    }
+  }
+
+  @Test
+  void onlyNativePrecisionsAreTriedForTheFastest() throws Exception {
+    try (WatchedModel model =
+            new WatchedModel(Goldens.model("tinyresnet_script.pt")).scoredInEachPrecision();
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        ScoreCam cam = ScoreCam.on(model).layer("layer3").batch(64).fastestPrecision().build()) {
+      cam.explain(input, Target.ofClass(3)).close();
+      boolean tried = model.chunks.contains(4L);
+      assertEquals(
+          Precision.BFLOAT16.isNativeTo(Device.cpu()) || Precision.FLOAT16.isNativeTo(Device.cpu()),
+          tried,
+          model.chunks.toString());
     }
   }
 

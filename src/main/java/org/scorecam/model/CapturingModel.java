@@ -145,10 +145,13 @@ abstract class CapturingModel implements HookedModel {
       throw new PrecisionException("tf32 is a precision of CUDA devices; the network is on cpu");
     }
     List<NetworkScorer.Kind> kinds = new ArrayList<>(List.of(plain));
-    if (cpu) {
-      kinds.add(plain.withPackedWeights());
+    // Where a pass takes seconds, no other way makes the precision worth having.
+    if (precision.isNativeTo(device)) {
+      if (cpu) {
+        kinds.add(plain.withPackedWeights());
+      }
+      kinds.add(plain.inTheOtherLayout());
     }
-    kinds.add(plain.inTheOtherLayout());
     try {
       String question =
           "the fastest way to score inputs of %s in %s".formatted(inputShape, precision);

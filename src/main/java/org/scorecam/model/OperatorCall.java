@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch.TypeKind;
+import org.scorecam.runtime.NativeScope;
 
 /**
  * An operator of LibTorch's dispatcher with its constant arguments; what is left open are tensors.
@@ -37,6 +38,16 @@ final class OperatorCall implements StandIn {
     this.name = name;
     this.operator =
         Dispatcher.singleton().findSchemaOrThrow(name, overload).<OperatorHandle>retainReference();
+  }
+
+  /** What an operator without arguments says of this machine. */
+  static boolean answer(String name) {
+    try (NativeScope scope = NativeScope.open()) {
+      IValueVector stack = new IValueVector();
+      Dispatcher dispatcher = Dispatcher.singleton();
+      dispatcher.callBoxed(dispatcher.findSchemaOrThrow(name, ""), stack);
+      return stack.get(0).toBool();
+    }
   }
 
   /** Leaves an argument open for a tensor. */

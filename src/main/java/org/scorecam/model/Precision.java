@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.runtime.Device;
 
 /**
  * The numbers that the network computes with when it scores masked inputs. The first pass, the
@@ -32,6 +33,23 @@ public enum Precision {
    */
   public ScalarType dtype() {
     return dtype;
+  }
+
+  /**
+   * Whether a device has instructions for the precision. Without them LibTorch computes in it many
+   * times more slowly than in float32.
+   *
+   * @param device on which a network would be run
+   * @return for the CPU, whether LibTorch's oneDNN takes the precision on this processor
+   */
+  public boolean isNativeTo(Device device) {
+    boolean cpu = device.type() == Device.Type.CPU;
+    return switch (this) {
+      case FLOAT32 -> true;
+      case TF32 -> !cpu;
+      case BFLOAT16 -> !cpu || OperatorCall.answer("mkldnn::_is_mkldnn_bf16_supported");
+      case FLOAT16 -> !cpu || OperatorCall.answer("mkldnn::_is_mkldnn_fp16_supported");
+    };
   }
 
   /**

@@ -45,6 +45,9 @@ final class ScorerTrials {
 
   private final DeviceMemory memory;
 
+  /** False where there is one way only, whose time need not be known. */
+  private final boolean timed;
+
   /** What is run; less than at first where rows cannot be given together. */
   private Tensor sample;
 
@@ -59,8 +62,9 @@ final class ScorerTrials {
   /** Why rows must be given one at a time; empty where they may be given together. */
   private Optional<String> oneByOne = Optional.empty();
 
-  private ScorerTrials(Tensor sample, Device device) {
+  private ScorerTrials(Tensor sample, Device device, boolean timed) {
     this.sample = sample;
+    this.timed = timed;
     this.memory = DeviceMemory.of(device);
   }
 
@@ -68,7 +72,8 @@ final class ScorerTrials {
    * Tries all, on fewer rows where there is not memory for more, and on one where the network takes
    * no more or gives a row another output beside others than alone.
    *
-   * @param candidates the first is the network as it is, and the measure for the others
+   * @param candidates the first is the network as it is, and the measure for the others; alone, it
+   *     is only looked at
    * @return the fastest, owned by the caller
    * @throws InputException if the network cannot run inputs of this shape
    * @throws NativeMemoryException if there is not memory for one input
@@ -78,7 +83,7 @@ final class ScorerTrials {
     for (long rows = ROWS; ; rows /= 2) {
       try (NativeScope scope = NativeScope.open()) {
         Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
-        ScorerTrials trials = new ScorerTrials(sample, device);
+        ScorerTrials trials = new ScorerTrials(sample, device, candidates.size() > 1);
         try {
           return trials.among(candidates);
         } finally {
@@ -187,13 +192,14 @@ final class ScorerTrials {
     NetworkScorer loser = scorer;
     try (NativeScope scope = NativeScope.open();
         Tensor chunk = Tensors.inFormat(sample.to(scorer.dtype()), scorer.memoryFormat())) {
-      for (int run = 0; run < UNCOUNTED_RUNS; run++) {
+      for (int run = 0; timed && run < UNCOUNTED_RUNS; run++) {
         run(scorer, chunk, put -> {});
       }
       List<Tensor> output = new ArrayList<>();
       long taken = run(scorer, chunk, put -> output.addAll(OutputAgreement.copiesOf(put)));
       long confirmation = Long.MAX_VALUE;
-      for (int run = 1; run < MOST_COUNTED_RUNS && confirmation > CONFIRMED * taken; run++) {
+      int most = timed ? MOST_COUNTED_RUNS : 1;
+      for (int run = 1; run < most && confirmation > CONFIRMED * taken; run++) {
         long again = run(scorer, chunk, put -> {});
         confirmation = Math.min(confirmation, Math.max(taken, again));
         taken = Math.min(taken, again);

@@ -1,8 +1,6 @@
 package org.scorecam.scoring;
 
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -176,7 +174,10 @@ final class ScoringChoice {
     Precision best = Precision.FLOAT32;
     double gain = 1;
     boolean lasting = true;
-    for (Precision precision : reducedOnes()) {
+    for (Precision precision : Precision.values()) {
+      if (precision == Precision.FLOAT32 || !precision.isNativeTo(device)) {
+        continue;
+      }
       try {
         PrecisionTrial.Finding finding = trial.compare(exact, model.scorer(precision, shape));
         Optional<String> flaw = finding.disagreement().or(finding::drawback);
@@ -193,14 +194,5 @@ final class ScoringChoice {
       }
     }
     return new Decision(best, Optional.empty(), lasting);
-  }
-
-  private List<Precision> reducedOnes() {
-    List<Precision> reduced = new ArrayList<>(List.of(Precision.values()));
-    reduced.remove(Precision.FLOAT32);
-    if (device.type() == Device.Type.CPU) {
-      reduced.remove(Precision.TF32);
-    }
-    return reduced;
   }
 }
