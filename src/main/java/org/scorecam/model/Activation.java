@@ -97,16 +97,21 @@ enum Activation {
     return module != null && !module.isNull();
   }
 
-  /** Applies it in place. */
+  /**
+   * Applies it in place.
+   *
+   * @return y itself: what some of these operators return are other objects, which do not own it
+   */
   Tensor applyTo(Tensor y) {
-    return switch (this) {
-      case NONE -> y;
+    switch (this) {
+      case NONE -> {}
       case RELU -> y.relu_();
       case RELU6 -> torch.relu6_(y);
       case SILU -> torch.silu_(y);
       case HARDSWISH -> torch.hardswish_(y);
       case SIGMOID -> y.sigmoid_();
       case GELU -> torch.gelu_(y);
-    };
+    }
+    return y;
   }
 }

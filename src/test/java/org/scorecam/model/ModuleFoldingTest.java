@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.error.PrecisionException;
+import org.scorecam.nn.Activations;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
@@ -105,6 +106,27 @@ class ModuleFoldingTest {
     public Tensor forward(Tensor x) {
       Tensor y = conv.forward(x);
       return relu.forward(y).add(y).mean(2, 3);
+    }
+  }
+
+  /** In a block of its own, a convolution by Winograd's filtering, which knows no SiLU. */
+  private static final class Swished extends Network {
+    private final Submodule block = child("block", new Block());
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return block.forward(x).mean(2, 3);
+    }
+
+    private static final class Block extends Network {
+      private final Submodule stem = child("stem", TestNetworks.conv(3, 32));
+      private final Submodule conv = child("conv", TestNetworks.conv(32, 32));
+      private final Submodule silu = child("silu", new Activations.SiLU());
+
+      @Override
+      public Tensor forward(Tensor x) {
+        return sequence(x, stem, conv, silu);
+      }
     }
   }
 
@@ -241,6 +263,13 @@ class ModuleFoldingTest {
       assertEquals(List.of("conv", "bn"), computing(normed, PACKED));
       // Each has its own stand-in.
       assertEquals(List.of(), computing(normed, REDUCED));
+    }
+  }
+
+  @Test
+  void whatBecameOfAnActivationOutlivesTheBlockThatItIsIn() {
+    try (Swished network = ready(new Swished())) {
+      assertEquals(List.of(), computing(network, PACKED));
     }
   }
 
