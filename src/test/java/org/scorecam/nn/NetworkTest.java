@@ -23,6 +23,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.scorecam.NativeObjects;
 import org.scorecam.error.ModelException;
 import org.scorecam.nn.TestNetworks.Log;
 import org.scorecam.nn.TestNetworks.Small;
@@ -78,6 +79,41 @@ class NetworkTest {
           .submodules()
           .forEach((path, submodule) -> assertFalse(submodule.module().is_training(), path));
     }
+  }
+
+  /** Ends with a function of the presets whose result is another object for the same tensor. */
+  private static final class EndsInPlace extends Network {
+    private final Submodule block = child("block", new Block());
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return block.forward(x).add(new Scalar(1.0));
+    }
+
+    private static final class Block extends Network {
+      @Override
+      public Tensor forward(Tensor x) {
+        return torch.hardswish_(torch.relu6_(x.mul(new Scalar(2.0))));
+      }
+    }
+  }
+
+  @Test
+  void whatWasDoneInPlaceIsTheCallers() {
+    try (EndsInPlace network = new EndsInPlace();
+        NativeScope scope = NativeScope.open()) {
+      Tensor result = network.call(torch.tensor(-1.0f, 0.5f, 1.0f, 9.0f));
+      // 2x within [0, 6], then y · min(max(y + 3, 0), 6) / 6, and 1.
+      assertArrayEquals(
+          new float[] {1, 1 + 4f / 6, 1 + 10f / 6, 7}, Tensors.toArray(result), 1e-6f);
+    }
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          try (EndsInPlace network = new EndsInPlace();
+              NativeScope scope = NativeScope.open()) {
+            network.call(torch.ones(4));
+          }
+        });
   }
 
   /** Modules whose forward takes and gives other things than one tensor. */
