@@ -87,12 +87,7 @@ abstract class PipelineEngine {
     Runnable guarded =
         () -> {
           try {
-            boolean more = true;
-            while (more) {
-              more = work.doNext();
-            }
-          } catch (InterruptedException e) {
-            // It is being closed.
+            repeat(work);
           } catch (RuntimeException | Error e) {
             breakOff(e);
           }
@@ -100,6 +95,22 @@ abstract class PipelineEngine {
     Thread thread = new Thread(guarded, "scorecam-" + name);
     thread.setDaemon(true);
     threads.add(thread);
+  }
+
+  /**
+   * An interrupt ends the work where it has been stopped; others are a source's or a dependent's.
+   */
+  private void repeat(Work work) {
+    boolean more = true;
+    while (more) {
+      // One that was left by the last piece: the next wait would throw it.
+      Thread.interrupted();
+      try {
+        more = work.doNext();
+      } catch (InterruptedException e) {
+        more = !isStopped();
+      }
+    }
   }
 
   /** To be called when the subclass is made. */

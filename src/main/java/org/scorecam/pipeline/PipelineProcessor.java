@@ -27,7 +27,7 @@ final class PipelineProcessor implements Flow.Processor<Source, Explained> {
   /** Came from the upstream and were not taken by the run. */
   private final Deque<Source> arrived = new ArrayDeque<>();
 
-  /** It has completed or failed, and is not spoken to any more (2.4). */
+  /** It has completed, failed or been cancelled, and is not spoken to any more (2.4). */
   private boolean upstreamEnded;
 
   /** What the subscriber is told at the end; the first one counts. */
@@ -146,11 +146,21 @@ final class PipelineProcessor implements Flow.Processor<Source, Explained> {
           telling = false;
           return;
         }
+        upstreamEnded = cancel;
       }
-      if (cancel) {
-        upstream.cancel();
-      } else {
-        upstream.request(requested);
+      try {
+        if (cancel) {
+          upstream.cancel();
+        } else {
+          upstream.request(requested);
+        }
+      } catch (RuntimeException | Error e) {
+        // It may throw neither way (3.15, 3.16). One that cannot be asked is cancelled next.
+        if (cancel) {
+          report(e);
+        } else {
+          end(e);
+        }
       }
     }
   }
@@ -307,9 +317,14 @@ final class PipelineProcessor implements Flow.Processor<Source, Explained> {
       return true;
     } catch (RuntimeException | Error e) {
       cancel();
-      Thread thread = Thread.currentThread();
-      thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
+      report(e);
       return false;
     }
+  }
+
+  /** Says what was thrown where nobody is left to be told. */
+  private static void report(Throwable thrown) {
+    Thread thread = Thread.currentThread();
+    thread.getUncaughtExceptionHandler().uncaughtException(thread, thrown);
   }
 }

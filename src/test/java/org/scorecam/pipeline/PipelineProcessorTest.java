@@ -10,6 +10,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
@@ -337,6 +338,84 @@ class PipelineProcessorTest {
     Notes notes = through(pipeline().build().processor(), sources(6));
     assertEquals("bfloat16 is refused", notes.thrown.getMessage());
     assertEquals(List.of(), notes.names);
+  }
+
+  /** Throws when it is asked for the nth time, and when it is cancelled. */
+  private static final class Broken implements Flow.Subscription {
+    private final Flow.Subscriber<? super Source> subscriber;
+    private final int most;
+    final AtomicInteger asked = new AtomicInteger();
+    final AtomicInteger cancelled = new AtomicInteger();
+
+    Broken(Flow.Subscriber<? super Source> subscriber, int most) {
+      this.subscriber = subscriber;
+      this.most = most;
+    }
+
+    @Override
+    public void request(long n) {
+      if (asked.incrementAndGet() == most) {
+        throw new IllegalStateException("not to be asked");
+      }
+      for (int i = 0; i < n; i++) {
+        subscriber.onNext(source(i));
+      }
+    }
+
+    @Override
+    public void cancel() {
+      cancelled.incrementAndGet();
+      throw new IllegalStateException("not to be cancelled");
+    }
+  }
+
+  @Test
+  void whatAnUpstreamThrowsEndsTheStreamAndIsReported() throws InterruptedException {
+    List<String> uncaught = new CopyOnWriteArrayList<>();
+    Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+    Thread.setDefaultUncaughtExceptionHandler((thread, e) -> uncaught.add(e.getMessage()));
+    try {
+      // When it is subscribed to, and by a reading thread.
+      for (int most : new int[] {1, 3}) {
+        Flow.Processor<Source, Explained> processor = pipeline().build().processor();
+        Broken upstream = new Broken(processor, most);
+        processor.onSubscribe(upstream);
+        Notes notes = new Notes();
+        processor.subscribe(notes);
+        notes.request(Long.MAX_VALUE).ended.await();
+        assertEquals("not to be asked", notes.thrown.getMessage());
+        assertEquals(1, upstream.cancelled.get());
+        awaitThreads();
+      }
+      Flow.Processor<Source, Explained> processor = pipeline().build().processor();
+      Notes notes = new Notes();
+      processor.subscribe(notes);
+      processor.onSubscribe(new Broken(processor, Integer.MAX_VALUE));
+      notes.request(1).await(1);
+      notes.subscription.cancel();
+      awaitThreads();
+      assertEquals(Collections.nCopies(3, "not to be cancelled"), uncaught);
+    } finally {
+      Thread.setDefaultUncaughtExceptionHandler(before);
+    }
+  }
+
+  @Test
+  void aSourceThatLeavesItsThreadInterruptedEndsNothing() {
+    List<Source> interrupting =
+        IntStream.range(0, 12)
+            .mapToObj(
+                i ->
+                    new Source(
+                        "picture " + i,
+                        () -> {
+                          Thread.currentThread().interrupt();
+                          return picture(i);
+                        }))
+            .toList();
+    Notes notes = through(pipeline().queue(1).build().processor(), interrupting);
+    assertEquals(null, notes.thrown);
+    assertEquals(sources(12).stream().map(Source::name).toList(), notes.names);
   }
 
   @Test

@@ -427,6 +427,24 @@ class SaliencyServiceTest {
   }
 
   @Test
+  void threadsThatOthersLeaveInterruptedGoOn() {
+    model.beforeCapture = inputs -> Thread.currentThread().interrupt();
+    Source interrupting =
+        new Source(
+            "interrupting",
+            () -> {
+              Thread.currentThread().interrupt();
+              return picture(0);
+            });
+    try (SaliencyService service = pipeline().readers(1).build().serve()) {
+      for (int i = 0; i < 3; i++) {
+        CompletableFuture<Saliency> map = service.explain(interrupting);
+        assertClose(expected(0), taken(map.orTimeout(60, TimeUnit.SECONDS)), TOLERANCE);
+      }
+    }
+  }
+
+  @Test
   void aSourceThatWaitsHoldsUpNoOtherAndIsInterruptedAtTheEnd() throws InterruptedException {
     CountDownLatch reading = new CountDownLatch(1);
     AtomicBoolean interrupted = new AtomicBoolean();
