@@ -51,6 +51,7 @@ abstract class CapturingModel implements HookedModel {
   private final Map<Precision, PrecisionScorers> scorers = new EnumMap<>(Precision.class);
   private Findings findings;
   private NetworkScorer plainScorer;
+  private NetworkScorer unpreparedScorer;
   private volatile long[] lastShape;
 
   /** Shared by passes; exclusive for closing, so that nothing is freed under a pass. */
@@ -123,6 +124,30 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
+  public final synchronized Optional<Scorer> unpreparedScorer(InputShape inputShape) {
+    requireOpen();
+    boolean known = findings().answerTo(question(inputShape, Precision.FLOAT32)).isPresent();
+    if (!known || scorers.containsKey(Precision.FLOAT32)) {
+      return Optional.empty();
+    }
+    if (unpreparedScorer == null) {
+      unpreparedScorer =
+          new NetworkScorer(NetworkScorer.Kind.plain(Precision.FLOAT32, device)) {
+            @Override
+            ModelOutput run(Tensor chunk) {
+              return capture(chunk, List.of(), RepeatedCall.LAST).output();
+            }
+
+            @Override
+            void free() {
+              // The network is the model's.
+            }
+          };
+    }
+    return Optional.of(unpreparedScorer);
+  }
+
+  @Override
   public final synchronized Scorer scorer(Precision precision, InputShape inputShape) {
     requireOpen();
     try (LibTorchWork work = LibTorchWork.begin()) {
@@ -136,6 +161,10 @@ abstract class CapturingModel implements HookedModel {
       }
       return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape, 1));
     }
+  }
+
+  private static String question(InputShape inputShape, Precision precision) {
+    return "the fastest way to score inputs of %s in %s".formatted(inputShape, precision);
   }
 
   private NetworkScorer fastestScorer(NetworkScorer.Kind plain, InputShape inputShape) {
@@ -153,8 +182,7 @@ abstract class CapturingModel implements HookedModel {
       kinds.add(plain.inTheOtherLayout());
     }
     try {
-      String question =
-          "the fastest way to score inputs of %s in %s".formatted(inputShape, precision);
+      String question = question(inputShape, precision);
       NetworkScorer found =
           findings()
               .answerTo(question)
@@ -369,6 +397,9 @@ abstract class CapturingModel implements HookedModel {
         scorers.values().forEach(PrecisionScorers::close);
         if (plainScorer != null) {
           plainScorer.close();
+        }
+        if (unpreparedScorer != null) {
+          unpreparedScorer.close();
         }
         free();
       }

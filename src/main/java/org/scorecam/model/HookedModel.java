@@ -220,6 +220,20 @@ public interface HookedModel extends AutoCloseable {
   Scorer scorer();
 
   /**
+   * The network as it is, in float32, for so few inputs that preparing it would take longer than
+   * they do, where that is still to be done and an earlier process has found out how. Nothing is
+   * tried out, so that it is not certain that it runs several rows together as it does each alone:
+   * give it one row at a time.
+   *
+   * @param inputShape of the inputs to come
+   * @return owned by the model; nothing where the network is prepared in float32, or {@link
+   *     #findings} say nothing about inputs of this shape
+   */
+  default Optional<Scorer> unpreparedScorer(InputShape inputShape) {
+    return Optional.empty();
+  }
+
+  /**
    * The network made ready for scoring, in the way that is fastest on this machine: layouts,
    * weights packed for the processor and activations fused with the convolutions before them are
    * tried on a few inputs at the first call, and the fastest is kept whose output agrees with the

@@ -37,6 +37,8 @@ public record ChunkPlan(
     PROBED,
     /** There are too few masked inputs for a probe to pay. */
     FITTED,
+    /** There are too few for preparing the network to pay: it is run as it is. */
+    UNPREPARED,
     /** A larger chunk did not fit the memory. */
     REDUCED,
     /** The network must be given one masked input at a time. */

@@ -209,6 +209,11 @@ final class ChunkRows {
     return planOf(request, rows, basis);
   }
 
+  /** Single rows, by as many workers as can have one, for a network that is not prepared. */
+  synchronized ChunkPlan unprepared(Request whole, long passes) {
+    return planOf(whole.eachOf(workersFor(whole, passes)), 1, ChunkPlan.Basis.UNPREPARED);
+  }
+
   /** As many workers as have something to do. */
   private static int workersFor(Request whole, long passes) {
     return (int) Math.max(1, Math.min(whole.workers, passes));

@@ -84,7 +84,7 @@ public final class PassScoring implements AutoCloseable {
    */
   public ChunkPlan plan(InputShape shape, long passes) {
     requireOpen();
-    return choice.plan(choice.known(shape), shape, passes);
+    return choice.plan(choice.knownFor(passes, shape), shape, passes);
   }
 
   /**
@@ -110,7 +110,9 @@ public final class PassScoring implements AutoCloseable {
     Optional<? extends MaskedInputs> sample =
         inputs.stream().filter(source -> source.passes() > 0).findFirst();
     ScoringChoice.Decision decision =
-        sample.isPresent() ? choice.decide(sample.get(), shape) : choice.known(shape);
+        sample.isPresent()
+            ? choice.decide(sample.get(), shape, passes)
+            : choice.knownFor(passes, shape);
     ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes));
     PassRun run = new PassRun(inputs, choice.scorer(decision, shape));
     Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());

@@ -29,6 +29,9 @@ final class ScoringChoice {
    */
   private static final int SHARE = 4;
 
+  /** So many passes of the network as it is take less time than preparing it would spare them. */
+  private static final long FEW_PASSES = 16;
+
   private final HookedModel model;
   private final Device device;
   private final Optional<Precision> asked;
@@ -42,18 +45,24 @@ final class ScoringChoice {
   private final long budget;
   private final Map<SizeClass, Decision> decisions = new HashMap<>();
 
+  /** Passes that were decided on. */
+  private long decidedPasses;
+
   /** Why the precision that was asked for does not hold, for the sizes where that is known. */
   private final Map<SizeClass, PrecisionException> refusals = new HashMap<>();
 
   /**
-   * In which precision inputs are scored.
+   * How inputs are scored.
    *
+   * @param precision of the network and its inputs
    * @param note why it is not the one that was asked for
    * @param lasting whether it holds for all inputs of the size
+   * @param unprepared what few passes go through
    */
-  record Decision(Precision precision, Optional<String> note, boolean lasting) {
+  record Decision(
+      Precision precision, Optional<String> note, boolean lasting, Optional<Scorer> unprepared) {
     private static Decision of(Precision precision) {
-      return new Decision(precision, Optional.empty(), true);
+      return new Decision(precision, Optional.empty(), true, Optional.empty());
     }
   }
 
@@ -80,6 +89,24 @@ final class ScoringChoice {
     return available.isPresent() ? available.getAsLong() / SHARE : Long.MAX_VALUE;
   }
 
+  /** What is decided for so many passes; before that, what was asked for. */
+  synchronized Decision knownFor(long passes, InputShape shape) {
+    return unprepared(passes, shape).orElseGet(() -> known(shape));
+  }
+
+  /** By the network as it is, if these passes are few with those before. */
+  private Optional<Decision> unprepared(long passes, InputShape shape) {
+    boolean few =
+        decidedPasses + passes <= FEW_PASSES
+            && givenRows == 0
+            && asked.equals(Optional.of(Precision.FLOAT32));
+    return few
+        ? model
+            .unpreparedScorer(shape)
+            .map(scorer -> new Decision(Precision.FLOAT32, Optional.empty(), false, Optional.of(scorer)))
+        : Optional.empty();
+  }
+
   /** What is decided for a size; before that, what was asked for. */
   synchronized Decision known(InputShape shape) {
     Decision known = decisions.get(SizeClass.of(shape));
@@ -88,13 +115,16 @@ final class ScoringChoice {
 
   /** The scorer for inputs of a shape. */
   Scorer scorer(Decision decision, InputShape shape) {
-    return model.scorer(decision.precision, shape);
+    return decision.unprepared.orElseGet(() -> model.scorer(decision.precision, shape));
   }
 
   /** The chunks for so many passes. */
   ChunkPlan plan(Decision decision, InputShape shape, long passes) {
     ChunkRows.Request request = request(decision, shape);
     ChunkRows rows = ChunkRows.knownOf(request);
+    if (decision.unprepared.isPresent()) {
+      return rows.unprepared(request, passes);
+    }
     ChunkPlan plan =
         givenRows > 0 ? rows.given(request, givenRows, passes) : rows.best(request, passes);
     return decision.note.map(plan::noting).orElse(plan);
@@ -125,13 +155,19 @@ final class ScoringChoice {
   }
 
   /**
-   * Decides on the precision for a size, if nothing is decided.
+   * Decides on the precision for a size, if nothing is decided, and whether these passes are few.
    *
    * @param sample at least one masked input of this size
+   * @param passes of all that are to be scored
    * @throws PrecisionException if the precision that was asked for does not hold; with the words
    *     that were thrown when it was tried, if it was before
    */
-  synchronized Decision decide(MaskedInputs sample, InputShape shape) {
+  synchronized Decision decide(MaskedInputs sample, InputShape shape, long passes) {
+    Optional<Decision> unprepared = unprepared(passes, shape);
+    decidedPasses += passes;
+    if (unprepared.isPresent()) {
+      return unprepared.get();
+    }
     SizeClass size = SizeClass.of(shape);
     PrecisionException refusal = refusals.get(size);
     if (refusal != null) {
@@ -166,7 +202,7 @@ final class ScoringChoice {
             .drawback()
             .map(words -> "float32 was used instead of %s: %s".formatted(precision, words));
     return new Decision(
-        note.isPresent() ? Precision.FLOAT32 : precision, note, finding.correlation().isPresent());
+        note.isPresent() ? Precision.FLOAT32 : precision, note, finding.correlation().isPresent(), Optional.empty());
   }
 
   private Decision fastest(PrecisionTrial trial, InputShape shape) {
@@ -193,6 +229,6 @@ final class ScoringChoice {
         LOG.log(System.Logger.Level.DEBUG, "a precision that does not work here", e);
       }
     }
-    return new Decision(best, Optional.empty(), lasting);
+    return new Decision(best, Optional.empty(), lasting, Optional.empty());
   }
 }

@@ -1,10 +1,14 @@
 package org.scorecam.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,6 +21,7 @@ import org.scorecam.nn.TestNetworks;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.Findings;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
 
 /** The way to score that an earlier process found to be the fastest. */
 class KnownScorerTest {
@@ -112,6 +117,35 @@ class KnownScorerTest {
         }
         assertEquals(UNLIKELY, wayOf(model));
       }
+    }
+  }
+
+  @Test
+  void theNetworkAsItIsScoresFewInputsUntilItIsPrepared() {
+    try (HookedModel model = network("y")) {
+      assertTrue(model.unpreparedScorer(SHAPE).isEmpty(), "nothing is known of it");
+      wayOf(model);
+      assertTrue(model.unpreparedScorer(SHAPE).isEmpty(), "it is prepared");
+    }
+    HookedModel model = network("y");
+    Scorer unprepared = model.unpreparedScorer(SHAPE).orElseThrow();
+    assertSame(unprepared, model.unpreparedScorer(SHAPE).orElseThrow());
+    assertTrue(model.unpreparedScorer(InputShape.of(3, 16, 17)).isEmpty());
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor input = torch.rand(1, 3, 16, 16);
+      float[] expected = valuesOf(model.forward(input));
+      assertArrayEquals(expected, valuesOf(unprepared.score(input)));
+      wayOf(model);
+      assertTrue(model.unpreparedScorer(SHAPE).isEmpty(), "it is prepared");
+      assertArrayEquals(expected, valuesOf(unprepared.score(input)), "as long as the model is open");
+      model.close();
+      assertThrows(IllegalStateException.class, () -> unprepared.score(input));
+    }
+  }
+
+  private static float[] valuesOf(ModelOutput output) {
+    try (output) {
+      return Tensors.toArray(output.tensor());
     }
   }
 }
