@@ -1,6 +1,8 @@
 package org.scorecam.cli;
 
 import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.ScoreCamException;
 import picocli.CommandLine;
@@ -19,14 +21,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Score-CAM shows what a convolutional network looked at, without gradients.",
     mixinStandardHelpOptions = true,
     versionProvider = Program.Version.class,
-    subcommands = {
-      ExplainCommand.class,
-      EvaluateCommand.class,
-      LayersCommand.class,
-      DiagnosticsCommand.class,
-      DemoCommand.class,
-      BenchCommand.class,
-    },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:done",
@@ -36,6 +30,16 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "4:out of memory",
     })
 final class Program implements Runnable {
+  /** By name, in the order in which they are listed. */
+  private static final List<Map.Entry<String, Class<?>>> COMMANDS =
+      List.of(
+          Map.entry("explain", ExplainCommand.class),
+          Map.entry("evaluate", EvaluateCommand.class),
+          Map.entry("layers", LayersCommand.class),
+          Map.entry("diagnostics", DiagnosticsCommand.class),
+          Map.entry("demo", DemoCommand.class),
+          Map.entry("bench", BenchCommand.class));
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -69,9 +73,14 @@ final class Program implements Runnable {
    * @return the exit code
    */
   static int run(PrintWriter out, PrintWriter err, String... arguments) {
-    Program main = new Program();
-    return new CommandLine(main)
-        .setOut(out)
+    CommandLine main = new CommandLine(new Program());
+    String first = arguments.length == 0 ? "" : arguments[0];
+    List<Map.Entry<String, Class<?>>> named =
+        COMMANDS.stream().filter(command -> command.getKey().equals(first)).toList();
+    // Looking at the options of all commands takes longer than parsing those of one.
+    (named.isEmpty() ? COMMANDS : named)
+        .forEach(command -> main.addSubcommand(command.getKey(), command.getValue()));
+    return main.setOut(out)
         .setErr(err)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler((thrown, given) -> printMisuse(thrown))
@@ -94,6 +103,9 @@ final class Program implements Runnable {
     PrintWriter err = command.getErr();
     err.println("scorecam: " + thrown.getMessage().replaceFirst("^Error: ", ""));
     UnmatchedArgumentException.printSuggestions(thrown, err);
+    if (isStrayWord(thrown) && command.getCommandSpec().optionsMap().containsKey("--image")) {
+      err.println("Pictures are named by --image");
+    }
     if (!command.getSubcommands().isEmpty()) {
       command.usage(err);
       return ExitCode.USAGE;
@@ -104,6 +116,10 @@ final class Program implements Runnable {
     }
     err.println(command.getCommandSpec().qualifiedName() + " --help lists the options");
     return ExitCode.USAGE;
+  }
+
+  private static boolean isStrayWord(ParameterException thrown) {
+    return thrown instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption();
   }
 
   /** Says what went wrong; with {@code --verbose} also where. */

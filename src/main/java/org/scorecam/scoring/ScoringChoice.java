@@ -103,7 +103,9 @@ final class ScoringChoice {
     return few
         ? model
             .unpreparedScorer(shape)
-            .map(scorer -> new Decision(Precision.FLOAT32, Optional.empty(), false, Optional.of(scorer)))
+            .map(
+                scorer ->
+                    new Decision(Precision.FLOAT32, Optional.empty(), false, Optional.of(scorer)))
         : Optional.empty();
   }
 
@@ -202,7 +204,10 @@ final class ScoringChoice {
             .drawback()
             .map(words -> "float32 was used instead of %s: %s".formatted(precision, words));
     return new Decision(
-        note.isPresent() ? Precision.FLOAT32 : precision, note, finding.correlation().isPresent(), Optional.empty());
+        note.isPresent() ? Precision.FLOAT32 : precision,
+        note,
+        finding.correlation().isPresent(),
+        Optional.empty());
   }
 
   private Decision fastest(PrecisionTrial trial, InputShape shape) {

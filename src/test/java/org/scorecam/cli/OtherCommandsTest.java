@@ -132,4 +132,27 @@ class OtherCommandsTest {
     assertTrue(CommandLineRun.of("explain", "--help").assertDone().out().contains("--channels"));
     assertTrue(CommandLineRun.of("--version").assertDone().out().startsWith("scorecam "));
   }
+
+  @Test
+  void optionsMayStandBeforeTheCommand() {
+    CommandLineRun.of("--verbose", "layers", "--model", Goldens.file("tinyresnet_script.pt"))
+        .assertDone();
+    CommandLineRun.of("explian").assertMisused("Unmatched argument", "explain");
+  }
+
+  @Test
+  void aPictureWithoutItsOptionIsToldOfIt() {
+    CommandLineRun.of("explain", "cat.png", "--model", "a.pt", "--layer", "b", "--image", "a.png")
+        .assertMisused("Unmatched argument", "'cat.png'", "Pictures are named by --image");
+    assertFalse(
+        CommandLineRun.of("layers", "cat.png", "--model", "a.pt")
+            .assertMisused()
+            .err()
+            .contains("--image"));
+    assertFalse(
+        CommandLineRun.of("explain", "--imag", "cat.png")
+            .assertMisused()
+            .err()
+            .contains("Pictures are named"));
+  }
 }

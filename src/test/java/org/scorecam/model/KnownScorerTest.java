@@ -137,7 +137,8 @@ class KnownScorerTest {
       assertArrayEquals(expected, valuesOf(unprepared.score(input)));
       wayOf(model);
       assertTrue(model.unpreparedScorer(SHAPE).isEmpty(), "it is prepared");
-      assertArrayEquals(expected, valuesOf(unprepared.score(input)), "as long as the model is open");
+      assertArrayEquals(
+          expected, valuesOf(unprepared.score(input)), "as long as the model is open");
       model.close();
       assertThrows(IllegalStateException.class, () -> unprepared.score(input));
     }

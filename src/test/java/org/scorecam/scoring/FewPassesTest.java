@@ -89,8 +89,7 @@ class FewPassesTest {
   @Test
   void areThoseOfAllInputsTogether() {
     bases(1, cam -> cam);
-    assertEquals(
-        List.of(Basis.FITTED), bases(1, cam -> cam.channels(ChannelSelection.topMax(17))));
+    assertEquals(List.of(Basis.FITTED), bases(1, cam -> cam.channels(ChannelSelection.topMax(17))));
     assertEquals(
         List.of(Basis.UNPREPARED), bases(1, cam -> cam.channels(ChannelSelection.topMax(16))));
   }
