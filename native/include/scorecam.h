@@ -149,6 +149,60 @@ SCORECAM_API scorecam_status scorecam_channel_range(const scorecam_tensor *activ
 SCORECAM_API scorecam_status scorecam_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                                    const scorecam_masking *masking, const scorecam_tensor *out);
 
+/* Where a filter goes, vertically and horizontally. What lies outside of the image is 0. */
+typedef struct scorecam_window {
+  int64_t kernel[2];
+  int64_t stride[2];
+  int64_t padding[2];
+  int64_t dilation[2];
+} scorecam_window;
+
+/*
+ * The first convolution of masked images without the masked images. A mask is linear in the normalised cells of its map,
+ * m = upsample(a) with a = (A - min) / (max - min + epsilon) for either normalisation, since the weights of an upsampled
+ * position add up to 1. So the convolution of image * m is linear in a, and the window of an output pixel touches few
+ * cells: at most classes[0] rows and classes[1] columns of them next to each other. Cells whose row and column leave the
+ * same remainders by these numbers are a class, of which a window touches one at most:
+ *
+ *     out[b, y, x, o] = sum over classes i of a[b, cell of class i at y, x] * responses[i, y, x, o] + bias[o]
+ *
+ * within lowest and highest, where responses[i] is the convolution, without bias, of image * upsample(map that is 1 in
+ * class i and 0 elsewhere): made once for any number of maps, as the classes + 1 masked images of scorecam_masked_batch.
+ */
+typedef struct scorecam_stem {
+  scorecam_tensor activations;  /* [K, h, w], any dtype and strides */
+  const scorecam_range *ranges; /* [K], from scorecam_channel_range with the same masking */
+  int64_t height;               /* H of the image */
+  int64_t width;                /* W of the image */
+  scorecam_window window;       /* of the convolution */
+  int64_t outputs;              /* O >= 1; fastest in multiples of 16 */
+  const float *responses;       /* [classes[0] * classes[1], Ho, Wo, O]; class i has remainders i / classes[1] and
+                                   i % classes[1] */
+  const float *bias;            /* [O] or null */
+  float lowest;                 /* such as 0 for a ReLU, or -infinity */
+  float highest;                /* >= lowest */
+} scorecam_stem;
+
+/*
+ * How many rows and columns of a map's cells the window of an output pixel touches at most.
+ *
+ *   upsampling     SCORECAM_UPSAMPLING_*
+ *   map            h and w of the maps
+ *   image          H and W of the image
+ *   classes        written: vertically and horizontally, at least 1
+ */
+SCORECAM_API scorecam_status scorecam_stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[2],
+                                                   const scorecam_window *window, int64_t classes[2]);
+
+/*
+ * Writes what the convolution gives for a chunk of masked images, all of one image.
+ *
+ *   row_channels [B] as for scorecam_masked_batch
+ *   out          [B, O, Ho, Wo], float32, dense and channels-last
+ */
+SCORECAM_API scorecam_status scorecam_stem_batch(const scorecam_stem *stem, const int64_t *row_channels,
+                                                 const scorecam_masking *masking, const scorecam_tensor *out);
+
 /*
  * A convolution with weights of 3 x 3 and a stride of 1, and what follows it in a network:
  *

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/failure.h"
+#include "common/window.h"
 #include "cpu/winograd.h"
 
 namespace scorecam {
@@ -78,6 +79,37 @@ void check_masking(const scorecam_masking *masking) {
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "masking.reserved is %" PRId32 ", not 0", masking->reserved);
 }
 
+void check_image_size(int64_t height, int64_t width) {
+  int64_t pixels;
+  if (height < 1 || width < 1 || __builtin_mul_overflow(height, width, &pixels))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the image is %" PRId64 " x %" PRId64, height, width);
+}
+
+void check_row_channels(const int64_t *row_channels, int64_t rows, int64_t channels) {
+  check_not_null(row_channels, "row_channels");
+  for (int64_t b = 0; b < rows; ++b) {
+    const int64_t k = row_channels[b];
+    if (k != SCORECAM_CHANNEL_NONE && !(k >= 0 && k < channels))
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "row_channels[%" PRId64 "] is %" PRId64 " of %" PRId64 " channels", b, k,
+           channels);
+  }
+}
+
+// Numbers so small that positions do not overflow; and at least one output.
+void check_window(const scorecam_window &window, const int64_t image[2]) {
+  constexpr int64_t most = int64_t{1} << 20;
+  for (int d = 0; d < 2; ++d) {
+    const int64_t kernel = window.kernel[d], stride = window.stride[d];
+    const int64_t padding = window.padding[d], dilation = window.dilation[d];
+    if (!(kernel >= 1 && kernel <= most) || !(stride >= 1 && stride <= most) || !(padding >= 0 && padding <= most) ||
+        !(dilation >= 1 && dilation <= most))
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the window has kernel %" PRId64 ", stride %" PRId64 ", padding %" PRId64
+           " and dilation %" PRId64 " in dimension %d", kernel, stride, padding, dilation, d);
+    if (image[d] > INT32_MAX || window_outputs(window, d, image[d]) < 1)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the window has no outputs in %" PRId64 " pixels, or too many", image[d]);
+  }
+}
+
 // A stride in a dimension of size 1 is never used and may be anything.
 bool stride_is(const scorecam_tensor &tensor, int dimension, int64_t stride) {
   return tensor.sizes[dimension] == 1 || tensor.strides[dimension] == stride;
@@ -89,9 +121,7 @@ RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t hei
                                  const scorecam_masking *masking, scorecam_range *ranges) {
   check_activations(activations, "activations");
   check_masking(masking);
-  int64_t pixels;
-  if (height < 1 || width < 1 || __builtin_mul_overflow(height, width, &pixels))
-    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the image is %" PRId64 " x %" PRId64, height, width);
+  check_image_size(height, width);
   if (activations->sizes[0] > 0) check_not_null(ranges, "ranges");
   return {*activations, height, width, *masking, ranges};
 }
@@ -129,7 +159,6 @@ MaskedBatchRequest check_masked_batch(const scorecam_source *source, const int64
   request.sample_stride = out->strides[0];
 
   check_not_null(source, "source");
-  check_not_null(row_channels, "row_channels");
   const scorecam_tensor &activations = source->activations, &image = source->image;
   check_activations(&activations, "source.activations");
   check_tensor(&image, "source.image", 3);
@@ -137,16 +166,62 @@ MaskedBatchRequest check_masked_batch(const scorecam_source *source, const int64
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "source.image of shape %s does not fit out of shape %s",
          shape(image).c_str(), shape(*out).c_str());
   if (activations.sizes[0] > 0) check_not_null(source->ranges, "source.ranges");
-  for (int64_t b = 0; b < request.rows; ++b) {
-    const int64_t k = row_channels[b];
-    if (k != SCORECAM_CHANNEL_NONE && !(k >= 0 && k < activations.sizes[0]))
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "row_channels[%" PRId64 "] is %" PRId64 " of %" PRId64 " channels", b, k,
-           activations.sizes[0]);
-  }
+  check_row_channels(row_channels, request.rows, activations.sizes[0]);
   request.source = *source;
   request.row_channels = row_channels;
   request.map_height = activations.sizes[1];
   request.map_width = activations.sizes[2];
+  return request;
+}
+
+void check_stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[2],
+                        const scorecam_window *window, const int64_t *classes) {
+  check_upsampling(upsampling);
+  check_not_null(map, "map");
+  check_not_null(image, "image");
+  check_not_null(window, "window");
+  check_not_null(classes, "classes");
+  if (!(map[0] >= 1 && map[0] <= INT32_MAX && map[1] >= 1 && map[1] <= INT32_MAX))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the maps are %" PRId64 " x %" PRId64, map[0], map[1]);
+  check_image_size(image[0], image[1]);
+  check_window(*window, image);
+}
+
+StemRequest check_stem(const scorecam_stem *stem, const int64_t *row_channels, const scorecam_masking *masking,
+                       const scorecam_tensor *out) {
+  check_not_null(stem, "stem");
+  check_masking(masking);
+  check_tensor(out, "out", 4);
+  check_activations(&stem->activations, "stem.activations");
+  check_image_size(stem->height, stem->width);
+  const int64_t image[2] = {stem->height, stem->width};
+  check_window(stem->window, image);
+  if (!(stem->lowest <= stem->highest))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "lowest is %g, highest %g", static_cast<double>(stem->lowest),
+         static_cast<double>(stem->highest));
+  StemRequest request{};
+  request.stem = *stem;
+  request.row_channels = row_channels;
+  request.masking = *masking;
+  request.rows = out->sizes[0];
+  request.out_height = window_outputs(stem->window, 0, stem->height);
+  request.out_width = window_outputs(stem->window, 1, stem->width);
+  request.out = static_cast<float *>(out->data);
+  if (request.rows == 0) return request;
+  const int64_t o = stem->outputs, h = request.out_height, w = request.out_width;
+  if (out->sizes[1] != o || out->sizes[2] != h || out->sizes[3] != w)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out has shape %s, not [B, %" PRId64 ", %" PRId64 ", %" PRId64 "]",
+         shape(*out).c_str(), o, h, w);
+  if (out->dtype != SCORECAM_DTYPE_FLOAT32)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "out has dtype %" PRId32 ", not float32", out->dtype);
+  int64_t sample;
+  if (__builtin_mul_overflow(h * w, o, &sample) || sample > kMostFloats)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "out of shape %s exceeds the address space", shape(*out).c_str());
+  if (!stride_is(*out, 1, 1) || !stride_is(*out, 3, o) || !stride_is(*out, 2, w * o) || !stride_is(*out, 0, sample))
+    fail(SCORECAM_STATUS_UNSUPPORTED, "out of shape %s is not dense and channels-last", shape(*out).c_str());
+  if (stem->activations.sizes[0] > 0) check_not_null(stem->ranges, "stem.ranges");
+  check_row_channels(row_channels, request.rows, stem->activations.sizes[0]);
+  check_not_null(stem->responses, "stem.responses");
   return request;
 }
 

@@ -44,12 +44,26 @@ struct ConvolutionRequest {
   float *output;          // [N, out_height, out_width, O]
 };
 
+struct StemRequest {
+  scorecam_stem stem;
+  const int64_t *row_channels;  // [B]
+  scorecam_masking masking;
+  int64_t rows;                   // B
+  int64_t out_height, out_width;  // Ho, Wo
+  float *out;                     // [B, Ho, Wo, O]
+};
+
 // Each throws Failure. The ranges and elements that pointers lead to are not looked at: they may lie on
 // a device.
 RangeRequest check_channel_range(const scorecam_tensor *activations, int64_t height, int64_t width,
                                  const scorecam_masking *masking, scorecam_range *ranges);
 MaskedBatchRequest check_masked_batch(const scorecam_source *source, const int64_t *row_channels,
                                       const scorecam_masking *masking, const scorecam_tensor *out);
+
+void check_stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[2],
+                        const scorecam_window *window, const int64_t *classes);
+StemRequest check_stem(const scorecam_stem *stem, const int64_t *row_channels, const scorecam_masking *masking,
+                       const scorecam_tensor *out);
 
 int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs);  // how many floats
 WinogradPackRequest check_winograd_pack(const scorecam_tensor *weight, float *packed);

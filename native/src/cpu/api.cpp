@@ -42,6 +42,22 @@ scorecam_status scorecam_masked_batch(const scorecam_source *source, const int64
   });
 }
 
+scorecam_status scorecam_stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[2],
+                                      const scorecam_window *window, int64_t classes[2]) {
+  return guarded([&] {
+    check_stem_classes(upsampling, map, image, window, classes);
+    stem_classes(upsampling, map, image, *window, classes);
+  });
+}
+
+scorecam_status scorecam_stem_batch(const scorecam_stem *stem, const int64_t *row_channels,
+                                    const scorecam_masking *masking, const scorecam_tensor *out) {
+  return guarded([&] {
+    const StemRequest request = check_stem(stem, row_channels, masking, out);
+    if (request.rows > 0) run(request, &Isa::stem_kernels, stem_batch, oracle::stem_batch);
+  });
+}
+
 scorecam_status scorecam_winograd_weight_size(int64_t inputs, int64_t outputs, int64_t *floats) {
   return guarded([&] {
     if (floats == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "floats is null");

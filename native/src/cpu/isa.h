@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/row_kernels.h"
+#include "cpu/stem_kernels.h"
 #include "cpu/winograd_kernels.h"
 
 namespace scorecam {
@@ -11,6 +12,7 @@ struct Isa {
   bool (*available)();
   // Null for the scalar oracle.
   const RowKernels *row_kernels;
+  const StemKernels *stem_kernels;
   const WinogradKernels *winograd_kernels;
 };
 

@@ -2,4 +2,5 @@
 #define SCORECAM_ISA avx2
 #define SCORECAM_LANES 8
 #include "cpu/row_kernels.inl"
+#include "cpu/stem_kernels.inl"
 #include "cpu/winograd_kernels.inl"

@@ -2,4 +2,5 @@
 #define SCORECAM_ISA avx512
 #define SCORECAM_LANES 16
 #include "cpu/row_kernels.inl"
+#include "cpu/stem_kernels.inl"
 #include "cpu/winograd_kernels.inl"

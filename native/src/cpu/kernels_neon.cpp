@@ -2,4 +2,5 @@
 #define SCORECAM_ISA neon
 #define SCORECAM_LANES 4
 #include "cpu/row_kernels.inl"
+#include "cpu/stem_kernels.inl"
 #include "cpu/winograd_kernels.inl"

@@ -3,12 +3,16 @@
 
 #include "common/request.h"
 #include "cpu/row_kernels.h"
+#include "cpu/stem_kernels.h"
 #include "cpu/winograd_kernels.h"
 
 namespace scorecam {
 
 void channel_range(const RangeRequest &request, const RowKernels &kernels);
 void masked_batch(const MaskedBatchRequest &request, const RowKernels &kernels);
+void stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[2], const scorecam_window &window,
+                  int64_t classes[2]);
+void stem_batch(const StemRequest &request, const StemKernels &kernels);
 void winograd_pack(const WinogradPackRequest &request);
 void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels);
 
@@ -16,6 +20,7 @@ void winograd_convolution(const ConvolutionRequest &request, const WinogradKerne
 namespace oracle {
 void channel_range(const RangeRequest &request);
 void masked_batch(const MaskedBatchRequest &request);
+void stem_batch(const StemRequest &request);
 void winograd_convolution(const ConvolutionRequest &request);
 }  // namespace oracle
 

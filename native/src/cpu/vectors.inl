@@ -7,8 +7,16 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "cpu/isas.h"
+
+// Loops over registers, which must be unrolled to be that.
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 64")
+#endif
 
 namespace scorecam {
 namespace SCORECAM_ISA {
@@ -21,6 +29,23 @@ typedef float Floats __attribute__((vector_size(kLanes * 4)));
 typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 
 inline Floats load(const float *from) { return *reinterpret_cast<const LooseFloats *>(from); }
+
+inline void store(float *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
+
+// The first of `count` floats, then zeros.
+inline Floats load_some(const float *from, int64_t count) {
+  if (count >= kLanes) return load(from);
+  Floats value = {};
+  if (count > 0) memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(float));
+  return value;
+}
+
+inline void store_some(float *to, Floats value, int64_t count) {
+  if (count >= kLanes)
+    store(to, value);
+  else if (count > 0)
+    memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(float));
+}
 
 }  // namespace
 }  // namespace SCORECAM_ISA

@@ -2,18 +2,10 @@
 // set.
 
 #include <cstdint>
-#include <cstring>
 
 #include "cpu/vectors.inl"
 #include "cpu/winograd.h"
 #include "cpu/winograd_kernels.h"
-
-// Loops over registers, which must be unrolled to be that.
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 64")
-#endif
 
 namespace scorecam {
 namespace SCORECAM_ISA {
@@ -22,23 +14,6 @@ namespace {
 using namespace winograd;
 
 static_assert(kBlock % kLanes == 0 && kPanel % kLanes == 0, "blocks and panels hold whole vectors");
-
-inline void store(float *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
-
-// The first of `count` floats, then zeros.
-inline Floats load_some(const float *from, int64_t count) {
-  if (count >= kLanes) return load(from);
-  Floats value = {};
-  if (count > 0) memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(float));
-  return value;
-}
-
-inline void store_some(float *to, Floats value, int64_t count) {
-  if (count >= kLanes)
-    store(to, value);
-  else if (count > 0)
-    memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(float));
-}
 
 constexpr float kA = kPointA, kB = kPointB, kA2 = kA * kA, kB2 = kB * kB;
 
@@ -199,8 +174,6 @@ void winograd_output(const float *products, const float *bias, const float *resi
     }
   }
 }
-
-#undef UNROLLED
 
 #define INITIALISE(name, parameters) name,
 const WinogradKernels winograd_kernels = {kTiles, SCORECAM_WINOGRAD_KERNELS(INITIALISE)};
