@@ -7,13 +7,16 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.Masks;
+import org.scorecam.mask.StemMasks;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.model.Stem;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.ChunkPlan;
 import org.scorecam.scoring.MaskedInputs;
@@ -49,6 +52,9 @@ final class ChannelScoring implements AutoCloseable {
 
   /** Null where all passes are scored. */
   private final AdaptivePasses adaptive;
+
+  /** What writes for a network without its stem; null before it is asked for. */
+  private StemMasks behindStem;
 
   /** The passes of the rounds that are over. */
   private final BitSet scored = new BitSet();
@@ -147,7 +153,7 @@ final class ChannelScoring implements AutoCloseable {
   MaskedInputs nextRound() {
     Arrays.stream(inRound).forEach(scored::set);
     inRound = nextPasses();
-    return new Round(inRound);
+    return new Round(inRound, masks::write, 0);
   }
 
   private int[] nextPasses() {
@@ -170,9 +176,19 @@ final class ChannelScoring implements AutoCloseable {
   /** Some of the masked inputs. */
   private final class Round implements MaskedInputs {
     private final int[] passes;
+    private final BiConsumer<long[], Tensor> writer;
+    private final long bytes;
 
-    private Round(int[] passes) {
+    /**
+     * Those of some passes.
+     *
+     * @param writer is told places and the rows that are theirs
+     * @param bytes that it keeps
+     */
+    private Round(int[] passes, BiConsumer<long[], Tensor> writer, long bytes) {
       this.passes = passes;
+      this.writer = writer;
+      this.bytes = bytes;
     }
 
     @Override
@@ -186,7 +202,21 @@ final class ChannelScoring implements AutoCloseable {
 
     @Override
     public void write(int firstPass, int count, Tensor rows) {
-      masks.write(passPlan.places(part(firstPass, count)), rows);
+      writer.accept(passPlan.places(part(firstPass, count)), rows);
+    }
+
+    @Override
+    public Optional<MaskedInputs> behind(Stem stem, long most) {
+      if (behindStem == null) {
+        behindStem = masks.behind(stem, most).orElse(null);
+      }
+      return Optional.ofNullable(behindStem)
+          .map(kept -> new Round(passes, kept::write, kept.bytes()));
+    }
+
+    @Override
+    public long bytes() {
+      return bytes;
     }
 
     @Override
@@ -300,6 +330,9 @@ final class ChannelScoring implements AutoCloseable {
 
   @Override
   public void close() {
+    if (behindStem != null) {
+      behindStem.close();
+    }
     masks.close();
     passScores.close();
     if (adaptive != null) {

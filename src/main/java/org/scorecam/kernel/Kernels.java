@@ -89,10 +89,7 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
       long[] channels,
       Masking masking,
       Tensor rows) {
-    if (channels.length != rows.size(0)) {
-      throw new InputException(
-          "%d channels do not fill %d rows".formatted(channels.length, rows.size(0)));
-    }
+    requireRows(channels, rows);
     try (NativeScope scope = NativeScope.open()) {
       MaskSource source =
           new MaskSource()
@@ -100,6 +97,13 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
               .image(viewOf(image, "image"))
               .ranges(rowsOf(ranges));
       check(maskedBatch(source, channels, masking, viewOf(rows, "rows"), rows));
+    }
+  }
+
+  static void requireRows(long[] channels, Tensor rows) {
+    if (channels.length != rows.size(0)) {
+      throw new InputException(
+          "%d channels do not fill %d rows".formatted(channels.length, rows.size(0)));
     }
   }
 

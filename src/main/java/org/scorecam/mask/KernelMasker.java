@@ -1,9 +1,11 @@
 package org.scorecam.mask;
 
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.kernel.CpuBinding;
 import org.scorecam.kernel.Kernels;
 import org.scorecam.kernel.Masking;
+import org.scorecam.model.Stem;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -50,7 +52,7 @@ public final class KernelMasker implements Masker {
   }
 
   /** A new native object, of the scope that is open. */
-  private static Masking maskingFor(MaskRule rule) {
+  static Masking maskingFor(MaskRule rule) {
     int upsampling =
         switch (rule.upsampling()) {
           case NEAREST -> CpuBinding.SCORECAM_UPSAMPLING_NEAREST;
@@ -83,6 +85,13 @@ public final class KernelMasker implements Masker {
       try (NativeScope scope = NativeScope.open()) {
         kernels.mask(activations, image, ranges, channels, maskingFor(rule), rows);
       }
+    }
+
+    @Override
+    public Optional<StemMasks> behind(Stem stem, long bytes) {
+      return image.is_cpu()
+          ? StemMasks.of(stem, activations, image, ranges, rule, bytes)
+          : Optional.empty();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.Optional;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
@@ -17,15 +18,20 @@ import org.scorecam.runtime.NativeScope;
  */
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
+  private final Kind kind;
   private final OutputType type;
   private final FixedInputs inputs;
 
   /** Whether weights are still to be packed, which takes the shape of a chunk. */
   private volatile boolean unpacked;
 
+  /** Nothing before weights are packed. */
+  private volatile Optional<Stem> stem = Optional.empty();
+
   private FrozenScorer(JitModule frozen, Kind kind, FixedInputs inputs) {
     super(kind);
     this.frozen = frozen;
+    this.kind = kind;
     this.type = OutputType.of(frozen.get_method("forward").graph());
     this.inputs = inputs;
     this.unpacked = kind.packed();
@@ -79,6 +85,9 @@ final class FrozenScorer extends NetworkScorer {
   private synchronized void packFor(Tensor chunk) {
     if (unpacked) {
       ConvolutionFusion.in(frozen, ConvolutionInputs.of(frozen, inputs, chunk.clone()));
+      if (dtype() == ScalarType.Float) {
+        stem = Stem.of(frozen, kind, inputs);
+      }
       unpacked = false;
     }
   }
@@ -92,7 +101,13 @@ final class FrozenScorer extends NetworkScorer {
   }
 
   @Override
+  public Optional<Stem> stem() {
+    return stem;
+  }
+
+  @Override
   void free() {
+    stem.ifPresent(Stem::close);
     frozen.close();
   }
 }

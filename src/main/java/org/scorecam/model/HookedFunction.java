@@ -44,6 +44,11 @@ final class HookedFunction implements AutoCloseable {
     return of(module, inputs, () -> HookedGraph.attached(module, watch));
   }
 
+  /** A function of a graph that was rewritten already; likewise. */
+  static HookedFunction of(JitModule module, Graph graph, FixedInputs inputs) {
+    return of(module, inputs, () -> graph);
+  }
+
   private static HookedFunction of(JitModule module, FixedInputs inputs, Supplier<Graph> rewrite) {
     try (NativeScope scope = NativeScope.open()) {
       CompilationUnit unit = new CompilationUnit();

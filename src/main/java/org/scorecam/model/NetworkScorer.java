@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -70,6 +71,11 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
 
   @Override
   public final ModelOutput score(Tensor chunk) {
+    return whileOpen(chunk, () -> run(chunk));
+  }
+
+  /** Computes something of a chunk, with a scope open that the result has to outlive. */
+  final <T> T whileOpen(Tensor chunk, Supplier<T> computation) {
     use.readLock().lock();
     try (NativeScope scope = NativeScope.open();
         LibTorchWork work =
@@ -79,8 +85,7 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
       if (closed) {
         throw new IllegalStateException("the model is closed");
       }
-      return NativeErrors.translate(
-          () -> run(chunk), (words, e) -> InputRefusal.of(chunk, words, e));
+      return NativeErrors.translate(computation, (words, e) -> InputRefusal.of(chunk, words, e));
     } finally {
       use.readLock().unlock();
     }

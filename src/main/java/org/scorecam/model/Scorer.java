@@ -50,6 +50,16 @@ public interface Scorer {
   }
 
   /**
+   * What the network begins with, where the rest can be run by itself.
+   *
+   * @return the first convolution, owned by the scorer; nothing unless that is known and both take
+   *     and give float32 on the CPU
+   */
+  default Optional<Stem> stem() {
+    return Optional.empty();
+  }
+
+  /**
    * How the network runs.
    *
    * @return one line: precision, layout, and whether weights are packed

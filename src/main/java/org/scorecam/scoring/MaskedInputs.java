@@ -1,8 +1,10 @@
 package org.scorecam.scoring;
 
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.model.Stem;
 
 /**
  * Masked inputs to be scored, numbered from 0: writes them into the rows of chunks, and reads their
@@ -25,6 +27,28 @@ public interface MaskedInputs {
    * @param rows where to: [count, C, H, W] in the scorer's dtype and layout, on its device
    */
   void write(int firstPass, int count, Tensor rows);
+
+  /**
+   * The same masked inputs for a network whose stem is left out: its rows are what the stem puts
+   * out for them.
+   *
+   * @param stem what the network begins with
+   * @param bytes that may be kept for it, for as long as this source is open
+   * @return another writer of the same passes, whose scores are kept as this one's; nothing if that
+   *     is not possible, takes more memory, or would not be faster
+   */
+  default Optional<MaskedInputs> behind(Stem stem, long bytes) {
+    return Optional.empty();
+  }
+
+  /**
+   * The memory that is kept for writing rows, if it is much.
+   *
+   * @return bytes
+   */
+  default long bytes() {
+    return 0;
+  }
 
   /**
    * Reads scores from the output for a chunk. A scope is open.

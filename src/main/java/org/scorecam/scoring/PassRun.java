@@ -38,9 +38,9 @@ final class PassRun implements Workers.Work {
   /** Passes of one source that stand in a chunk's rows one after the other. */
   private record Part(int source, int firstPass, int count, int firstRow) {}
 
-  PassRun(List<? extends MaskedInputs> inputs, Scorer scorer) {
-    this.inputs = inputs;
-    this.scorer = scorer;
+  PassRun(ScoredRows rows) {
+    this.inputs = rows.inputs();
+    this.scorer = rows.scorer();
     this.total = inputs.stream().mapToInt(MaskedInputs::passes).reduce(0, Math::addExact);
     waiting.set(0, total);
   }

@@ -84,7 +84,7 @@ public final class PassScoring implements AutoCloseable {
    */
   public ChunkPlan plan(InputShape shape, long passes) {
     requireOpen();
-    return choice.plan(choice.knownFor(passes, shape), shape, passes);
+    return choice.plan(choice.knownFor(passes, shape), shape, passes, 0);
   }
 
   /**
@@ -113,15 +113,18 @@ public final class PassScoring implements AutoCloseable {
         sample.isPresent()
             ? choice.decide(sample.get(), shape, passes)
             : choice.knownFor(passes, shape);
-    ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes));
-    PassRun run = new PassRun(inputs, choice.scorer(decision, shape));
+    ScoredRows rows = choice.rows(decision, inputs, shape);
+    ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes), rows.bytes());
+    PassRun run = new PassRun(rows);
     Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());
-    return scoreAll(run, tell, decision, shape, plan);
+    ChunkPlan done = scoreAll(run, rows, tell, decision, shape, plan);
+    return rows.note().map(done::noting).orElse(done);
   }
 
   /** Scores everything; the plan as it was in the end. */
   private ChunkPlan scoreAll(
       PassRun run,
+      ScoredRows scored,
       Runnable tell,
       ScoringChoice.Decision decision,
       InputShape shape,
@@ -130,7 +133,7 @@ public final class PassScoring implements AutoCloseable {
     int most = plan.workers();
     while (run.left() > 0) {
       try {
-        scoreChunks(run, tell, choice.scorer(decision, shape), shape.batchOf(rows), most);
+        scoreChunks(run, tell, scored.scorer(), scored.shape().batchOf(rows), most);
       } catch (RuntimeException e) {
         if (!NativeErrors.isOutOfMemory(e)) {
           throw e;
@@ -194,7 +197,7 @@ public final class PassScoring implements AutoCloseable {
     requireOpen();
     ScoringChoice.Decision decision = choice.known(shape);
     while (true) {
-      ChunkPlan plan = choice.plan(decision, shape, passes);
+      ChunkPlan plan = choice.plan(decision, shape, passes, 0);
       try {
         runBlackChunks(choice.scorer(decision, shape), shape, plan);
         return plan;

@@ -1,6 +1,7 @@
 package org.scorecam.scoring;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -120,9 +121,20 @@ final class ScoringChoice {
     return decision.unprepared.orElseGet(() -> model.scorer(decision.precision, shape));
   }
 
-  /** The chunks for so many passes. */
-  ChunkPlan plan(Decision decision, InputShape shape, long passes) {
-    ChunkRows.Request request = request(decision, shape);
+  /** What the rows of chunks hold for these inputs. */
+  ScoredRows rows(Decision decision, List<? extends MaskedInputs> inputs, InputShape shape) {
+    // Rows that are given may take whatever they take; what is kept beside them may not.
+    long limit = budget == Long.MAX_VALUE ? shareOf(device) : budget;
+    return ScoredRows.fastest(inputs, scorer(decision, shape), shape, limit);
+  }
+
+  /**
+   * The chunks for so many passes.
+   *
+   * @param kept bytes that are kept beside the chunks
+   */
+  ChunkPlan plan(Decision decision, InputShape shape, long passes, long kept) {
+    ChunkRows.Request request = request(decision, shape, kept);
     ChunkRows rows = ChunkRows.knownOf(request);
     if (decision.unprepared.isPresent()) {
       return rows.unprepared(request, passes);
@@ -134,11 +146,11 @@ final class ScoringChoice {
 
   /** Remembers for a while, for all who use the scorer, that so many rows did not fit. */
   void tooMany(Decision decision, InputShape shape, long rows) {
-    ChunkRows.Request request = request(decision, shape);
+    ChunkRows.Request request = request(decision, shape, 0);
     ChunkRows.knownOf(request).tooMany(request, rows);
   }
 
-  private ChunkRows.Request request(Decision decision, InputShape shape) {
+  private ChunkRows.Request request(Decision decision, InputShape shape, long kept) {
     return new ChunkRows.Request(
         scorer(decision, shape),
         givenWorkers == 0 ? model.findings() : Findings.none(),
@@ -146,7 +158,7 @@ final class ScoringChoice {
         shape,
         mostWorkers(),
         givenWorkers == 0,
-        budget);
+        budget - kept);
   }
 
   private int mostWorkers() {
