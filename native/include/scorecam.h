@@ -364,6 +364,31 @@ SCORECAM_API scorecam_status scorecam_to_dlpack(const char *libtorch_cpu, const 
 SCORECAM_API scorecam_status scorecam_from_dlpack(const char *libtorch_cpu, void *managed, int32_t form,
                                                   int32_t read_only, int32_t cuda_devices, void *tensor);
 
+/*
+ * Records what LibTorch queues on a CUDA stream, to be queued again in one call, by at::cuda::CUDAGraph of LibTorch 2.10.
+ * What is recorded does not run. Its memory stays what it was, and is the recording's until that is freed.
+ *
+ *   libtorch_cuda the path of the library, which this process has loaded
+ *   pool          the two numbers of at::cuda::MemPool::graph_pool_handle: the allocator's pool that its memory is of
+ *   graph         set to the recording, which has begun: what this thread queues on its current stream, which must not
+ *                 be the default one, until scorecam_end_cuda_graph, which must be called before anything else
+ *
+ * NOT_APPLICABLE if that LibTorch has no such functions; INTERNAL with LibTorch's words if it refuses.
+ */
+SCORECAM_API scorecam_status scorecam_begin_cuda_graph(const char *libtorch_cuda, const uint64_t *pool, void **graph);
+
+/*
+ * Ends a recording, on the same thread and stream. INTERNAL if something could not be recorded: then LibTorch's allocator
+ * still takes the pool for one that is recorded into, until endAllocateToPool. Free the recording in any case.
+ */
+SCORECAM_API scorecam_status scorecam_end_cuda_graph(const char *libtorch_cuda, void *graph);
+
+/* Queues what was recorded on this thread's current stream. */
+SCORECAM_API scorecam_status scorecam_replay_cuda_graph(const char *libtorch_cuda, void *graph);
+
+/* Frees a recording, and the memory that it has, once what was queued of it is done. Null is none. */
+SCORECAM_API scorecam_status scorecam_free_cuda_graph(const char *libtorch_cuda, void *graph);
+
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);
 

@@ -5,6 +5,7 @@
 #include "cpu/isa.h"
 #include "cpu/operations.h"
 #include "scorecam.h"
+#include "torch/cuda_graph.h"
 #include "torch/dlpack.h"
 #include "torch/operators.h"
 #include "torch/tensor_memory.h"
@@ -122,6 +123,27 @@ scorecam_status scorecam_to_dlpack(const char *libtorch_cpu, const void *tensor,
 scorecam_status scorecam_from_dlpack(const char *libtorch_cpu, void *managed, int32_t form, int32_t read_only,
                                      int32_t cuda_devices, void *tensor) {
   return guarded([&] { from_dlpack(libtorch_cpu, managed, form, read_only, cuda_devices, tensor); });
+}
+
+scorecam_status scorecam_begin_cuda_graph(const char *libtorch_cuda, const uint64_t *pool, void **graph) {
+  return guarded([&] {
+    if (pool == nullptr || graph == nullptr) {
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is null", pool == nullptr ? "pool" : "graph");
+    }
+    *graph = begin_cuda_graph(libtorch_cuda, pool);
+  });
+}
+
+scorecam_status scorecam_end_cuda_graph(const char *libtorch_cuda, void *graph) {
+  return guarded([&] { end_cuda_graph(libtorch_cuda, graph); });
+}
+
+scorecam_status scorecam_replay_cuda_graph(const char *libtorch_cuda, void *graph) {
+  return guarded([&] { replay_cuda_graph(libtorch_cuda, graph); });
+}
+
+scorecam_status scorecam_free_cuda_graph(const char *libtorch_cuda, void *graph) {
+  return guarded([&] { free_cuda_graph(libtorch_cuda, graph); });
 }
 
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
