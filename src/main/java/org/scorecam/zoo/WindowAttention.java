@@ -3,6 +3,7 @@ package org.scorecam.zoo;
 import static org.scorecam.zoo.Layers.parameter;
 import static org.scorecam.zoo.Layers.relu;
 
+import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.LinearOptions;
@@ -10,6 +11,7 @@ import org.bytedeco.pytorch.NormalizeFuncOptions;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Network;
@@ -127,7 +129,7 @@ final class WindowAttention extends Network {
             .reshape(x.size(0) * rows * columns, window * window, x.size(3));
     Tensor bias = bias(x);
     if (shifted) {
-      Tensor ofEnds = ends(rows, columns, down, right).to(x); // [windows, 1, T, T]
+      Tensor ofEnds = ends(x, rows, columns, down, right); // [windows, 1, T, T]
       bias = bias.add(ofEnds).repeat(x.size(0), 1, 1, 1);
     }
     Tensor attended = proj.forward(attend(windows, bias));
@@ -192,24 +194,29 @@ final class WindowAttention extends Network {
     }
   }
 
-  /** What keeps places of different ends apart, [windows, 1, T, T]: 0, or little enough. */
-  private Tensor ends(long rows, long columns, long down, long right) {
+  /**
+   * What keeps places of different ends apart, like x [windows, 1, T, T]: 0, or little enough. Made
+   * on its device, since the host would wait for a copy.
+   */
+  private Tensor ends(Tensor x, long rows, long columns, long down, long right) {
     Tensor regions =
-        regions(rows, down)
+        regions(x, rows, down)
             .mul(new Scalar(3))
             .unsqueeze(1)
-            .add(regions(columns, right))
+            .add(regions(x, columns, right))
             .view(rows, window, columns, window)
             .permute(0, 2, 1, 3)
             .reshape(rows * columns, 1, window * window);
     Tensor apart = regions.unsqueeze(2).ne(regions.unsqueeze(3));
-    return apart.to(torch.ScalarType.Float).mul(new Scalar(OF_OTHER_END));
+    return apart.to(x).mul(new Scalar(OF_OTHER_END));
   }
 
   /** Of each place along a side 0, 1 in the last window, 2 what was shifted around its end. */
-  private Tensor regions(long windows, long shifted) {
+  private Tensor regions(Tensor x, long windows, long shifted) {
     long size = windows * window;
-    Tensor places = torch.arange(new Scalar((double) size));
+    TensorOptions there =
+        new TensorOptions(torch.ScalarType.Float).device(new DeviceOptional(x.device()));
+    Tensor places = torch.arange(new Scalar((double) size), there);
     return places
         .ge(new Scalar((double) size - window))
         .to(torch.ScalarType.Float)
