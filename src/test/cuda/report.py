@@ -67,11 +67,11 @@ def print_table(result):
         print(f"{step['name']:<28} {step['status']:<8} {step['seconds']:>4} s  {step['said'][:100]}")
     print("maps:", ", ".join(f"{n} {what}" for what, n in result["maps"].items()) or "no test ran")
     if result["times"]:
-        print(f"\n{'':<10} {'passes':>6} {'':<9} {'ms':>9} {'/ floor':>8} {'Python /':>9}")
+        print(f"\n{'':<10} {'passes':>6} {'':<15} {'ms':>9} {'/ floor':>8} {'Python /':>9}")
     for time in result["times"]:
         python = f"{time['ofPython']:>9.1f}" if "ofPython" in time else f"{'':>9}"
         print(
-            f"{time['network']:<10} {time['passes']:>6} {time['precision']:<9} {time['milliseconds']:>9.1f}"
+            f"{time['network']:<10} {time['passes']:>6} {time['precision']:<15} {time['milliseconds']:>9.1f}"
             f" {time['ofFloor']:>8.3f} {python}"
         )
     print(f"goals: at most {MOST_OF_FLOOR} times the network alone; at least {LEAST_OF_PYTHON} times as fast as Python")

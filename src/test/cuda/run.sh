@@ -82,11 +82,13 @@ maps() {
     --fail-if-no-tests
 }
 
-# timed NETWORK CHANNELS PRECISION
+# timed NETWORK CHANNELS PRECISION, which is float32+graphs for CUDA graphs
 timed() {
+  local graphs=
+  [[ $3 == *+graphs ]] && graphs=--cuda-graphs
   [[ -f $models/$1.pt ]] || (skip "no $1.pt in '$models' (-m)") || return
   in_java org.scorecam.cli.Main bench --model "$models/$1.pt" --layer layer4 --tensor "$models/input.npy" --class 1 \
-    --channels "max:$2" --precision "$3" --device "$device" --runs 3 --baseline none --json "$out/$1-$2-$3.json"
+    --channels "max:$2" --precision "${3%+graphs}" $graphs --device "$device" --runs 3 --baseline none --json "$out/$1-$2-$3.json"
 }
 
 # python NETWORK CHANNELS
@@ -101,7 +103,7 @@ step kernels kernels
 step compute-sanitizer sanitizer
 step maps maps
 if [[ $device == cuda* ]]; then
-  passes=(512 2048) precisions=(float32 tf32 bfloat16 float16)
+  passes=(512 2048) precisions=(float32 float32+graphs tf32 bfloat16 bfloat16+graphs float16)
 else
   passes=(16) precisions=(float32)
 fi

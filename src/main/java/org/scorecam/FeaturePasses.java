@@ -50,7 +50,12 @@ final class FeaturePasses implements AutoCloseable {
             settings.layout,
             settings.recipe.orElse(recipe));
     this.after = after;
-    this.scoring = new PassScoring(after, settings.precision, settings);
+    try {
+      this.scoring = new PassScoring(after, settings.precision, settings);
+    } catch (RuntimeException | Error e) {
+      after.close();
+      throw e;
+    }
     this.progress = settings.progress;
   }
 

@@ -20,6 +20,7 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.cuda.CUDAStream;
@@ -47,6 +48,8 @@ import org.scorecam.model.ModuleModel;
 import org.scorecam.model.Precision;
 import org.scorecam.model.TorchScriptModel;
 import org.scorecam.nn.Network;
+import org.scorecam.nn.Submodule;
+import org.scorecam.nn.TestNetworks;
 import org.scorecam.pipeline.Pipeline;
 import org.scorecam.pipeline.Source;
 import org.scorecam.runtime.Device;
@@ -106,6 +109,14 @@ class CudaTest {
             Way.scoreCam("gradient:8", cam -> cam.channels(ChannelSelection.topGradient(8))),
             Way.scoreCam("adaptive", cam -> cam.channels(ChannelSelection.adaptive())),
             Way.scoreCam("is-cam", cam -> cam.sampling(MaskSampling.scaled(4))),
+            new Way(
+                "CUDA graphs",
+                model ->
+                    ScoreCam.on(model)
+                        .layer("layer3")
+                        .batch(4)
+                        .cudaGraphs(model.device().type() == Device.Type.CUDA)
+                        .build()),
             Way.featureCam(FeatureCam.Method.ABLATION),
             Way.featureCam(FeatureCam.Method.RECIPRO)));
   }
@@ -357,6 +368,102 @@ class CudaTest {
       assertEquals(0, left[0], "passes that were left at the first wait");
     } finally {
       torch_cuda.warning_state().set_sync_debug_mode(SyncDebugMode.L_DISABLED);
+    }
+  }
+
+  /** On a second stream and in a second thread as well. */
+  @Test
+  void graphsAreReplayedWithTheMapsOfEachPrecision() throws Exception {
+    assumeTrue(ON_CUDA, "the CPU has no graphs");
+    byte index = (byte) DEVICE.index();
+    ExecutorService other = Executors.newSingleThreadExecutor();
+    try (HookedModel model = resnetOn(DEVICE);
+        Tensor inputs = batch()) {
+      for (Precision precision : Precision.values()) {
+        try (ScoreCam usual = ScoreCam.on(model).layer("layer3").precision(precision).build();
+            ScoreCam replaying =
+                ScoreCam.on(model)
+                    .layer("layer3")
+                    .batch(8)
+                    .precision(precision)
+                    .cudaGraphs(true)
+                    .build()) {
+          for (int i = 0; i < 2; i++) {
+            float[] expected = mapOf(usual, inputs, i);
+            int one = i;
+            assertAlike(expected, mapOf(replaying, inputs, i), precision);
+            CUDAStream before = torch_cuda.getCurrentCUDAStream(index);
+            torch_cuda.setCurrentCUDAStream(torch_cuda.getStreamFromPool(false, index));
+            try {
+              assertAlike(expected, mapOf(replaying, inputs, i), precision);
+            } finally {
+              torch_cuda.setCurrentCUDAStream(before);
+            }
+            float[] theirs = other.submit(() -> mapOf(replaying, inputs, one)).get();
+            assertAlike(expected, theirs, precision);
+          }
+          try (Tensor one = inputs.narrow(0, 0, 1);
+              Saliency map = replaying.explain(one, Target.ofClass(0))) {
+            assertFalse(
+                map.plan().notes().stream().anyMatch(note -> note.contains("CUDA graphs")),
+                map.plan().notes().toString());
+          }
+        }
+      }
+    } finally {
+      other.shutdownNow();
+    }
+  }
+
+  private static void assertAlike(float[] expected, float[] actual, Precision precision) {
+    double least = precision == Precision.FLOAT32 ? 1 - TOLERANCE : LEAST_CORRELATION;
+    MapAgreement agreement = MapAgreement.of(expected, actual);
+    assertTrue(agreement.correlation() >= least, precision + ": " + agreement);
+  }
+
+  /** After a failure LibTorch's allocator, its random numbers and further recordings must work. */
+  @Test
+  void aNetworkThatWaitsIsRunAsItIs() {
+    assumeTrue(ON_CUDA, "the CPU has no graphs");
+    try (ModuleModel onCpu = ModuleModel.of(new Waiting(), Device.cpu());
+        ModuleModel onDevice = ModuleModel.of(new Waiting(), DEVICE);
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        ScoreCam cpu = ScoreCam.on(onCpu).layer("maps").build();
+        ScoreCam device = ScoreCam.on(onDevice).layer("maps").batch(2).cudaGraphs(true).build();
+        Saliency expected = cpu.explain(input, Target.ofClass(1));
+        Saliency actual = device.explain(input, Target.ofClass(1))) {
+      assertSame(expected, actual);
+      assertTrue(
+          actual.plan().notes().stream().anyMatch(note -> note.startsWith("no CUDA graphs")),
+          actual.plan().notes().toString());
+    }
+    DeviceMemory.of(DEVICE).releaseKept();
+    try (NativeScope scope = NativeScope.open()) {
+      TensorOptions there = new TensorOptions(DEVICE.toTorch());
+      Tensor random = torch.empty(new long[] {64}, there, null).uniform_();
+      assertTrue(Tensors.toArray(random.sum())[0] > 0);
+    }
+    try (HookedModel model = resnetOn(DEVICE);
+        Tensor inputs = batch();
+        ScoreCam usual = ScoreCam.on(model).layer("layer3").build();
+        ScoreCam replaying = ScoreCam.on(model).layer("layer3").batch(8).cudaGraphs(true).build()) {
+      assertClose(mapOf(usual, inputs, 0), mapOf(replaying, inputs, 0), TOLERANCE);
+    }
+  }
+
+  /** A network whose forward has the host read a value of the device. */
+  private static final class Waiting extends Network {
+    private final Submodule maps = child("maps", TestNetworks.conv(3, 8));
+
+    private Waiting() {
+      ZooFormula.fill(this, 1);
+    }
+
+    @Override
+    public Tensor forward(Tensor input) {
+      Tensor seen = maps.forward(input);
+      boolean finite = seen.isfinite().all().item_bool();
+      return seen.mean(2, 3).mul(new Scalar(finite ? 1 : 0));
     }
   }
 

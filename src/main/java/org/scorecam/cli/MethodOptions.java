@@ -216,7 +216,7 @@ final class MethodOptions {
     if (passes.given() || precision.fixed != Precision.FLOAT32 || !scoresAllChannels()) {
       throw new ParameterException(
           command.commandLine(),
-          "--method %s scores no masked inputs: it takes no --channels, --batch, --workers, --memory or --precision"
+          "--method %s scores no masked inputs: it takes no --channels, --batch, --workers, --memory, --cuda-graphs or --precision"
               .formatted(method));
     }
     requireLayer(model.defaultLayer());

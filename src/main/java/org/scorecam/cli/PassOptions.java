@@ -36,9 +36,16 @@ final class PassOptions {
               + " 512m, 2g, …; default: a quarter of what is available. Not with --batch.")
   private MemorySize memory;
 
+  @Option(
+      names = "--cuda-graphs",
+      description =
+          "Record the network's run on a chunk of masked inputs as a CUDA graph, and replay it for"
+              + " those that follow; not yet run on a GPU. Only with --device cuda:N.")
+  private boolean cudaGraphs;
+
   /** Whether one of them was given. */
   boolean given() {
-    return batch != null || workers != null || memory != null;
+    return batch != null || workers != null || memory != null || cudaGraphs;
   }
 
   /** Refuses those that do not go with each other. */
@@ -51,6 +58,7 @@ final class PassOptions {
 
   /** Tells a builder those that were given, which must be {@link #requireFitting fitting}. */
   void applyTo(PassSettings<?> settings) {
+    settings.cudaGraphs(cudaGraphs);
     if (batch != null) {
       settings.batch(batch);
     }

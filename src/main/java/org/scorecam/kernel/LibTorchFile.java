@@ -9,7 +9,12 @@ final class LibTorchFile {
   private LibTorchFile() {}
 
   static String path() {
-    String name = System.mapLibraryName("torch_cpu");
+    return path("torch_cpu");
+  }
+
+  /** The file of one of its libraries, by a name such as {@code torch_cuda}. */
+  static String path(String library) {
+    String name = System.mapLibraryName(library);
     String binding = Loader.load(torch.class);
     return binding == null ? name : Path.of(binding).resolveSibling(name).toString();
   }

@@ -2,6 +2,7 @@ package org.scorecam.runtime;
 
 import java.util.OptionalLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.cuda.DeviceStats;
 import org.bytedeco.pytorch.global.torch;
 
@@ -56,6 +57,16 @@ public abstract class DeviceMemory {
   /** Gives back what is kept for later allocations, so that something else may have it. */
   public abstract void releaseKept();
 
+  /**
+   * Does work while no other thread of ours waits for the device or gives back its memory, neither
+   * of which is allowed on CUDA while a stream is recorded.
+   *
+   * @param work may do both itself
+   * @param <T> what it returns
+   * @return what it returned
+   */
+  public abstract <T> T undisturbed(Supplier<T> work);
+
   private static final class OfTheProcess extends DeviceMemory {
     private static final ReentrantLock MEASURING = new ReentrantLock();
 
@@ -91,9 +102,16 @@ public abstract class DeviceMemory {
     public void releaseKept() {
       LibTorch.releaseKept();
     }
+
+    @Override
+    public <T> T undisturbed(Supplier<T> work) {
+      return work.get();
+    }
   }
 
   private static final class OfCuda extends DeviceMemory {
+    private static final ReentrantLock UNDISTURBED = new ReentrantLock();
+
     private final byte index;
 
     private OfCuda(Device device) {
@@ -146,7 +164,11 @@ public abstract class DeviceMemory {
 
     @Override
     public void finishWork() {
-      torch.cuda_synchronize(index);
+      undisturbed(
+          () -> {
+            torch.cuda_synchronize(index);
+            return null;
+          });
     }
 
     @Override
@@ -158,7 +180,21 @@ public abstract class DeviceMemory {
 
     @Override
     public void releaseKept() {
-      torch.emptyCache();
+      undisturbed(
+          () -> {
+            torch.emptyCache();
+            return null;
+          });
+    }
+
+    @Override
+    public <T> T undisturbed(Supplier<T> work) {
+      UNDISTURBED.lock();
+      try {
+        return work.get();
+      } finally {
+        UNDISTURBED.unlock();
+      }
     }
   }
 }

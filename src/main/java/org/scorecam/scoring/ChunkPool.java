@@ -21,25 +21,28 @@ import org.scorecam.tensor.Tensors;
  * it was allocated: what comes next there is done after what came before, so that nobody waits.
  */
 final class ChunkPool implements AutoCloseable {
-  private final Queue<Idle> idle = new ConcurrentLinkedQueue<>();
+  private final ChunkRecorder recorder;
+  private final Queue<Chunk> idle = new ConcurrentLinkedQueue<>();
   private volatile boolean closed;
 
-  private record Idle(Tensor chunk, long stream) {}
+  ChunkPool(ChunkRecorder recorder) {
+    this.recorder = recorder;
+  }
 
   /**
    * A chunk [rows, C, H, W] as the scorer wants it, to be given back.
    *
    * @param stream the current one: {@link org.scorecam.runtime.DeviceMemory#stream}
    */
-  Tensor take(long[] shape, Scorer scorer, Device device, long stream) {
-    Idle last = idle.poll();
-    if (last != null && last.stream == stream && fits(last.chunk, shape, scorer)) {
-      return last.chunk;
+  Chunk take(long[] shape, Scorer scorer, Device device, long stream) {
+    Chunk last = idle.poll();
+    if (last != null && last.stream() == stream && fits(last.rows(), shape, scorer)) {
+      return last;
     }
     if (last != null) {
-      last.chunk.close();
+      last.close();
     }
-    return allocate(shape, scorer, device);
+    return new Chunk(allocate(shape, scorer, device), stream, recorder);
   }
 
   private static boolean fits(Tensor chunk, long[] shape, Scorer scorer) {
@@ -75,9 +78,9 @@ final class ChunkPool implements AutoCloseable {
     }
   }
 
-  /** Keeps a chunk, which was taken on this stream, for the next explanation on it. */
-  void giveBack(Tensor chunk, long stream) {
-    idle.add(new Idle(chunk, stream));
+  /** Keeps a chunk for the next explanation on its stream. */
+  void giveBack(Chunk chunk) {
+    idle.add(chunk);
     if (closed) {
       close();
     }
@@ -91,8 +94,8 @@ final class ChunkPool implements AutoCloseable {
 
   /** Frees the chunks that nobody uses. */
   void clear() {
-    for (Idle each = idle.poll(); each != null; each = idle.poll()) {
-      each.chunk.close();
+    for (Chunk each = idle.poll(); each != null; each = idle.poll()) {
+      each.close();
     }
   }
 }

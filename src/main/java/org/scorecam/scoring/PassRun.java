@@ -28,7 +28,7 @@ final class PassRun implements Workers.Work {
   private final BitSet waiting = new BitSet();
 
   /** Memory that no step uses, all of one shape. */
-  private Deque<Tensor> chunks = new ArrayDeque<>();
+  private Deque<Chunk> chunks = new ArrayDeque<>();
 
   private int scored;
 
@@ -55,7 +55,7 @@ final class PassRun implements Workers.Work {
   }
 
   /** Takes the memory for the steps that follow, of which each uses one chunk. */
-  synchronized void use(List<Tensor> memory) {
+  synchronized void use(List<Chunk> memory) {
     chunks = new ArrayDeque<>(memory);
   }
 
@@ -66,14 +66,14 @@ final class PassRun implements Workers.Work {
 
   @Override
   public boolean step() {
-    Tensor chunk;
+    Chunk chunk;
     BitSet passes = new BitSet();
     synchronized (this) {
       if (waiting.isEmpty()) {
         return false;
       }
       chunk = chunks.pop();
-      for (int row = 0; row < chunk.size(0) && !waiting.isEmpty(); row++) {
+      for (int row = 0; row < chunk.rows().size(0) && !waiting.isEmpty(); row++) {
         int pass = waiting.nextSetBit(0);
         waiting.clear(pass);
         passes.set(pass);
@@ -112,23 +112,25 @@ final class PassRun implements Workers.Work {
     return parts;
   }
 
-  private void score(Tensor chunk, List<Part> parts) {
+  private void score(Chunk chunk, List<Part> parts) {
     int filled = parts.stream().mapToInt(Part::count).sum();
     ChunkStage.Masks masksStage = new ChunkStage.Masks(filled);
     for (Part part : parts) {
       try (NativeScope scope = NativeScope.open()) {
-        Tensor rows = chunk.narrow(0, part.firstRow, part.count);
+        Tensor rows = chunk.rows().narrow(0, part.firstRow, part.count);
         inputs.get(part.source).write(part.firstPass, part.count, rows);
       }
     }
     masksStage.commit();
-    ChunkStage.Network networkStage = new ChunkStage.Network((int) chunk.size(0), filled);
-    try (ModelOutput output = scorer.score(chunk)) {
-      networkStage.commit();
-      synchronized (reading) {
-        read(output, parts, filled);
-      }
-    }
+    ChunkStage.Network networkStage = new ChunkStage.Network((int) chunk.rows().size(0), filled);
+    chunk.score(
+        scorer,
+        output -> {
+          networkStage.commit();
+          synchronized (reading) {
+            read(output, parts, filled);
+          }
+        });
   }
 
   private void read(ModelOutput output, List<Part> parts, int filled) {

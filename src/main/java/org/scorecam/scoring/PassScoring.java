@@ -9,7 +9,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
+import org.scorecam.error.DeviceException;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.error.NativeMemoryException;
@@ -41,7 +41,8 @@ import org.scorecam.runtime.NativeScope;
 public final class PassScoring implements AutoCloseable {
   private final Device device;
   private final ScoringChoice choice;
-  private final ChunkPool chunks = new ChunkPool();
+  private final ChunkRecorder recorder;
+  private final ChunkPool chunks;
   private final Workers workers = Workers.ofTheProcess();
   private final int callers;
   private volatile boolean closed;
@@ -53,8 +54,20 @@ public final class PassScoring implements AutoCloseable {
    * @param precision what to compute with; nothing for the fastest that holds
    * @param settings how many masked inputs are scored at once, and in how much memory; later
    *     changes of it change nothing
+   * @throws DeviceException if CUDA graphs are to be replayed and the network is on the CPU
    */
   public PassScoring(HookedModel model, Optional<Precision> precision, PassSettings<?> settings) {
+    this(model, precision, settings, settings.recorder(model.device()));
+  }
+
+  /** The same with another recorder. */
+  PassScoring(
+      HookedModel model,
+      Optional<Precision> precision,
+      PassSettings<?> settings,
+      Optional<Recorder> recorder) {
+    this.recorder = new ChunkRecorder(recorder);
+    this.chunks = new ChunkPool(this.recorder);
     this.device = model.device();
     this.callers = settings.callers();
     this.choice = new ScoringChoice(model, precision, settings);
@@ -153,7 +166,7 @@ public final class PassScoring implements AutoCloseable {
         }
       }
     }
-    return plan.reducedTo(rows, most);
+    return recorder.noting(plan.reducedTo(rows, most));
   }
 
   private void scoreChunks(PassRun run, Runnable tell, Scorer scorer, long[] shape, int most) {
@@ -200,7 +213,7 @@ public final class PassScoring implements AutoCloseable {
       ChunkPlan plan = choice.plan(decision, shape, passes, 0);
       try {
         runBlackChunks(choice.scorer(decision, shape), shape, plan);
-        return plan;
+        return recorder.noting(plan);
       } catch (NativeMemoryException e) {
         if (plan.rows() == 1) {
           throw e;
@@ -216,36 +229,37 @@ public final class PassScoring implements AutoCloseable {
         shape.batchOf(plan.rows()),
         plan.workers(),
         memory -> {
-          Queue<Tensor> black = new ConcurrentLinkedQueue<>(memory);
+          Queue<Chunk> black = new ConcurrentLinkedQueue<>(memory);
           workers.run(plan.workers(), 1, () -> runBlack(scorer, black.poll()), () -> {});
           DeviceMemory.of(device).finishWork();
         });
   }
 
-  private static boolean runBlack(Scorer scorer, Tensor chunk) {
+  private static boolean runBlack(Scorer scorer, Chunk chunk) {
     if (chunk == null) {
       return false;
     }
     try (NativeScope scope = NativeScope.open()) {
-      scorer.score(chunk.zero_()).close();
+      chunk.rows().zero_();
+      chunk.score(scorer, output -> {});
     }
     return true;
   }
 
   /** Lends so many chunks; frees them if what is done with them fails. */
-  private void withChunks(Scorer scorer, long[] shape, int count, Consumer<List<Tensor>> work) {
+  private void withChunks(Scorer scorer, long[] shape, int count, Consumer<List<Chunk>> work) {
     long stream = DeviceMemory.of(device).stream();
-    List<Tensor> memory = new ArrayList<>();
+    List<Chunk> memory = new ArrayList<>();
     try {
       while (memory.size() < count) {
         memory.add(chunks.take(shape, scorer, device, stream));
       }
       work.accept(memory);
     } catch (RuntimeException | Error e) {
-      memory.forEach(Tensor::close);
+      memory.forEach(Chunk::close);
       throw e;
     }
-    memory.forEach(chunk -> chunks.giveBack(chunk, stream));
+    memory.forEach(chunks::giveBack);
   }
 
   /**

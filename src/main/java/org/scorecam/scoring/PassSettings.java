@@ -1,10 +1,13 @@
 package org.scorecam.scoring;
 
+import java.util.Optional;
 import java.util.OptionalLong;
+import org.scorecam.error.DeviceException;
+import org.scorecam.runtime.Device;
 
 /**
- * What a builder can be told of the passes that its result will score: how many at once, and in how
- * much memory. No result depends on it.
+ * What a builder can be told of the passes that its result will score: how many at once, in how
+ * much memory, and whether they are queued in one call. No result depends on it.
  *
  * @param <B> the builder
  */
@@ -13,6 +16,7 @@ public abstract class PassSettings<B extends PassSettings<B>> {
   private int workers;
   private int callers = 1;
   private OptionalLong memory = OptionalLong.empty();
+  private boolean cudaGraphs;
 
   /** Nothing is said yet. */
   protected PassSettings() {}
@@ -91,6 +95,35 @@ public abstract class PassSettings<B extends PassSettings<B>> {
     }
     this.memory = OptionalLong.of(bytes);
     return self();
+  }
+
+  /**
+   * Has the network's run on a chunk recorded as a CUDA graph when a chunk is scored for the second
+   * time, and replayed from then on: one call in place of one for each of the network's operations,
+   * which is worth it where these are short. A recording takes as much memory again as the chunk
+   * with its activations. If the network cannot be recorded, as where the host reads values of the
+   * device in the midst of it, it is run as it is, and the {@link ChunkPlan#notes} say why.
+   *
+   * <p>This has not yet run on a GPU.
+   *
+   * @param replayed off unless set; on, where the network is on the CPU, a {@link DeviceException}
+   *     is thrown when this builds
+   * @return this builder
+   */
+  public final B cudaGraphs(boolean replayed) {
+    this.cudaGraphs = replayed;
+    return self();
+  }
+
+  /** What records chunks, if they are to be recorded. */
+  Optional<Recorder> recorder(Device device) {
+    if (!cudaGraphs) {
+      return Optional.empty();
+    }
+    if (device.type() != Device.Type.CUDA) {
+      throw new DeviceException("CUDA graphs need a CUDA device; the network is on " + device);
+    }
+    return Optional.of(run -> new CudaRecording(device, run));
   }
 
   /** 0 for as many as are fastest. */

@@ -60,6 +60,13 @@ class MethodOptionTest {
   }
 
   @Test
+  void cudaGraphsAreForCuda() {
+    explain("--cuda-graphs")
+        .assertFails(
+            ExitCode.BAD_INPUT, "CUDA graphs need a CUDA device; the network is on cpu");
+  }
+
+  @Test
   void reciproScoresPlaces() {
     CommandLineRun run = explain("--method recipro-cam").assertDone();
     assertTrue(run.out().contains("0 of 64 channels in 64 passes of float32"), run.out());
