@@ -111,8 +111,7 @@ public final class CudaGraph implements AutoCloseable {
           MemPool.graph_pool_handle(false);
       CudaGraph recorded = new CudaGraph(device);
       try {
-        check(
-            CpuBinding.scorecam_begin_cuda_graph(LIBRARY, new LongPointer(pool), recorded.graph));
+        check(CpuBinding.scorecam_begin_cuda_graph(LIBRARY, new LongPointer(pool), recorded.graph));
         recorded.take(work);
         return recorded;
       } catch (RuntimeException | Error e) {
@@ -134,7 +133,9 @@ public final class CudaGraph implements AutoCloseable {
     check(CpuBinding.scorecam_end_cuda_graph(LIBRARY, graph));
   }
 
-  /** Tells LibTorch's allocator that a recording is over, which one that failed does not tell it. */
+  /**
+   * Tells LibTorch's allocator that a recording is over, which one that failed does not tell it.
+   */
   private static void leave(
       Device device, DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair pool) {
     try {

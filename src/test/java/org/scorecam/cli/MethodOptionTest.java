@@ -62,8 +62,7 @@ class MethodOptionTest {
   @Test
   void cudaGraphsAreForCuda() {
     explain("--cuda-graphs")
-        .assertFails(
-            ExitCode.BAD_INPUT, "CUDA graphs need a CUDA device; the network is on cpu");
+        .assertFails(ExitCode.BAD_INPUT, "CUDA graphs need a CUDA device; the network is on cpu");
   }
 
   @Test
