@@ -39,7 +39,7 @@ final class HookedFunction implements AutoCloseable {
     return of(module, inputs, () -> HookedGraph.of(module, watch));
   }
 
-  /** The same for {@link #runAttached}. */
+  /** The same for passes with gradients. */
   static HookedFunction attached(JitModule module, Watch watch, FixedInputs inputs) {
     return of(module, inputs, () -> HookedGraph.attached(module, watch));
   }
@@ -65,10 +65,11 @@ final class HookedFunction implements AutoCloseable {
   }
 
   /**
-   * Runs the network operator by operator. LibTorch's optimised programs differentiate stretches of
-   * several operators as one, within which nothing that is captured would have a gradient.
+   * Runs the network operator by operator, without LibTorch's optimised programs: on the CPU these
+   * are no faster, and take as long to make as some passes. They differentiate stretches of several
+   * operators as one, within which nothing that is captured would have a gradient.
    */
-  ModelOutput runAttached(Tensor input) {
+  ModelOutput runOperators(Tensor input) {
     boolean optimised = torch.getGraphExecutorOptimize();
     torch.setGraphExecutorOptimize(false);
     try {

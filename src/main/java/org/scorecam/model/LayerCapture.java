@@ -56,7 +56,7 @@ final class LayerCapture implements AutoCloseable {
    * needs an open scope, which the capture outlives.
    */
   Capture runAttached(Tensor input) {
-    return Capture.of(attached().runAttached(input), watch.layers());
+    return Capture.of(attached().runOperators(input), watch.layers());
   }
 
   private synchronized HookedFunction attached() {
@@ -68,7 +68,11 @@ final class LayerCapture implements AutoCloseable {
 
   /** Runs the network as it is; needs an open scope, which the capture outlives. */
   Capture run(Tensor input) {
-    return Capture.of(plain.run(input), watch.layers());
+    return Capture.of(runPlain(input), watch.layers());
+  }
+
+  private ModelOutput runPlain(Tensor input) {
+    return device.type() == Device.Type.CPU ? plain.runOperators(input) : plain.run(input);
   }
 
   /** The same in the fastest way; needs an open scope, which the capture outlives. */
@@ -108,7 +112,7 @@ final class LayerCapture implements AutoCloseable {
     return new NetworkScorer(kind) {
       @Override
       ModelOutput run(Tensor chunk) {
-        return plain.run(chunk);
+        return runPlain(chunk);
       }
 
       @Override
