@@ -6,11 +6,15 @@ import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import org.bytedeco.javacpp.Loader;
 
 /** Starts the program. Needs none of the libraries that only the program has, to say so. */
 public final class Main {
   /** Of all our classes; kept, since a level is forgotten with its logger. */
   private static final Logger LOG = Logger.getLogger("org.scorecam");
+
+  /** JavaCPP's: which of a platform's natives to take beside the usual ones. */
+  private static final String EXTENSION = "org.bytedeco.javacpp.platform.extension";
 
   private Main() {}
 
@@ -24,6 +28,7 @@ public final class Main {
     if (LOG.getLevel() == null) {
       LOG.setLevel(Level.WARNING);
     }
+    leaveOutCuda();
     int exitCode;
     try {
       exitCode = Program.run(writerTo(System.out), writerTo(System.err), arguments);
@@ -41,6 +46,20 @@ public final class Main {
       exitCode = 1;
     }
     System.exit(exitCode);
+  }
+
+  /**
+   * Has JavaCPP not look for dozens of CUDA's libraries, in all jars and in the system's folders,
+   * where LibTorch's natives have no use for them. That holds for the process, which is ours here.
+   */
+  private static void leaveOutCuda() {
+    String withCuda =
+        "org/bytedeco/pytorch/%s-gpu/%s"
+            .formatted(Loader.Detector.getPlatform(), System.mapLibraryName("jnitorch"));
+    if (System.getProperty(EXTENSION) == null
+        && Main.class.getClassLoader().getResource(withCuda) == null) {
+      System.setProperty(EXTENSION, "");
+    }
   }
 
   private static PrintWriter writerTo(PrintStream stream) {
