@@ -64,7 +64,7 @@ def time_of(out, name):
 def print_table(result):
     print(f"\n{result['device']}, {result['machine']}, {result['seconds']} s")
     for step in result["steps"]:
-        print(f"{step['name']:<28} {step['status']:<8} {step['seconds']:>4} s  {step['said'][:100]}")
+        print(f"{step['name']:<30} {step['status']:<8} {step['seconds']:>4} s  {step['said'][:100]}")
     print("maps:", ", ".join(f"{n} {what}" for what, n in result["maps"].items()) or "no test ran")
     if result["times"]:
         print(f"\n{'':<10} {'passes':>6} {'':<15} {'ms':>9} {'/ floor':>8} {'Python /':>9}")

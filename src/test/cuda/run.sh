@@ -45,7 +45,7 @@ step() {
     *) status=FAILED ;;
   esac
   printf '%s\t%s\t%s\t%s\n' "$name" "$status" $((SECONDS - from)) "$(tail -1 "$out/$name.log" | tr '\t' ' ')" >>"$out/steps.tsv"
-  printf '%-28s %-8s %4d s\n' "$name" "$status" $((SECONDS - from))
+  printf '%-30s %-8s %4d s\n' "$name" "$status" $((SECONDS - from))
 }
 
 skip() {
