@@ -446,7 +446,8 @@ class CudaTest {
     try (HookedModel model = resnetOn(DEVICE);
         Tensor inputs = batch();
         ScoreCam usual = ScoreCam.on(model).layer("layer3").build();
-        ScoreCam replaying = ScoreCam.on(model).layer("layer3").batch(8).cudaGraphs(ON_CUDA).build()) {
+        ScoreCam replaying =
+            ScoreCam.on(model).layer("layer3").batch(8).cudaGraphs(ON_CUDA).build()) {
       assertClose(mapOf(usual, inputs, 0), mapOf(replaying, inputs, 0), TOLERANCE);
     }
   }

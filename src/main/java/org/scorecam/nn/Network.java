@@ -221,7 +221,8 @@ public abstract class Network extends Module {
       if (output.equals(input)) {
         return input;
       }
-      // What the presets' functions in place return, such as torch.silu_, does not own what it shows.
+      // What the presets' functions in place return, such as torch.silu_, does not own what it
+      // shows.
       output = output.referenceCount() < 0 ? new Tensor(output) : output;
       output.<Tensor>retainReference();
     }
