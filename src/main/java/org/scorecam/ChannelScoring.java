@@ -208,7 +208,7 @@ final class ChannelScoring implements AutoCloseable {
     @Override
     public Optional<MaskedInputs> behind(Stem stem, long most) {
       if (behindStem == null) {
-        behindStem = masks.behind(stem, most).orElse(null);
+        behindStem = masks.behind(stem, passes.length, most).orElse(null);
       }
       return Optional.ofNullable(behindStem)
           .map(kept -> new Round(passes, kept::write, kept.bytes()));

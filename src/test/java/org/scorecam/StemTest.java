@@ -27,7 +27,6 @@ import org.scorecam.kernel.NativeBuild;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.mask.MaskSampling;
 import org.scorecam.mask.TensorMasker;
-import org.scorecam.mask.Upsampling;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
@@ -73,7 +72,7 @@ class StemTest {
     }
   }
 
-  /** A network with 7×7 filters whose layer has 40 maps, a fourth as large as its stem's. */
+  /** A network with 7×7 filters whose layer has 80 maps, a fourth as large as its stem's. */
   private static Script script(String stem) {
     return ScriptedModels.script(
             "Stemmed",
@@ -94,7 +93,7 @@ class StemTest {
                     def forward(self, x: Tensor) -> Tensor:
                         return torch.conv2d(x, self.w, None, [4, 4], [1, 1], [1, 1], 1)
                     """)
-                .weight("w", 40, 24, 3, 3));
+                .weight("w", 80, 24, 3, 3));
   }
 
   private HookedModel load(Script script, InputShape... shapes) {
@@ -146,14 +145,12 @@ class StemTest {
     }
   }
 
-  static List<Recipe> bilinear() {
-    return Recipe.published().stream()
-        .filter(recipe -> recipe.masks().upsampling() != Upsampling.BICUBIC)
-        .toList();
+  static List<Recipe> recipes() {
+    return Recipe.published();
   }
 
   @ParameterizedTest
-  @MethodSource("bilinear")
+  @MethodSource("recipes")
   void mapsAreThoseOfMaskedInputs(Recipe recipe) {
     try (HookedModel model = load(script("torch.relu(" + STEM + ")"), SHAPE)) {
       compare(model, torch.randn(3, 3, 64, 64), true, builder -> builder.recipe(recipe));
@@ -226,8 +223,11 @@ class StemTest {
             "small filters",
             script(STEM.replace("[3, 3]", "[1, 1]")).weight("w", 24, 3, 3, 3),
             nothing),
-        of("bicubic masks", usual, builder -> builder.recipe(Recipe.TISKW)),
-        of("few channels", usual, builder -> builder.channels(ChannelSelection.parse("max:8"))),
+        of(
+            "few channels for bicubic masks",
+            usual,
+            builder -> builder.recipe(Recipe.TISKW).channels(ChannelSelection.topMax(40))),
+        of("few channels", usual, builder -> builder.channels(ChannelSelection.topMax(8))),
         of("noise", usual, builder -> builder.sampling(MaskSampling.noise(2, 0.1, 1))),
         of("another masker", usual, builder -> builder.masker(new TensorMasker())),
         of("little memory", usual, builder -> builder.memory(1 << 20)));

@@ -88,9 +88,9 @@ public final class KernelMasker implements Masker {
     }
 
     @Override
-    public Optional<StemMasks> behind(Stem stem, long bytes) {
+    public Optional<StemMasks> behind(Stem stem, long passes, long bytes) {
       return image.is_cpu()
-          ? StemMasks.of(stem, activations, image, ranges, rule, bytes)
+          ? StemMasks.of(stem, activations, image, ranges, rule, passes, bytes)
           : Optional.empty();
     }
 

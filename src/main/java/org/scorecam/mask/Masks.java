@@ -27,12 +27,13 @@ public interface Masks extends AutoCloseable {
    * the stem puts out for them.
    *
    * @param stem what the network begins with
+   * @param passes how many rows will be written
    * @param bytes that may be kept for it
    * @return a writer of rows [b, O, Ho, Wo], dense and channels-last, owned by the caller and
    *     closed before these masks; nothing if that is not possible, takes more memory, or would not
    *     be faster
    */
-  default Optional<StemMasks> behind(Stem stem, long bytes) {
+  default Optional<StemMasks> behind(Stem stem, long passes, long bytes) {
     return Optional.empty();
   }
 

@@ -33,11 +33,15 @@ import org.scorecam.tensor.Tensors;
  */
 public final class StemMasks implements AutoCloseable {
   /**
-   * A term of the sum takes as long as some multiplications of a convolution, whose operands are in
-   * the nearest cache: measured on processors with AVX2, where filters of 7×7 on three channels win
-   * (147 multiplications against 9 terms), and of 3×3 do not (27 against 9).
+   * A term of the sum takes as long as some multiplications of a convolution, since its operands
+   * come from further away: measured on processors with AVX2, where filters of 7×7 on three
+   * channels win (147 multiplications against 9 terms of bilinear and 25 of bicubic masks), and of
+   * 3×3 do not (27 against 9).
    */
-  private static final long MULTIPLICATIONS_OF_TERM = 8;
+  private static final long MULTIPLICATIONS_OF_TERM = 5;
+
+  /** The response of a class takes as long as the stem does for a masked input, or longer. */
+  private static final long PASSES_OF_CLASS = 3;
 
   /** The range of a map of 0 and 1: its minimum in the lower half, its maximum in the upper. */
   private static final long RANGE_OF_CLASS = (long) Float.floatToRawIntBits(1.0f) << Integer.SIZE;
@@ -70,7 +74,13 @@ public final class StemMasks implements AutoCloseable {
 
   /** As {@link Masks#behind}; all but the stem must stay open. */
   static Optional<StemMasks> of(
-      Stem stem, Tensor activations, Tensor image, Tensor ranges, MaskRule rule, long bytes) {
+      Stem stem,
+      Tensor activations,
+      Tensor image,
+      Tensor ranges,
+      MaskRule rule,
+      long passes,
+      long bytes) {
     InputShape output = stem.outputFor(InputShape.of(image.shape()));
     try (NativeScope scope = NativeScope.open()) {
       long[] classes =
@@ -81,6 +91,7 @@ public final class StemMasks implements AutoCloseable {
               stem.window());
       long count = classes[0] * classes[1];
       if (count * MULTIPLICATIONS_OF_TERM > stem.multiplications()
+          || count * PASSES_OF_CLASS > passes
           || count * output.channels() * output.pixels() > bytes / Float.BYTES) {
         return Optional.empty();
       }

@@ -32,9 +32,6 @@ record ScoredRows(
   /** Of the memory that chunks may take, what may be kept beside them. */
   private static final int SHARE = 4;
 
-  /** The preparation takes as long as the stem of about ten masked inputs. */
-  private static final int LEAST_PASSES = 32;
-
   private static final double MEBIBYTE = 1 << 20;
 
   /** Masked inputs as they are. */
@@ -52,11 +49,7 @@ record ScoredRows(
   static ScoredRows fastest(
       List<? extends MaskedInputs> inputs, Scorer scorer, InputShape shape, long budget) {
     Optional<Stem> stem = scorer.oneByOne().isPresent() ? Optional.empty() : scorer.stem();
-    boolean pays =
-        inputs.stream()
-            .mapToInt(MaskedInputs::passes)
-            .allMatch(passes -> passes == 0 || passes >= LEAST_PASSES);
-    if (stem.isEmpty() || !pays || "off".equals(System.getProperty(SETTING))) {
+    if (stem.isEmpty() || "off".equals(System.getProperty(SETTING))) {
       return whole(inputs, scorer, shape);
     }
     List<MaskedInputs> behind = new ArrayList<>();
