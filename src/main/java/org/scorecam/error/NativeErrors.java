@@ -118,10 +118,18 @@ public final class NativeErrors {
    */
   public static String messageOf(Throwable thrown) {
     String text = thrown.getMessage();
-    if (text == null || text.isBlank()) {
-      return thrown.getClass().getSimpleName();
-    }
-    String words = null;
+    String words = text == null ? "" : wordsOf(text);
+    return words.isEmpty() ? thrown.getClass().getSimpleName() : words;
+  }
+
+  /**
+   * As {@link #messageOf}, of a text that came another way.
+   *
+   * @param text what LibTorch said
+   * @return one line; empty if it said nothing
+   */
+  public static String wordsOf(String text) {
+    String words = "";
     for (String line : text.lines().toList()) {
       String trimmed = line.strip();
       if (trimmed.startsWith("Exception raised from") || trimmed.startsWith("frame #")) {
@@ -131,11 +139,11 @@ public final class NativeErrors {
       Matcher raised = RAISED.matcher(trimmed);
       if (raised.matches()) {
         words = raised.group(raised.group(2).isEmpty() ? 1 : 2);
-      } else if (words == null && !trimmed.isEmpty()) {
+      } else if (words.isEmpty()) {
         words = trimmed;
       }
     }
-    return words == null ? thrown.getClass().getSimpleName() : words;
+    return words;
   }
 
   /**

@@ -3,6 +3,7 @@ package org.scorecam.kernel;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
 import org.scorecam.error.NativeLibraryException;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
@@ -67,7 +68,8 @@ public final class DlpackStructures {
   private static void check(Kernels kernels, int status) {
     if (status == CpuBinding.SCORECAM_STATUS_INTERNAL) {
       throw new InputException(
-          "LibTorch refuses it: " + CpuBinding.scorecam_last_message().getString());
+          "LibTorch refuses it: "
+              + NativeErrors.wordsOf(CpuBinding.scorecam_last_message().getString()));
     }
     kernels.check(status);
   }

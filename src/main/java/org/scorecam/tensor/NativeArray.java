@@ -32,9 +32,6 @@ import org.scorecam.runtime.NativeScope;
  */
 public record NativeArray(
     long address, List<Long> shape, List<Long> strides, ScalarType dtype, Device device) {
-  /** Of two float64, a complex number. */
-  private static final int MOST_BYTES_OF_AN_ELEMENT = 16;
-
   /**
    * Checks and copies the lists.
    *
@@ -131,13 +128,14 @@ public record NativeArray(
    * The memory as a tensor, without a copy.
    *
    * @return a tensor, owned by the caller; closing it leaves the memory alone
-   * @throws InputException if LibTorch refuses it, for example for an address of another device, or
-   *     if the elements lie further apart than 63 bits can count
+   * @throws InputException if LibTorch refuses it, for example for an address of another device, if
+   *     it has no such elements or they are quantised, or if they lie further apart than 63 bits
+   *     can count
    * @throws org.scorecam.error.DeviceException if there is no such device
    */
   public Tensor asTensor() {
     device.require();
-    requireCountable();
+    requireCountable(bytesOfElement());
     try (NativeScope scope = NativeScope.open()) {
       TensorOptions options = new TensorOptions(dtype).device(new DeviceOptional(device.toTorch()));
       return NativeErrors.translate(
@@ -148,10 +146,22 @@ public record NativeArray(
     }
   }
 
+  /** Refuses elements that are no tensor's; LibTorch ends the process for some. */
+  long bytesOfElement() {
+    if (torch.isQIntType(dtype)) {
+      throw new InputException(
+          "elements of type %s have a scale beside their memory, which is not known here"
+              .formatted(dtype));
+    }
+    return NativeErrors.translate(
+        () -> torch.elementSize(dtype),
+        (words, e) -> new InputException("there are no elements of type " + dtype, e));
+  }
+
   /**
    * LibTorch ends the process where it cannot count the bytes from the first element to the last.
    */
-  private void requireCountable() {
+  private void requireCountable(long bytesOfElement) {
     if (shape.contains(0L)) {
       return;
     }
@@ -161,8 +171,7 @@ public record NativeArray(
         long steps = shape.get(i) - 1;
         elements = Math.addExact(elements, Math.multiplyExact(steps, strides.get(i)));
       }
-      // No element has more than 16 bytes, and no memory a sixteenth of what 63 bits can count.
-      Math.multiplyExact(elements, MOST_BYTES_OF_AN_ELEMENT);
+      Math.multiplyExact(elements, bytesOfElement);
     } catch (ArithmeticException e) {
       throw new InputException(
           "an array of shape %s with the strides %s has more bytes between its elements than 63 bits can count"

@@ -174,12 +174,12 @@ public final class Tensors {
   /**
    * Copies a tensor's values to the heap, from whatever device, dtype and layout.
    *
-   * @param tensor any floating-point tensor of up to 2³¹−1 elements
+   * @param tensor any dense tensor of real numbers, of up to 2³¹−1 elements
    * @return its values in row-major order, as float32
-   * @throws InputException if it has more elements than a Java array
+   * @throws InputException if it is no such tensor, or has more elements than a Java array
    */
   public static float[] toArray(Tensor tensor) {
-    Objects.requireNonNull(tensor, "tensor");
+    requireValues(tensor);
     if (tensor.numel() > MAX_ARRAY) {
       throw new InputException(
           "a tensor of shape %s has more values than a Java array can hold"
@@ -188,7 +188,8 @@ public final class Tensors {
     try (NativeScope scope = NativeScope.open()) {
       float[] values = new float[(int) tensor.numel()];
       if (values.length > 0) {
-        Tensor plain = onHost(tensor).to(ScalarType.Float).contiguous();
+        // A single negated value is contiguous as it is.
+        Tensor plain = onHost(tensor).to(ScalarType.Float).resolve_neg().contiguous();
         new FloatPointer(plain.data_ptr()).get(values);
       }
       return values;
@@ -200,11 +201,10 @@ public final class Tensors {
    *
    * @param matrix a tensor [H, W]
    * @return H rows of W values
-   * @throws InputException if it has another number of dimensions, or more elements than a Java
-   *     array
+   * @throws InputException if it has another number of dimensions, or as {@link #toArray}
    */
   public static float[][] toRows(Tensor matrix) {
-    Objects.requireNonNull(matrix, "matrix");
+    requireStorage(Objects.requireNonNull(matrix, "matrix"));
     if (matrix.dim() != 2) {
       throw new InputException(
           "a tensor of shape %s is not a matrix [H, W]".formatted(shapeOf(matrix)));
@@ -230,12 +230,35 @@ public final class Tensors {
     return Arrays.toString(tensor.shape());
   }
 
-  /** Refuses a tensor whose values are not those of its memory, or that has no memory. */
-  static void requireMemory(Tensor tensor) {
+  /** Refuses a tensor that is no real numbers in memory. */
+  private static void requireValues(Tensor tensor) {
+    requireStorage(Objects.requireNonNull(tensor, "tensor"));
+    if (tensor.is_meta() || tensor.is_quantized() || tensor.is_complex()) {
+      throw new InputException(
+          "the tensor of shape %s has no real numbers to copy: it is %s"
+              .formatted(
+                  shapeOf(tensor),
+                  tensor.is_meta()
+                      ? "on meta, where there are no values"
+                      : tensor.is_quantized()
+                          ? "quantised; make numbers of it with dequantize()"
+                          : "complex; make numbers of it with abs() or view_as_real"));
+    }
+  }
+
+  private static void requireStorage(Tensor tensor) {
+    if (tensor.isNull()) {
+      throw new InputException("the tensor has been closed");
+    }
     if (!tensor.has_storage()) {
       throw new InputException(
-          "a tensor without memory of its own, such as a sparse or an undefined one, cannot be shared; copy it with to_dense()");
+          "a tensor without memory of its own, such as a sparse or an undefined one, can be neither shared nor read; copy it with to_dense()");
     }
+  }
+
+  /** Refuses a tensor whose values are not those of its memory, or that has no memory. */
+  static void requireMemory(Tensor tensor) {
+    requireStorage(tensor);
     if (tensor.is_conj() || tensor.is_neg()) {
       throw new InputException(
           "the tensor of shape %s has other values than its memory, of which they are the conjugates or negatives; copy it with resolve_conj() and resolve_neg()"

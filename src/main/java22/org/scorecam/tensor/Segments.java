@@ -73,7 +73,7 @@ public final class Segments {
   public static Tensor asTensorToRead(MemorySegment segment, ScalarType dtype, long... shape) {
     requireUsable(Objects.requireNonNull(segment, "segment"));
     NativeArray array = NativeArray.contiguous(segment.address(), dtype, Device.cpu(), shape);
-    long width = bytesOf(array.dtype());
+    long width = array.bytesOfElement();
     // Which 64 bits can count, or there were no array.
     long elements = Arrays.stream(shape).reduce(1, (product, size) -> product * size);
     if (elements > Long.MAX_VALUE / width || segment.byteSize() != elements * width) {
@@ -105,17 +105,6 @@ public final class Segments {
           "the segment's arena is confined to another thread than %s; Arena.ofShared() is for several"
               .formatted(Thread.currentThread().getName()));
     }
-  }
-
-  private static long bytesOf(ScalarType dtype) {
-    if (torch.isQIntType(dtype)) {
-      throw new InputException(
-          "elements of type %s have a scale beside their memory, and a segment has none"
-              .formatted(dtype));
-    }
-    return NativeErrors.translate(
-        () -> torch.elementSize(dtype),
-        (words, e) -> new InputException("there are no elements of type " + dtype, e));
   }
 
   /**

@@ -231,6 +231,7 @@ class DlpackTest {
   private static void refuses(String words, org.junit.jupiter.api.function.Executable call) {
     String message = assertThrows(InputException.class, call).getMessage();
     assertTrue(message.contains(words), message);
+    assertEquals(1, message.lines().count(), "C++'s stack is nobody's business");
   }
 
   /** A structure as another library makes it, of a matrix that lies transposed. */

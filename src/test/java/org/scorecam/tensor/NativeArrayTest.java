@@ -110,7 +110,7 @@ class NativeArrayTest {
   @Test
   void refusesElementsFurtherApartThanCanBeCounted() {
     try (FloatPointer memory = new FloatPointer(1, 2)) {
-      for (List<Long> strides : List.of(List.of(3L, Long.MAX_VALUE), List.of(1L << 60, 1L))) {
+      for (List<Long> strides : List.of(List.of(3L, Long.MAX_VALUE), List.of(1L << 61, 1L))) {
         NativeArray array =
             new NativeArray(memory.address(), List.of(2L, 2L), strides, ScalarType.Float, CPU);
         String message = assertThrows(InputException.class, array::asTensor).getMessage();
@@ -142,6 +142,21 @@ class NativeArrayTest {
 
   private static void refusesTensor(String words, Tensor tensor) {
     String message = assertThrows(InputException.class, () -> NativeArray.of(tensor)).getMessage();
+    assertTrue(message.contains(words), message);
+  }
+
+  @Test
+  void refusesElementsThatNoTensorHas() {
+    for (long[] shape : new long[][] {{2}, {0}}) {
+      refusesElements("no elements of type NumOptions", ScalarType.NumOptions, shape);
+      refusesElements("no elements of type Undefined", ScalarType.Undefined, shape);
+      refusesElements("have a scale", ScalarType.QInt8, shape);
+    }
+  }
+
+  private static void refusesElements(String words, ScalarType dtype, long... shape) {
+    NativeArray array = NativeArray.contiguous(64, dtype, CPU, shape);
+    String message = assertThrows(InputException.class, array::asTensor).getMessage();
     assertTrue(message.contains(words), message);
   }
 

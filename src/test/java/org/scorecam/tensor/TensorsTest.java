@@ -5,9 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.scorecam.NativeObjects;
 import org.scorecam.error.InputException;
 import org.scorecam.runtime.NativeScope;
@@ -46,6 +50,33 @@ class TensorsTest {
       assertArrayEquals(new float[0], Tensors.toArray(tensor.narrow(0, 0, 0)));
       assertArrayEquals(new float[] {21}, Tensors.toArray(tensor.sum()));
       assertArrayEquals(new float[][] {{1, 4}, {2, 5}, {3, 6}}, Tensors.toRows(tensor.t()));
+    }
+  }
+
+  @Test
+  void whatHasNoRealNumbersIsRefused() {
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor tensor = Tensors.of(SIX, 2, 3);
+      refusesToRead("to_dense", tensor.to_sparse());
+      refusesToRead("to_dense", tensor.to_sparse_csr());
+      refusesToRead("to_dense", tensor.to_mkldnn());
+      refusesToRead("undefined", new Tensor());
+      refusesToRead("on meta", tensor.to(new Device("meta"), ScalarType.Float));
+      refusesToRead("dequantize", torch.quantize_per_tensor(tensor, 0.1, 0, ScalarType.QInt8));
+      Tensor conjugates = torch.view_as_complex(torch.ones(1, 1, 2)).conj();
+      refusesToRead("view_as_real", conjugates);
+      assertArrayEquals(new float[] {-1}, Tensors.toArray(torch.imag(conjugates)));
+      Tensor closed = torch.ones(1, 1);
+      closed.close();
+      refusesToRead("has been closed", closed);
+    }
+  }
+
+  private static void refusesToRead(String words, Tensor tensor) {
+    for (Executable read :
+        List.<Executable>of(() -> Tensors.toArray(tensor), () -> Tensors.toRows(tensor))) {
+      String message = assertThrows(InputException.class, read).getMessage();
+      assertTrue(message.contains(words), message);
     }
   }
 
