@@ -16,14 +16,14 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkException;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
 import org.apache.spark.sql.streaming.StreamingQuery;
 import org.apache.spark.sql.streaming.Trigger;
 import org.apache.spark.sql.types.DataTypes;
@@ -264,6 +264,32 @@ class ScoreCamTransformerTest {
   }
 
   @Test
+  void rowsGoFromFunctionToFunctionAsTheyAre() {
+    Dataset<Row> pictures = dataset(TestPictures.rows(2), 1);
+    Dataset<Row> nameless =
+        pictures.map(
+            (MapFunction<Row, Row>) row -> RowFactory.create(row.get(0), row.get(1)),
+            Encoders.row(pictures.schema()));
+    Dataset<Row> twice =
+        TestPictures.transformer()
+            .setOutputCol("again")
+            .transform(TestPictures.transformer().transform(nameless));
+    assertEquals(
+        List.of("0 null float32", "1 null float32"),
+        twice
+            .map(
+                (MapFunction<Row, String>)
+                    row ->
+                        "%d %s %s"
+                            .formatted(
+                                row.<Integer>getAs("id"),
+                                saliency(row).<String>getAs("error"),
+                                row.<Row>getAs("again").<Row>getAs("status").getAs("precision")),
+                Encoders.STRING())
+            .collectAsList());
+  }
+
+  @Test
   void streamsAreExplainedAsTheyCome() throws Exception {
     Files.write(folder.resolve("0.png"), TestPictures.picture(0).toPng());
     Files.write(folder.resolve("1.png"), DAMAGED);
@@ -324,7 +350,7 @@ class ScoreCamTransformerTest {
             return rows.get(0);
           }
         };
-    PictureSettings settings = new PictureSettings(1, -1, false, 0, 0, false, -1, false);
+    PictureSettings settings = settings();
     try (HookedModel model = Goldens.model(TestPictures.MODEL);
         ScoreCam cam = TestPictures.cam(model);
         ExplainedRows explained =
@@ -359,7 +385,7 @@ class ScoreCamTransformerTest {
             assertEquals(64, maps.size());
             for (int i = 0; i < 64; i++) {
               assertEquals(i, maps.get(i).getInt(0));
-              Row saliency = withNames(maps.get(i).getStruct(2));
+              Row saliency = saliency(maps.get(i));
               String error = saliency.getAs("error");
               if (error == null) {
                 assertClose(expected.get(i), TestPictures.map(saliency), TestPictures.TOLERANCE);
@@ -374,20 +400,17 @@ class ScoreCamTransformerTest {
       model.beforeCapture = inputs -> {};
       model.beforeChunk = WatchedModel.noMemoryAbove(0);
       NativeObjects.assertNoneLeftBy(
-          () ->
-              explained(cam, rows)
-                  .forEach(row -> assertNotNull(withNames(row.getStruct(2)).getAs("error"))));
+          () -> explained(cam, rows).forEach(row -> assertNotNull(saliency(row).getAs("error"))));
     }
   }
 
-  /** As Spark does with what a task gives it. */
-  private static Row withNames(Row saliency) {
-    Object[] values = IntStream.range(0, saliency.size()).mapToObj(saliency::get).toArray();
-    return new GenericRowWithSchema(values, SaliencyColumn.TYPE);
+  private static PictureSettings settings() {
+    StructType rows = TestPictures.transformer().transformSchema(dataset(List.of(), 1).schema());
+    return new PictureSettings(rows, 1, -1, false, 0, 0, false, -1, false);
   }
 
   private static List<Row> explained(ScoreCam cam, List<Row> rows) {
-    PictureSettings settings = new PictureSettings(1, -1, false, 0, 0, false, -1, false);
+    PictureSettings settings = settings();
     RowPictures pictures = new RowPictures(settings, new Configuration());
     List<Row> maps = new ArrayList<>();
     try (ExplainedRows explained =
@@ -409,6 +432,9 @@ class ScoreCamTransformerTest {
 
   @Test
   void settingsAreChecked() {
+    assertNamed("paths", () -> new ScoreCamTransformer().setLayer((String[]) null));
+    assertNamed("a path", () -> new ScoreCamTransformer().setLayer("layer3", null));
+    assertNamed("pictures", () -> TestPictures.transformer().transform(null));
     assertRefused("adaptive", () -> new ScoreCamTransformer().setChannels("max:0"));
     assertRefused("tiskw", () -> new ScoreCamTransformer().setRecipe("none"));
     assertRefused("float32", () -> new ScoreCamTransformer().setPrecision("float8"));
@@ -443,6 +469,10 @@ class ScoreCamTransformerTest {
             ModelException.class,
             () -> TestPictures.transformer().setModel(folder + "/no.pt").transform(pictures));
     assertTrue(missing.getMessage().contains("no.pt"), missing.getMessage());
+  }
+
+  private static void assertNamed(String name, Executable call) {
+    assertEquals(name, assertThrows(NullPointerException.class, call).getMessage());
   }
 
   private static void assertRefused(String expected, Executable setting) {

@@ -9,7 +9,8 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
+import org.apache.spark.sql.types.StructType;
 import org.scorecam.Explainer;
 import org.scorecam.image.Preprocessing;
 import org.scorecam.pipeline.Explained;
@@ -29,6 +30,7 @@ final class ExplainedRows implements Iterator<Row>, AutoCloseable {
   private static final int QUEUE = 4;
 
   private final Iterator<Row> rows;
+  private final StructType columns;
   private final RowPictures pictures;
   private final SaliencyColumn column;
   private final List<? extends Explainer> explainers;
@@ -52,6 +54,7 @@ final class ExplainedRows implements Iterator<Row>, AutoCloseable {
       List<? extends Explainer> explainers,
       int readers) {
     this.rows = rows;
+    this.columns = settings.rows();
     this.pictures = pictures;
     this.explainers = explainers;
     Preprocessing preprocessing = settings.preprocessing();
@@ -142,13 +145,14 @@ final class ExplainedRows implements Iterator<Row>, AutoCloseable {
     return group * (explainers.size() + 1) + QUEUE;
   }
 
-  private static Row append(Row row, Row value) {
+  /** With names, since Spark may hand the row to the next function as it is. */
+  private Row append(Row row, Row value) {
     Object[] values = new Object[row.size() + 1];
     for (int i = 0; i < row.size(); i++) {
       values[i] = row.get(i);
     }
     values[row.size()] = value;
-    return RowFactory.create(values);
+    return new GenericRowWithSchema(values, columns);
   }
 
   /** Ends the pipeline, after the pictures that it is at. Closing again does nothing. */

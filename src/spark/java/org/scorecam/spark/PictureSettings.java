@@ -1,6 +1,7 @@
 package org.scorecam.spark;
 
 import java.io.Serializable;
+import org.apache.spark.sql.types.StructType;
 import org.scorecam.Target;
 import org.scorecam.image.Interpolation;
 import org.scorecam.image.Preprocessing;
@@ -8,6 +9,7 @@ import org.scorecam.image.Preprocessing;
 /**
  * What becomes of each picture.
  *
+ * @param rows the columns, the result's the last; rows themselves may have no names of them
  * @param column where pictures are, among a row's
  * @param name the column that names them in messages, or -1
  * @param normalised as ImageNet's networks want it; otherwise values from 0 to 1 at the pictures'
@@ -19,6 +21,7 @@ import org.scorecam.image.Preprocessing;
  * @param overlay whether the result has one
  */
 record PictureSettings(
+    StructType rows,
     int column,
     int name,
     boolean normalised,

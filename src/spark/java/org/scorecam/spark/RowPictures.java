@@ -21,7 +21,7 @@ final class RowPictures {
 
   /** The picture, which is read later; a row that has none is one whose picture cannot be read. */
   Source of(Row row) {
-    String column = row.schema().fieldNames()[settings.column()];
+    String column = settings.rows().fieldNames()[settings.column()];
     Object value = row.get(settings.column());
     Object name = settings.name() < 0 ? null : row.get(settings.name());
     if (value == null) {

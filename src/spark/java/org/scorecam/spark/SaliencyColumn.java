@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.OptionalLong;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.scorecam.Saliency;
@@ -56,8 +56,12 @@ final class SaliencyColumn {
   Row of(Explained explained) {
     return explained
         .failure()
-        .map(failure -> RowFactory.create(null, null, null, null, null, null, null, say(failure)))
+        .map(failure -> rowOf(TYPE, null, null, null, null, null, null, null, say(failure)))
         .orElseGet(() -> ofMap(explained));
+  }
+
+  private static Row rowOf(StructType type, Object... values) {
+    return new GenericRowWithSchema(values, type);
   }
 
   private static String say(RuntimeException failure) {
@@ -72,7 +76,8 @@ final class SaliencyColumn {
     int height = (int) saliency.height();
     int width = (int) saliency.width();
     float[] values = saliency.values();
-    return RowFactory.create(
+    return rowOf(
+        TYPE,
         classIndex.isPresent() ? classIndex.getAsLong() : null,
         saliency.referenceScore(),
         height,
@@ -99,7 +104,8 @@ final class SaliencyColumn {
 
   private static Row status(Saliency saliency) {
     SaliencyStatus status = saliency.status();
-    return RowFactory.create(
+    return rowOf(
+        STATUS,
         status.channels(),
         status.scoredChannels(),
         status.passes(),

@@ -53,7 +53,8 @@ import org.scorecam.runtime.Device;
  * with the cores that {@code spark.task.cpus} says. The setters' words are those of the command
  * line's options.
  *
- * <p>Not safe for several threads.
+ * <p>It is no {@code Transformer} of spark.ml, which an application need not have: in place of
+ * saving and loading one, the code that sets it up is kept. Not safe for several threads.
  */
 public final class ScoreCamTransformer {
   private String model;
@@ -121,6 +122,9 @@ public final class ScoreCamTransformer {
    * @return this transformer
    */
   public ScoreCamTransformer setLayer(String... paths) {
+    for (String path : requireNonNull(paths, "paths")) {
+      requireNonNull(path, "a path");
+    }
     this.layers = List.of(paths);
     return this;
   }
@@ -324,7 +328,7 @@ public final class ScoreCamTransformer {
    *     one with the result's name, in upper or lower case
    */
   public StructType transformSchema(StructType pictures) {
-    List<String> names = List.of(pictures.fieldNames());
+    List<String> names = List.of(requireNonNull(pictures, "pictures").fieldNames());
     if (!names.contains(inputCol)) {
       throw new IllegalArgumentException(
           "there is no column '%s' with pictures, only %s".formatted(inputCol, names));
@@ -360,7 +364,7 @@ public final class ScoreCamTransformer {
    * @throws org.scorecam.error.ModelException if there is no file of the network
    */
   public Dataset<Row> transform(Dataset<?> pictures) {
-    StructType given = pictures.schema();
+    StructType given = requireNonNull(pictures, "pictures").schema();
     StructType result = transformSchema(given);
     SparkContext spark = pictures.sparkSession().sparkContext();
     Configuration hadoop = spark.hadoopConfiguration();
@@ -368,6 +372,7 @@ public final class ScoreCamTransformer {
         new ExplainPartition(
             network(hadoop),
             new PictureSettings(
+                result,
                 given.fieldIndex(inputCol),
                 List.of(given.fieldNames()).indexOf("path"),
                 normalised,
