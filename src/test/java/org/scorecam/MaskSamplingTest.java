@@ -110,7 +110,8 @@ class MaskSamplingTest {
   void oneScaledSampleIsTheMaskItself() {
     try (Saliency scaled = explain(cam("layer3", MaskSampling.scaled(1)), 3);
         Saliency plain = explain(cam("layer3", MaskSampling.once()), 3)) {
-      assertArrayEquals(plain.scores(), scaled.scores());
+      // Where masks are sampled, the first convolution is not computed from the maps' cells.
+      assertArrayEquals(plain.scores(), scaled.scores(), (float) TOLERANCE);
     }
   }
 

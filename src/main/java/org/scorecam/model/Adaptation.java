@@ -106,6 +106,8 @@ final class Adaptation {
       case "aten::cuda" -> {
         if (device.type() == Device.Type.CPU) {
           node.output().replaceAllUsesWith(node.input(0));
+          // Run operator by operator, what nobody uses is run as well.
+          node.destroy();
         }
       }
       default -> replaceTypes(graph, node);
