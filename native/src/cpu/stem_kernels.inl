@@ -9,14 +9,6 @@ namespace scorecam {
 namespace SCORECAM_ISA {
 namespace {
 
-// As load_some. Not inlined: GCC's sanitizer takes the room that it copies to, once inlined into unrolled loops, for
-// used after its scope.
-[[gnu::noinline]] Floats load_first(const float *from, int64_t count) { return load_some(from, count); }
-
-inline Floats load_lanes(const float *from, int64_t count) {
-  return count >= kLanes ? load(from) : load_first(from, count);
-}
-
 // So many vectors of channels of so many rows at once: a response is read for all rows, a value for all vectors.
 template <int kRows, int kVectors>
 inline void stem_channels(const StemRun &run, const float *values, float *const *out, int64_t pixel, int64_t channel,
@@ -25,14 +17,14 @@ inline void stem_channels(const StemRun &run, const float *values, float *const 
   Floats sums[kRows][kVectors];
   UNROLLED
   for (int v = 0; v < kVectors; ++v) {
-    const Floats bias = load_lanes(run.bias + channel + v * kLanes, count - v * kLanes);
+    const Floats bias = load_some(run.bias + channel + v * kLanes, count - v * kLanes);
     UNROLLED
     for (int r = 0; r < kRows; ++r) sums[r][v] = bias;
   }
   for (int64_t i = 0; i < run.cells; ++i) {
     UNROLLED
     for (int v = 0; v < kVectors; ++v) {
-      const Floats response = load_lanes(run.responses[i] + at + v * kLanes, count - v * kLanes);
+      const Floats response = load_some(run.responses[i] + at + v * kLanes, count - v * kLanes);
       UNROLLED
       for (int r = 0; r < kRows; ++r) sums[r][v] += values[i * kStemRows + r] * response;
     }

@@ -34,9 +34,11 @@ inline void store(float *to, Floats value) { *reinterpret_cast<LooseFloats *>(to
 
 // The first of `count` floats, then zeros.
 inline Floats load_some(const float *from, int64_t count) {
-  if (count >= kLanes) return load(from);
   Floats value = {};
-  if (count > 0) memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(float));
+  if (count >= kLanes)
+    value = load(from);
+  else if (count > 0)
+    memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(float));
   return value;
 }
 
