@@ -4,12 +4,8 @@
 //
 // OMP_NUM_THREADS and SCORECAM_MAX_ISA apply. Times are medians; GFLOP/s count the multiplications and additions of the
 // definition, of which Winograd's algorithm needs a quarter.
-#include <omp.h>
-
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -20,14 +16,8 @@ namespace {
 
 using timing::check;
 using timing::Floats;
+using timing::normal;
 using timing::seconds;
-
-Floats normal(int64_t floats, std::mt19937 &random) {
-  Floats data = timing::allocate(floats);
-  std::normal_distribution<float> distribution;
-  for (int64_t i = 0; i < floats; ++i) data.get()[i] = distribution(random);
-  return data;
-}
 
 void measure(int64_t images, int64_t channels, int64_t side, int repetitions) {
   std::mt19937 random(1);
@@ -53,13 +43,7 @@ void measure(int64_t images, int64_t channels, int64_t side, int repetitions) {
   convolution.weight = packed.get();
   convolution.bias = bias.get();
   convolution.output = output.get();
-  std::vector<double> times;
-  for (int repetition = -2; repetition < repetitions; ++repetition) {
-    start = seconds();
-    check(scorecam_winograd_convolution(&convolution));
-    if (repetition >= 0) times.push_back(seconds() - start);
-  }
-  std::sort(times.begin(), times.end());
+  const std::vector<double> times = timing::times(repetitions, [&] { check(scorecam_winograd_convolution(&convolution)); });
   const double median = times[times.size() / 2];
   const double operations = 18.0 * static_cast<double>(images * side * side * channels * channels);
   std::printf("%6ld %5ld to %-5ld %2ldx%-2ld %9.2f %8.2f %8.2f %8.0f\n", static_cast<long>(images),
@@ -71,17 +55,8 @@ void measure(int64_t images, int64_t channels, int64_t side, int repetitions) {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const int repetitions = argc > 1 ? std::atoi(argv[1]) : 15;
-  if (repetitions < 1) {
-    std::fprintf(stderr, "repetitions must be positive\n");
-    return 2;
-  }
-  const char *isa = scorecam_active_isa();
-  if (isa == nullptr) {
-    std::fprintf(stderr, "%s\n", scorecam_last_message());
-    return 1;
-  }
-  std::printf("scorecam %s, %s, %d threads\n", scorecam_version(), isa, omp_get_max_threads());
+  const int repetitions = timing::repetitions(argc, argv, 1, 15);
+  timing::introduce();
   std::printf("images channels        size   pack ms       ms  best ms  GFLOP/s\n");
   for (const int64_t images : {32, 16, 8})
     for (const int64_t stage : {0, 1, 2, 3}) measure(images, int64_t{64} << stage, 56 >> stage, repetitions);

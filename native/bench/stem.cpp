@@ -3,12 +3,8 @@
 //   scorecam_stem_bench [repetitions = 15]
 //
 // OMP_NUM_THREADS and SCORECAM_MAX_ISA apply. Times are medians of a chunk.
-#include <omp.h>
-
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -21,14 +17,7 @@ namespace {
 
 using timing::check;
 using timing::Floats;
-using timing::seconds;
-
-Floats normal(int64_t floats, std::mt19937 &random) {
-  Floats data = timing::allocate(floats);
-  std::normal_distribution<float> distribution;
-  for (int64_t i = 0; i < floats; ++i) data.get()[i] = distribution(random);
-  return data;
-}
+using timing::normal;
 
 struct Network {
   const char *name;
@@ -62,13 +51,7 @@ void measure(const Network &network, int64_t rows, int repetitions) {
   stem.responses = responses.get();
   const scorecam_tensor out = {output.get(), SCORECAM_DTYPE_FLOAT32, 4, {rows, network.outputs, side, side},
                                {side * side * network.outputs, 1, side * network.outputs, network.outputs}};
-  std::vector<double> times;
-  for (int repetition = -2; repetition < repetitions; ++repetition) {
-    const double start = seconds();
-    check(scorecam_stem_batch(&stem, channels.data(), &masking, &out));
-    if (repetition >= 0) times.push_back(seconds() - start);
-  }
-  std::sort(times.begin(), times.end());
+  const std::vector<double> times = timing::times(repetitions, [&] { check(scorecam_stem_batch(&stem, channels.data(), &masking, &out)); });
   const double median = times[times.size() / 2];
   const double bytes = 4.0 * static_cast<double>(rows * side * side * network.outputs);
   std::printf("%-14s %4ld %4ldx%-4ld %9.2f %8.2f %8.3f %8.1f\n", network.name, static_cast<long>(rows), static_cast<long>(classes[0]),
@@ -80,17 +63,8 @@ void measure(const Network &network, int64_t rows, int repetitions) {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const int repetitions = argc > 1 ? std::atoi(argv[1]) : 15;
-  if (repetitions < 1) {
-    std::fprintf(stderr, "repetitions must be positive\n");
-    return 2;
-  }
-  const char *isa = scorecam_active_isa();
-  if (isa == nullptr) {
-    std::fprintf(stderr, "%s\n", scorecam_last_message());
-    return 1;
-  }
-  std::printf("scorecam %s, %s, %d threads\n", scorecam_version(), isa, omp_get_max_threads());
+  const int repetitions = timing::repetitions(argc, argv, 1, 15);
+  timing::introduce();
   std::printf("network        rows   classes        ms  best ms   ms/row     GB/s\n");
   const Network networks[] = {{"resnet", 64, 7, 2, 3, 7}, {"mobilenet", 32, 3, 2, 1, 7}, {"vgg", 64, 3, 1, 1, 14}};
   for (const Network &network : networks)

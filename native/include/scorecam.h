@@ -167,7 +167,7 @@ typedef struct scorecam_window {
  *     out[b, y, x, o] = sum over classes i of a[b, cell of class i at y, x] * responses[i, y, x, o] + bias[o]
  *
  * within lowest and highest, where responses[i] is the convolution, without bias, of image * upsample(map that is 1 in
- * class i and 0 elsewhere): made once for any number of maps, as the classes + 1 masked images of scorecam_masked_batch.
+ * class i and 0 elsewhere): made once for any number of maps, from a masked image of scorecam_masked_batch for each class.
  */
 typedef struct scorecam_stem {
   scorecam_tensor activations;  /* [K, h, w], any dtype and strides */
