@@ -132,17 +132,9 @@ abstract class CapturingModel implements HookedModel {
     }
     if (unpreparedScorer == null) {
       unpreparedScorer =
-          new NetworkScorer(NetworkScorer.Kind.plain(Precision.FLOAT32, device)) {
-            @Override
-            ModelOutput run(Tensor chunk) {
-              return capture(chunk, List.of(), RepeatedCall.LAST).output();
-            }
-
-            @Override
-            void free() {
-              // The network is the model's.
-            }
-          };
+          NetworkScorer.lent(
+              NetworkScorer.Kind.plain(Precision.FLOAT32, device),
+              chunk -> capture(chunk, List.of(), RepeatedCall.LAST).output());
     }
     return Optional.of(unpreparedScorer);
   }

@@ -108,18 +108,9 @@ final class LayerCapture implements AutoCloseable {
     }
   }
 
+  /** Single inputs still go through it when this is closed. */
   private NetworkScorer asItIs(NetworkScorer.Kind kind) {
-    return new NetworkScorer(kind) {
-      @Override
-      ModelOutput run(Tensor chunk) {
-        return runPlain(chunk);
-      }
-
-      @Override
-      void free() {
-        // Single inputs still go through it.
-      }
-    };
+    return NetworkScorer.lent(kind, this::runPlain);
   }
 
   /** Freezes a hooked copy and packs its weights, on the CPU; the module stays as it is. */

@@ -2,6 +2,7 @@ package org.scorecam.model;
 
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
@@ -61,6 +62,25 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
 
   NetworkScorer(Kind kind) {
     this.kind = kind;
+  }
+
+  /**
+   * Runs a network that belongs to somebody else.
+   *
+   * @param pass runs a chunk through it, as {@link #run}
+   */
+  static NetworkScorer lent(Kind kind, Function<Tensor, ModelOutput> pass) {
+    return new NetworkScorer(kind) {
+      @Override
+      ModelOutput run(Tensor chunk) {
+        return pass.apply(chunk);
+      }
+
+      @Override
+      void free() {
+        // Its owner does that.
+      }
+    };
   }
 
   /** Runs the network; needs an open scope, which the output outlives. */
