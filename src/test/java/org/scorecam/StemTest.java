@@ -8,7 +8,6 @@ import static org.scorecam.Goldens.assertClose;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
@@ -51,15 +50,13 @@ class StemTest {
 
   @TempDir Path folder;
 
-  private String before;
+  private KeptFindings findings;
   private NativeScope scope;
 
   @BeforeEach
   void open() {
     NativeBuild.require();
-    before = System.getProperty(Findings.FOLDER, "off");
-    System.setProperty(Findings.FOLDER, folder.resolve("findings").toString());
-    Findings.keepIn(Optional.of(folder.resolve("other")));
+    findings = new KeptFindings(folder.resolve("findings"));
     scope = NativeScope.open();
     torch.manual_seed(3);
   }
@@ -68,7 +65,7 @@ class StemTest {
   void close() {
     if (scope != null) {
       scope.close();
-      System.setProperty(Findings.FOLDER, before);
+      findings.close();
     }
   }
 

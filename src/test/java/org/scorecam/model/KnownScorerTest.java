@@ -16,10 +16,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.KeptFindings;
 import org.scorecam.ScriptedModels;
 import org.scorecam.nn.TestNetworks;
 import org.scorecam.runtime.Device;
-import org.scorecam.runtime.Findings;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
@@ -33,18 +33,16 @@ class KnownScorerTest {
 
   @TempDir Path folder;
 
-  private String before;
+  private KeptFindings findings;
 
   @BeforeEach
   void nameTheFolder() {
-    before = System.getProperty(Findings.FOLDER, "off");
-    System.setProperty(Findings.FOLDER, folder.resolve("findings").toString());
-    Findings.keepIn(Optional.of(folder.resolve("other")));
+    findings = new KeptFindings(folder.resolve("findings"));
   }
 
   @AfterEach
   void asBefore() {
-    System.setProperty(Findings.FOLDER, before);
+    findings.close();
   }
 
   private HookedModel network(String expression) {

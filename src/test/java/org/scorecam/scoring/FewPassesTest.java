@@ -14,6 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.Goldens;
+import org.scorecam.KeptFindings;
 import org.scorecam.NativeObjects;
 import org.scorecam.Saliency;
 import org.scorecam.ScoreCam;
@@ -31,21 +32,19 @@ class FewPassesTest {
 
   @TempDir Path folder;
 
-  private String before;
+  private KeptFindings findings;
   private Tensor input;
 
   @BeforeEach
   void nameTheFolder() {
-    before = System.getProperty(Findings.FOLDER, "off");
-    System.setProperty(Findings.FOLDER, folder.toString());
-    Findings.keepIn(Optional.of(folder));
+    findings = new KeptFindings(folder);
     input = Goldens.tensor("tinyresnet.input.npy");
   }
 
   @AfterEach
   void asBefore() {
     input.close();
-    System.setProperty(Findings.FOLDER, before);
+    findings.close();
   }
 
   /** Explains with a network that was just loaded; the chunks of each explanation. */
