@@ -13,14 +13,17 @@ import picocli.CommandLine.Spec;
         "Shows versions, platform, threads and devices, and suggests what could be set up better.",
     mixinStandardHelpOptions = true)
 final class DiagnosticsCommand implements Runnable {
+  /** Wider than the longest name. */
+  private static final String FACT = "%-25s%s%n";
+
   @Spec private CommandSpec spec;
 
   @Override
   public void run() {
     PrintWriter out = spec.commandLine().getOut();
     Diagnostics found = Diagnostics.collect();
-    found.facts().forEach((name, value) -> out.printf("%-18s%s%n", name, value));
-    out.printf("%-18s%s%n", "masker", Maskers.preferred().description());
-    found.advice().forEach(sentence -> out.printf("%-18s%s%n", "advice", sentence));
+    found.facts().forEach((name, value) -> out.printf(FACT, name, value));
+    out.printf(FACT, "masker", Maskers.preferred().description());
+    found.advice().forEach(sentence -> out.printf(FACT, "advice", sentence));
   }
 }

@@ -99,7 +99,8 @@ class OtherCommandsTest {
           "huge pages",
           "allocator",
           "NNPACK",
-          "convolutions"
+          "convolutions",
+          "torchvision's operators"
         }) {
       assertTrue(run.out().lines().anyMatch(line -> line.startsWith(fact + " ")), fact);
     }
