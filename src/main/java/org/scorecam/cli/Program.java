@@ -104,7 +104,7 @@ final class Program implements Runnable {
     err.println("scorecam: " + thrown.getMessage().replaceFirst("^Error: ", ""));
     UnmatchedArgumentException.printSuggestions(thrown, err);
     if (isStrayWord(thrown) && command.getCommandSpec().optionsMap().containsKey("--image")) {
-      err.println("Pictures are named by --image");
+      err.println("Pictures are given with --image");
     }
     if (!command.getSubcommands().isEmpty()) {
       command.usage(err);

@@ -144,7 +144,7 @@ class OtherCommandsTest {
   @Test
   void aPictureWithoutItsOptionIsToldOfIt() {
     CommandLineRun.of("explain", "cat.png", "--model", "a.pt", "--layer", "b", "--image", "a.png")
-        .assertMisused("Unmatched argument", "'cat.png'", "Pictures are named by --image");
+        .assertMisused("Unmatched argument", "'cat.png'", "Pictures are given with --image");
     assertFalse(
         CommandLineRun.of("layers", "cat.png", "--model", "a.pt")
             .assertMisused()
