@@ -7,6 +7,11 @@ import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.DetailConv2dOptions;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.graph.Activation;
+import org.scorecam.graph.ConvolutionGeometry;
+import org.scorecam.graph.OperatorCall;
+import org.scorecam.graph.PackedConvolution;
+import org.scorecam.graph.StandIn;
 
 /**
  * A convolution and the batch norm after it as one convolution.

@@ -10,6 +10,11 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeErrors;
+import org.scorecam.graph.ConvolutionFusion;
+import org.scorecam.graph.ConvolutionInputs;
+import org.scorecam.graph.FixedInputs;
+import org.scorecam.graph.GraphNodes;
+import org.scorecam.graph.OutputType;
 import org.scorecam.runtime.NativeScope;
 
 /**

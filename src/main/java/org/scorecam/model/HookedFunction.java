@@ -8,6 +8,9 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.graph.FixedInputs;
+import org.scorecam.graph.GraphNodes;
+import org.scorecam.graph.OutputType;
 import org.scorecam.runtime.NativeScope;
 
 /**

@@ -12,7 +12,6 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.BoolType;
 import org.bytedeco.pytorch.Graph;
-import org.bytedeco.pytorch.GraphFunction;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
@@ -21,10 +20,12 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.TypeKind;
 import org.scorecam.error.LayerException;
-import org.scorecam.model.ModuleCalls.Call;
+import org.scorecam.graph.GraphNodes;
+import org.scorecam.graph.ModuleCalls;
+import org.scorecam.graph.ModuleCalls.Call;
+import org.scorecam.graph.TorchScriptModules;
 
 /**
  * A TorchScript network's {@code forward} rewritten to return the outputs of some layers beside its
@@ -161,24 +162,13 @@ final class HookedGraph {
       if (wanted) {
         takeOutput(call);
       }
-      boolean onTheWay = watch.layers().stream().anyMatch(layer -> isBelow(layer, call.path()));
+      boolean onTheWay = watch.layers().stream().anyMatch(call::leadsTo);
       if (onTheWay || (watched && !wanted)) {
-        inline(root, call);
+        call.inline(root);
         any = true;
       }
     }
     return any;
-  }
-
-  static boolean isBelow(String layer, String path) {
-    return path.isEmpty() || layer.startsWith(path + ".");
-  }
-
-  /** Puts what a call runs in its place. */
-  static void inline(JitModule root, Call call) {
-    JitModule module = TorchScriptModules.find(root, call.path());
-    GraphFunction callee = new GraphFunction(module.get_method(call.method()).function());
-    torch.inlineCallTo(call.node(), callee, false);
   }
 
   /** Puts [output], or [copy of the output], behind the call; of a tuple its first tensor. */

@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.graph.FixedInputs;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;

@@ -18,6 +18,7 @@ import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.NearestNames;
 import org.scorecam.error.TargetException;
+import org.scorecam.graph.OutputType;
 import org.scorecam.tensor.Tensors;
 
 /**

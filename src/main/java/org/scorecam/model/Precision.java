@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.graph.OperatorCall;
 import org.scorecam.runtime.Device;
 
 /**

@@ -7,6 +7,8 @@ import org.bytedeco.pytorch.LayerNormImpl;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.graph.OperatorCall;
+import org.scorecam.graph.StandIn;
 
 /** Linear layers and norms with their parameters in another precision. */
 final class ReducedModule {

@@ -14,6 +14,11 @@ import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueArrayRef;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.scorecam.graph.Activation;
+import org.scorecam.graph.ConvolutionGeometry;
+import org.scorecam.graph.FixedInputs;
+import org.scorecam.graph.GraphNodes;
+import org.scorecam.graph.OperatorCall;
 import org.scorecam.kernel.FilterWindow;
 
 /**

@@ -22,6 +22,7 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeErrors;
+import org.scorecam.graph.Adaptation;
 import org.scorecam.kernel.VisionOperators;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.OperatorLibraries;

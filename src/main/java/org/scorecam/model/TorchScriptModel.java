@@ -13,6 +13,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.parameter_iterator;
 import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
+import org.scorecam.graph.FixedInputs;
+import org.scorecam.graph.GraphCut;
+import org.scorecam.graph.TorchScriptModules;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.graph.FixedInputs;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;

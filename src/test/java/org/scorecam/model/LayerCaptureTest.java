@@ -21,6 +21,7 @@ import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
 import org.scorecam.error.LayerException;
+import org.scorecam.graph.FixedInputs;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;

@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
@@ -27,7 +27,7 @@ import org.scorecam.tensor.Tensors;
  * defaults of the parameters after it. A function that is built from a graph knows no defaults, so
  * that they are handed over with the rest.
  */
-final class FixedInputs implements AutoCloseable {
+public final class FixedInputs implements AutoCloseable {
   /** The parameter of the batch; itself comes first. */
   private static final int BATCH = 1;
 
@@ -70,19 +70,26 @@ final class FixedInputs implements AutoCloseable {
     }
   }
 
-  /** The defaults alone; if there are parameters without, a pass will say so. */
-  static FixedInputs none(JitModule module) {
+  /**
+   * The defaults alone; if there are parameters without, a pass will say so.
+   *
+   * @param module the network
+   * @return owned by the caller
+   */
+  public static FixedInputs none(JitModule module) {
     return of(module, List.of(), Device.cpu());
   }
 
   /**
    * Takes copies of the caller's inputs, for the parameters after that of the batch.
    *
+   * @param module the network
    * @param given in the order of the parameters; a tensor of one value serves for a number
-   * @return owned by the caller; if inputs are missing, {@link #with} says so
+   * @param device the network's, to which tensors are copied
+   * @return owned by the caller; if inputs are missing, {@link #with(Tensor)} says so
    * @throws InputException if there are more inputs than parameters, or one is of the wrong type
    */
-  static FixedInputs of(JitModule module, List<Tensor> given, Device device) {
+  public static FixedInputs of(JitModule module, List<Tensor> given, Device device) {
     requireNonNull(given, "further").forEach(each -> requireNonNull(each, "a fixed input"));
     try (NativeScope scope = NativeScope.open()) {
       List<Parameter> parameters = parametersOf(module);
@@ -171,9 +178,10 @@ final class FixedInputs implements AutoCloseable {
    *
    * @param batch its rows say how often a leading dimension of 1 is repeated, and its type what
    *     floating-point tensors are turned into
+   * @return owned by the scope
    * @throws InputException if inputs are missing
    */
-  IValueVector with(Tensor batch) {
+  public IValueVector with(Tensor batch) {
     requireComplete();
     IValueVector arguments = new IValueVector(takesRows ? rowsOf(batch) : new IValue(batch));
     for (IValue value : values) {
@@ -183,9 +191,15 @@ final class FixedInputs implements AutoCloseable {
   }
 
   /**
-   * As {@link #with}, for a function that is built from a method's graph: the module comes first.
+   * As {@link #with(Tensor)}, for a function that is built from a method's graph: the module comes
+   * first.
+   *
+   * @param module the network
+   * @param batch as there
+   * @return owned by the scope
+   * @throws InputException if inputs are missing
    */
-  IValueVector with(JitModule module, Tensor batch) {
+  public IValueVector with(JitModule module, Tensor batch) {
     IValueVector arguments = new IValueVector(new IValue(module._ivalue()));
     IValueVector others = with(batch);
     for (long i = 0; i < others.size(); i++) {
@@ -215,8 +229,12 @@ final class FixedInputs implements AutoCloseable {
     return typed.expand(shape);
   }
 
-  /** Throws if inputs are missing. */
-  void requireComplete() {
+  /**
+   * Checks that a pass can be made.
+   *
+   * @throws InputException if inputs are missing, with the parameters that {@code forward} has
+   */
+  public void requireComplete() {
     if (lack.isPresent()) {
       throw new InputException(lack.get());
     }

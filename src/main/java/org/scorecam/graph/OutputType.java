@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -16,16 +16,27 @@ import org.bytedeco.pytorch.global.torch.TypeKind;
  * @param fields names of a tuple's elements; empty if they have none
  * @param parts types of a tuple's elements; of a list or dict one type, which all elements have
  */
-record OutputType(List<String> fields, List<OutputType> parts) {
+public record OutputType(List<String> fields, List<OutputType> parts) {
   private static final OutputType UNKNOWN = new OutputType(List.of(), List.of());
 
-  OutputType {
+  /**
+   * Keeps copies of the lists.
+   *
+   * @param fields names
+   * @param parts types
+   */
+  public OutputType {
     fields = List.copyOf(fields);
     parts = List.copyOf(parts);
   }
 
-  /** The type of a program's one result. Needs an open scope. */
-  static OutputType of(Graph program) {
+  /**
+   * The type of a program's one result. Needs an open scope.
+   *
+   * @param program a method's graph
+   * @return the type; without fields and parts where it is none of a tuple, list or dict
+   */
+  public static OutputType of(Graph program) {
     return of(program.outputs().at(0).type().get());
   }
 
@@ -60,13 +71,23 @@ record OutputType(List<String> fields, List<OutputType> parts) {
     return fields;
   }
 
-  /** The name of a tuple's element: its field, or its position where it has no name. */
-  String nameOf(int position) {
+  /**
+   * The name of a tuple's element.
+   *
+   * @param position from 0
+   * @return its field, or its position where it has no name
+   */
+  public String nameOf(int position) {
     return position < fields.size() ? fields.get(position) : Integer.toString(position);
   }
 
-  /** The type of an element of a tuple, list or dict. */
-  OutputType part(int position) {
+  /**
+   * The type of an element of a tuple, list or dict.
+   *
+   * @param position from 0; of a list or dict any
+   * @return the type; without fields and parts where this one is not known
+   */
+  public OutputType part(int position) {
     return parts.isEmpty() ? UNKNOWN : parts.get(Math.min(position, parts.size() - 1));
   }
 }

@@ -1,10 +1,9 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -110,14 +109,17 @@ class ConvolutionFusionTest {
   }
 
   private static Tensor run(JitModule module, Tensor input) {
-    ModelOutput output =
-        ModelOutput.of(
-            module.forward(new IValueVector(new IValue(input.clone()))),
-            OutputType.of(module.get_method("forward").graph()));
-    List<Tensor> tensors = new ArrayList<>();
-    output.forEachTensor(tensor -> tensors.add(tensor.clone()));
-    output.close();
-    return tensors.get(0);
+    return firstOf(module.forward(new IValueVector(new IValue(input.clone()))));
+  }
+
+  /** A network's output, or the first one in its tuple or dict. */
+  private static Tensor firstOf(IValue output) {
+    if (output.isTuple()) {
+      return firstOf(output.toTuple().elements().vec().get(0));
+    }
+    return output.isGenericDict()
+        ? firstOf(output.toGenericDict().begin().access().value())
+        : output.toTensor().clone();
   }
 
   @Test

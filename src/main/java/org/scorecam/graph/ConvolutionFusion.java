@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -23,7 +23,7 @@ import org.bytedeco.pytorch.Value;
  * <p>Only what is certain to be the sole use of a convolution's output is taken, and a sum only
  * where nothing is overwritten between the convolution and it.
  */
-final class ConvolutionFusion {
+public final class ConvolutionFusion {
   /** The convolution, then what is done with its output, up to the value that takes its place. */
   private final List<JitNode> chain = new ArrayList<>();
 
@@ -43,7 +43,7 @@ final class ConvolutionFusion {
    * @param inputSizes those of convolutions, by the numbers of their outputs, where they are known
    * @return how many convolutions were packed
    */
-  static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
+  public static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
     int packed = 0;
     Block program = frozen.get_method("forward").graph().block();
     List<JitNode> convolutions =

@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.graph_node_list;
 import org.bytedeco.pytorch.graph_node_list_iterator;
 
 /** Reading the graph of a TorchScript program. */
-final class GraphNodes {
+public final class GraphNodes {
   private GraphNodes() {}
 
   /** The nodes of a block in the order of the program, without those of the blocks in them. */
@@ -30,8 +30,14 @@ final class GraphNodes {
     return nodes;
   }
 
-  /** All nodes, those of conditions and loops included. */
-  static List<JitNode> deepOf(Block block) {
+  /**
+   * All nodes, those of conditions and loops included. Needs an open scope.
+   *
+   * @param block a program or a part of it
+   * @return a node before those in its blocks, else in the order of the program; they are the
+   *     graph's
+   */
+  public static List<JitNode> deepOf(Block block) {
     List<JitNode> all = new ArrayList<>();
     for (JitNode node : of(block)) {
       all.addAll(deepOf(node));
@@ -64,8 +70,12 @@ final class GraphNodes {
     return false;
   }
 
-  /** Takes constants out that nothing uses, which frees them. */
-  static void removeUnusedConstants(Block block) {
+  /**
+   * Takes constants out that nothing uses, which frees them. Needs an open scope.
+   *
+   * @param block a program or a part of it, changed in place
+   */
+  public static void removeUnusedConstants(Block block) {
     for (JitNode node : deepOf(block)) {
       if (kindOf(node).equals("prim::Constant") && !node.hasUses()) {
         node.destroy();
@@ -73,8 +83,12 @@ final class GraphNodes {
     }
   }
 
-  /** Takes warnings out, which a program would print anew in every pass. */
-  static void removeWarnings(Block block) {
+  /**
+   * Takes warnings out, which a program would print anew in every pass. Needs an open scope.
+   *
+   * @param block a program or a part of it, changed in place
+   */
+  public static void removeWarnings(Block block) {
     for (JitNode node : deepOf(block)) {
       if (kindOf(node).equals("aten::warn")) {
         node.destroy();
@@ -82,13 +96,25 @@ final class GraphNodes {
     }
   }
 
-  /** The operator of a node, such as {@code aten::conv2d}. */
-  static String kindOf(JitNode node) {
+  /**
+   * The operator of a node. Needs an open scope.
+   *
+   * @param node any node
+   * @return its qualified name, such as {@code aten::conv2d}
+   */
+  public static String kindOf(JitNode node) {
     return node.kind().toQualString().getString();
   }
 
-  /** What uses a value, if exactly one node does, and at one place, in the value's own block. */
-  static Optional<JitNode> onlyUserOf(Value value) {
+  /**
+   * What uses a value, if exactly one node does, and at one place, in the value's own block. Needs
+   * an open scope.
+   *
+   * @param value any value of a graph
+   * @return the node, which is the graph's; nothing if there are several uses, none, or one in
+   *     another block
+   */
+  public static Optional<JitNode> onlyUserOf(Value value) {
     Use uses = value.uses();
     if (uses.limit() - uses.position() != 1) {
       return Optional.empty();
@@ -99,8 +125,13 @@ final class GraphNodes {
         : Optional.empty();
   }
 
-  /** The value of a constant. */
-  static Optional<IValue> constantOf(Value value) {
+  /**
+   * The value of a constant. Needs an open scope.
+   *
+   * @param value any value of a graph
+   * @return owned by the scope; nothing if the graph computes the value
+   */
+  public static Optional<IValue> constantOf(Value value) {
     IValueOptional constant = torch.toIValue(value);
     return constant.has_value() ? Optional.of(constant.get()) : Optional.empty();
   }

@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +20,10 @@ import org.scorecam.runtime.NativeScope;
 /**
  * An operator of LibTorch's dispatcher with its constant arguments; what is left open are tensors.
  * It can be called, and it can be put into a TorchScript graph.
+ *
+ * <p>Owned by whoever makes it; it outlives the scope that it was made in.
  */
-final class OperatorCall implements StandIn {
+public final class OperatorCall implements StandIn {
   private final String name;
   private final OperatorHandle operator;
 
@@ -29,19 +31,26 @@ final class OperatorCall implements StandIn {
   private final List<IValue> arguments = new ArrayList<>();
 
   /**
-   * A call without arguments yet; they are added in the order of the schema.
+   * A call without arguments yet; they are added in the order of the schema. Needs an open scope.
    *
    * @param name such as {@code mkldnn::_convolution_pointwise}
    * @param overload its overload's name, often empty
+   * @throws RuntimeException if LibTorch has no such operator
    */
-  OperatorCall(String name, String overload) {
+  public OperatorCall(String name, String overload) {
     this.name = name;
     this.operator =
         Dispatcher.singleton().findSchemaOrThrow(name, overload).<OperatorHandle>retainReference();
   }
 
-  /** What an operator without arguments says of this machine. */
-  static boolean answer(String name) {
+  /**
+   * What an operator without arguments says of this machine.
+   *
+   * @param name such as {@code mkldnn::_is_mkldnn_bf16_supported}
+   * @return its answer
+   * @throws RuntimeException if LibTorch has no such operator, or it returns no boolean
+   */
+  public static boolean answer(String name) {
     try (NativeScope scope = NativeScope.open()) {
       IValueVector stack = new IValueVector();
       Dispatcher dispatcher = Dispatcher.singleton();
@@ -50,43 +59,93 @@ final class OperatorCall implements StandIn {
     }
   }
 
-  /** Leaves an argument open for a tensor. */
-  OperatorCall open() {
+  /**
+   * Leaves an argument open for a tensor.
+   *
+   * @return this call
+   */
+  public OperatorCall open() {
     arguments.add(null);
     return this;
   }
 
-  /** Adds a constant; a reference is kept. Needs an open scope, as its kin do. */
-  OperatorCall with(IValue constant) {
+  /**
+   * Adds a constant; a reference is kept. Needs an open scope, as its kin do.
+   *
+   * @param constant of the type that the schema has at this place
+   * @return this call
+   */
+  public OperatorCall with(IValue constant) {
     arguments.add(constant.<IValue>retainReference());
     return this;
   }
 
-  OperatorCall with(Tensor constant) {
+  /**
+   * Adds a tensor, which is not copied; as {@link #with(IValue)}.
+   *
+   * @param constant of any shape, dtype and layout that the operator takes
+   * @return this call
+   */
+  public OperatorCall with(Tensor constant) {
     return with(new IValue(constant));
   }
 
-  OperatorCall with(String constant) {
+  /**
+   * Adds a word; as {@link #with(IValue)}.
+   *
+   * @param constant such as {@code relu}
+   * @return this call
+   */
+  public OperatorCall with(String constant) {
     return with(new IValue(constant));
   }
 
-  OperatorCall with(long constant) {
+  /**
+   * Adds an integer; as {@link #with(IValue)}.
+   *
+   * @param constant the number
+   * @return this call
+   */
+  public OperatorCall with(long constant) {
     return with(new IValue(constant));
   }
 
-  OperatorCall with(double constant) {
+  /**
+   * Adds a floating-point number; as {@link #with(IValue)}.
+   *
+   * @param constant the number
+   * @return this call
+   */
+  public OperatorCall with(double constant) {
     return with(new IValue(constant));
   }
 
-  OperatorCall with(boolean constant) {
+  /**
+   * Adds a boolean; as {@link #with(IValue)}.
+   *
+   * @param constant true or false
+   * @return this call
+   */
+  public OperatorCall with(boolean constant) {
     return with(new IValue(constant));
   }
 
-  OperatorCall withNone() {
+  /**
+   * Leaves an optional argument out; as {@link #with(IValue)}.
+   *
+   * @return this call
+   */
+  public OperatorCall withNone() {
     return with(new IValue());
   }
 
-  OperatorCall withList(List<? extends Number> values) {
+  /**
+   * Adds a list of numbers; as {@link #with(IValue)}.
+   *
+   * @param values of {@link Long}s for integers, else for floating-point numbers; may be empty
+   * @return this call
+   */
+  public OperatorCall withList(List<? extends Number> values) {
     GenericList list = emptyList();
     for (Number value : values) {
       list.push_back(
@@ -105,8 +164,14 @@ final class OperatorCall implements StandIn {
     return new GenericList(type.containedType(0));
   }
 
-  /** Calls the operator; the result belongs to the scope that is open. */
-  Tensor call(Tensor... tensors) {
+  /**
+   * Calls the operator. Needs an open scope.
+   *
+   * @param tensors for the arguments that were left open, in their order
+   * @return its first result, owned by the scope
+   * @throws RuntimeException if the operator refuses its arguments
+   */
+  public Tensor call(Tensor... tensors) {
     IValueVector stack = new IValueVector();
     int next = 0;
     for (IValue argument : arguments) {

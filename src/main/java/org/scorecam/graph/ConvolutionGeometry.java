@@ -1,9 +1,16 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.List;
 
-/** Where a convolution's filter goes: [vertical, horizontal] each, and the groups of channels. */
-record ConvolutionGeometry(
+/**
+ * Where the filter of a convolution in two dimensions goes.
+ *
+ * @param stride [vertical, horizontal]
+ * @param padding [vertical, horizontal], on either side, of zeros
+ * @param dilation [vertical, horizontal]
+ * @param groups of channels that do not see each other
+ */
+public record ConvolutionGeometry(
     List<Long> stride, List<Long> padding, List<Long> dilation, long groups) {
   /** Whether the filter visits every place, close together, and sees every channel. */
   boolean isDense() {

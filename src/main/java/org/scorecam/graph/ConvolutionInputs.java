@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.HashMap;
 import java.util.List;
@@ -20,7 +20,7 @@ import org.scorecam.runtime.NativeScope;
  * The sizes of what convolutions are given in a pass. The layout that oneDNN's kernels want packed
  * weights in depends on them; weights in another are laid out anew in every pass.
  */
-final class ConvolutionInputs {
+public final class ConvolutionInputs {
   /** From so many rows on, the layout is that of any chunk. */
   private static final long ROWS = 4;
 
@@ -31,12 +31,14 @@ final class ConvolutionInputs {
   /**
    * Runs a chunk through a copy of a network's {@code forward} that returns sizes.
    *
-   * @param frozen on the CPU
+   * @param frozen a network on the CPU; stays as it is
+   * @param inputs what it is given beside the chunk
    * @param chunk [B, C, H, W]; a network may work in place on it
    * @return as {@link #inChunk}, by the number that the graph gave the convolution's output;
    *     without those in conditions and loops
+   * @throws org.scorecam.error.InputException if inputs are missing
    */
-  static Map<Long, List<Long>> of(JitModule frozen, FixedInputs inputs, Tensor chunk) {
+  public static Map<Long, List<Long>> of(JitModule frozen, FixedInputs inputs, Tensor chunk) {
     Map<Long, List<Long>> sizes = new HashMap<>();
     try (NativeScope scope = NativeScope.open()) {
       Graph forward = frozen.get_method("forward").graph();
@@ -73,8 +75,9 @@ final class ConvolutionInputs {
    *
    * @param rows with which they were found
    * @param sizes [N, C, H, W]; N grows with the rows
+   * @return [N, C, H, W]
    */
-  static List<Long> inChunk(long rows, long... sizes) {
+  public static List<Long> inChunk(long rows, long... sizes) {
     long[] more = sizes.clone();
     if (rows < ROWS) {
       more[0] = more[0] / rows * ROWS;

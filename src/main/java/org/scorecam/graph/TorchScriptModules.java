@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -12,11 +12,16 @@ import org.bytedeco.pytorch.named_module_list;
 import org.scorecam.runtime.NativeScope;
 
 /** The submodules of a TorchScript module by their dotted paths. */
-final class TorchScriptModules {
+public final class TorchScriptModules {
   private TorchScriptModules() {}
 
-  /** Paths to class names, parents before children, without the root. */
-  static Map<String, String> typesOf(JitModule root) {
+  /**
+   * The modules' classes.
+   *
+   * @param root the network
+   * @return dotted paths to class names without packages, parents before children, without the root
+   */
+  public static Map<String, String> typesOf(JitModule root) {
     Map<String, String> types = new LinkedHashMap<>();
     try (NativeScope scope = NativeScope.open()) {
       named_module_list modules = root.named_modules();
@@ -38,8 +43,14 @@ final class TorchScriptModules {
     return module.type().name().get().name().getString();
   }
 
-  /** A type as Python writes it, without the packages and mangling of TorchScript's classes. */
-  static String nameOf(Type type) {
+  /**
+   * A type as Python writes it, without the packages and mangling of TorchScript's classes. Needs
+   * an open scope.
+   *
+   * @param type any type
+   * @return such as {@code Optional[Tensor]}
+   */
+  public static String nameOf(Type type) {
     return type.annotation_str().getString().replaceAll("\\b__torch__\\.(\\w+\\.)*", "");
   }
 

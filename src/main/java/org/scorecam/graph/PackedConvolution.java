@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
@@ -18,7 +18,7 @@ import org.scorecam.kernel.Winograd;
  *
  * <p>with a residual r of the shape of y, or none.
  */
-final class PackedConvolution {
+public final class PackedConvolution {
   /** Below this the transforms cost more than the multiplications that they save. */
   private static final long WINOGRAD_CHANNELS = 32;
 
@@ -28,14 +28,15 @@ final class PackedConvolution {
   private final List<Long> inputSize;
 
   /**
-   * A convolution that is still to be packed.
+   * A convolution that is still to be packed. It can be used as long as its tensors can.
    *
    * @param weight [O, I / groups, kh, kw] on the CPU
-   * @param bias [O]; undefined if there is none
+   * @param bias [O], of the weight's dtype; undefined if there is none
+   * @param geometry where the filter goes
    * @param inputSize of what it will mostly be given, [N, I, H, W]; empty if that is not known, or
    *     it has another rank
    */
-  PackedConvolution(
+  public PackedConvolution(
       Tensor weight, Tensor bias, ConvolutionGeometry geometry, List<Long> inputSize) {
     this.weight = weight;
     this.bias = bias;
@@ -46,8 +47,12 @@ final class PackedConvolution {
   /**
    * Whether an activation can be part of it. One that our Winograd kernel does not know would keep
    * the convolution from it.
+   *
+   * @param activation what follows
+   * @param residual whether there is a residual r
+   * @return whether {@link #operator} takes the two
    */
-  boolean takesIn(Activation activation, boolean residual) {
+  public boolean takesIn(Activation activation, boolean residual) {
     return switch (activation) {
       case NONE, RELU -> true;
       case RELU6 -> !residual;
@@ -56,10 +61,14 @@ final class PackedConvolution {
   }
 
   /**
-   * The operator, ready to be called with x, or with x and r; needs an open scope. Owned by the
-   * caller.
+   * Packs the weights. Needs an open scope.
+   *
+   * @param residual whether there is a residual r
+   * @param activation one that {@linkplain #takesIn can be part of it}
+   * @return the operator, ready to be called with x [N, I, H, W], or with x and r; owned by the
+   *     caller
    */
-  OperatorCall operator(boolean residual, Activation activation) {
+  public OperatorCall operator(boolean residual, Activation activation) {
     return isForWinograd(activation)
         ? winograd(residual, activation)
         : oneDnn(residual, activation);

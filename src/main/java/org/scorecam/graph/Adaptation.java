@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.HashSet;
 import java.util.List;
@@ -30,7 +30,7 @@ import org.scorecam.runtime.Device;
  *   <li>Devices in the program, which tracing writes down as it finds them, become the network's.
  * </ul>
  */
-final class Adaptation {
+public final class Adaptation {
   private final Symbol value = Symbol.fromQualString("attr::value");
   private final Device device;
 
@@ -41,8 +41,13 @@ final class Adaptation {
     this.device = device;
   }
 
-  /** Changes a module that has not run yet. Needs an open scope. */
-  static void of(JitModule module, Device device) {
+  /**
+   * Changes a module in place. Needs an open scope.
+   *
+   * @param module the network, on the device; it must not have run yet
+   * @param device that of the network
+   */
+  public static void of(JitModule module, Device device) {
     Adaptation adaptation = new Adaptation(device);
     adaptation.convertTensors(module);
     FunctionVector functions = module._ivalue().compilation_unit().get_functions();

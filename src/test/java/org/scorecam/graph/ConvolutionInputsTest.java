@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 

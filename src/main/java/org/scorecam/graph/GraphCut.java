@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,13 +11,13 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueArrayRef;
 import org.scorecam.error.LayerException;
-import org.scorecam.model.ModuleCalls.Call;
+import org.scorecam.graph.ModuleCalls.Call;
 
 /**
  * A TorchScript network's {@code forward} without what comes before a layer's call: its input is
  * the layer's output, and what follows is computed as before.
  */
-final class GraphCut {
+public final class GraphCut {
   private final JitModule root;
   private final String layer;
   private final Graph graph;
@@ -31,10 +31,11 @@ final class GraphCut {
   /**
    * Rewrites {@code forward} itself, which must not have run yet. Needs an open scope.
    *
+   * @param root the network
    * @param layer the path of a submodule that exists
    * @throws LayerException if the network cannot be cut there, with the reason
    */
-  static void in(JitModule root, String layer) {
+  public static void in(JitModule root, String layer) {
     GraphCut cut = new GraphCut(root, layer);
     cut.cut(cut.graph.inputs().at(1));
   }
@@ -43,10 +44,12 @@ final class GraphCut {
    * The same for tokens [N, T, K + 1], whose last channel holds factors for what the first layer
    * norm puts out that reads them.
    *
+   * @param root the network
+   * @param layer the path of a submodule that exists
    * @param types of the submodules, by their paths
-   * @throws LayerException also if no layer norm reads the layer's output
+   * @throws LayerException as {@link #in}, and if no layer norm reads the layer's output
    */
-  static void withTokenMask(JitModule root, String layer, Map<String, String> types) {
+  public static void withTokenMask(JitModule root, String layer, Map<String, String> types) {
     GraphCut cut = new GraphCut(root, layer);
     cut.graph.setInsertPoint(GraphNodes.of(cut.graph.block()).get(0));
     Value tokens = cut.channels(0, -1);
@@ -91,7 +94,7 @@ final class GraphCut {
       if (types.getOrDefault(reader.path(), "").equals("LayerNorm")) {
         return reader.node();
       }
-      HookedGraph.inline(root, reader);
+      reader.inline(root);
     }
   }
 
@@ -123,8 +126,8 @@ final class GraphCut {
       for (Call call : ModuleCalls.in(root, graph)) {
         if (call.path().equals(layer)) {
           found.add(call);
-        } else if (HookedGraph.isBelow(layer, call.path())) {
-          HookedGraph.inline(root, call);
+        } else if (call.leadsTo(layer)) {
+          call.inline(root);
           inlined = true;
         }
       }

@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -13,12 +13,14 @@ import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.BlockArrayRef;
 import org.bytedeco.pytorch.FunctionSchema;
 import org.bytedeco.pytorch.Graph;
+import org.bytedeco.pytorch.GraphFunction;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Method;
 import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * Walks the graph of a network's method in the order of the program, and finds the calls of
@@ -28,7 +30,7 @@ import org.bytedeco.pytorch.Value;
  * as {@code if self.training}: the branch that is taken replaces the condition, so that what stands
  * in the other one is found by nobody.
  */
-final class ModuleCalls {
+public final class ModuleCalls {
   /**
    * A node in a graph's text that carries a name: {@code %x : T = prim::GetAttr[name="y"](…)}. The
    * text is read because {@code JitNode.s(Symbol)} of the presets returns freed memory.
@@ -71,10 +73,33 @@ final class ModuleCalls {
   /**
    * A call of a module's method.
    *
-   * @param path the module's
+   * @param node in the graph, which must stay open
+   * @param path the module's; empty for the network itself
+   * @param method the method's name, mostly {@code forward}
    * @param conditional whether it stands in a condition or loop
    */
-  record Call(JitNode node, String path, String method, boolean conditional) {}
+  public record Call(JitNode node, String path, String method, boolean conditional) {
+    /**
+     * Whether a layer is part of the module, so that its call may stand in the method.
+     *
+     * @param layer a dotted path
+     * @return not for the module itself
+     */
+    public boolean leadsTo(String layer) {
+      return path.isEmpty() || layer.startsWith(path + ".");
+    }
+
+    /**
+     * Puts what the method runs in the place of the call, whose node is gone then. Needs an open
+     * scope.
+     *
+     * @param root the network
+     */
+    public void inline(JitModule root) {
+      Method called = TorchScriptModules.find(root, path).get_method(method);
+      torch.inlineCallTo(node, new GraphFunction(called.function()), false);
+    }
+  }
 
   private ModuleCalls(JitModule root, Graph graph) {
     this.root = root;
@@ -91,9 +116,11 @@ final class ModuleCalls {
    * All calls in a graph whose first input is the network, nested blocks included. Needs an open
    * scope.
    *
+   * @param root the network
    * @param graph conditions that are constant are taken out of it
+   * @return in the order of the program; their nodes are the graph's
    */
-  static List<Call> in(JitModule root, Graph graph) {
+  public static List<Call> in(JitModule root, Graph graph) {
     ModuleCalls found = new ModuleCalls(root, graph);
     found.visit(GraphNodes.of(graph.block()), false);
     return found.calls;

@@ -1,4 +1,4 @@
-package org.scorecam.model;
+package org.scorecam.graph;
 
 import java.util.List;
 import org.bytedeco.pytorch.GELUImpl;
@@ -11,8 +11,10 @@ import org.scorecam.nn.Activations;
 import org.scorecam.nn.Submodule;
 
 /** What is done with each element of a convolution's output, and can be part of the convolution. */
-enum Activation {
+public enum Activation {
+  /** y itself. */
   NONE("none"),
+  /** max(y, 0). */
   RELU("relu"),
   /** min(max(y, 0), 6). */
   RELU6("hardtanh"),
@@ -31,8 +33,12 @@ enum Activation {
     this.oneDnn = oneDnn;
   }
 
-  /** What LibTorch's convolutions with oneDNN call it. */
-  String oneDnnName() {
+  /**
+   * What LibTorch's convolutions with oneDNN call it.
+   *
+   * @return such as {@code hardtanh}
+   */
+  public String oneDnnName() {
     return oneDnn;
   }
 
@@ -71,8 +77,13 @@ enum Activation {
         .isPresent();
   }
 
-  /** That of a module; {@link #NONE} if it does anything else. Needs an open scope. */
-  static Activation of(Submodule submodule) {
+  /**
+   * That of a module. Needs an open scope.
+   *
+   * @param submodule any module
+   * @return the activation; {@link #NONE} if the module does anything else
+   */
+  public static Activation of(Submodule submodule) {
     Module module = submodule.module();
     if (module instanceof Activations.SiLU || isThere(module.asSiLU())) {
       return SILU;
@@ -98,11 +109,12 @@ enum Activation {
   }
 
   /**
-   * Applies it in place.
+   * Applies it in place. Needs an open scope.
    *
+   * @param y a floating-point tensor of any shape
    * @return y itself: what some of these operators return are other objects, which do not own it
    */
-  Tensor applyTo(Tensor y) {
+  public Tensor applyTo(Tensor y) {
     switch (this) {
       case NONE -> {}
       case RELU -> y.relu_();
