@@ -246,14 +246,82 @@ SCORECAM_API scorecam_status scorecam_winograd_pack(const scorecam_tensor *weigh
 
 SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convolution);
 
+enum {
+  SCORECAM_ACTIVATION_NONE = 0,
+  SCORECAM_ACTIVATION_RELU = 1,      /* max(y, 0) */
+  SCORECAM_ACTIVATION_RELU6 = 2,     /* min(max(y, 0), 6) */
+  SCORECAM_ACTIVATION_SILU = 3,      /* y / (1 + exp(-y)) */
+  SCORECAM_ACTIVATION_HARDSWISH = 4  /* y * min(max(y + 3, 0), 6) / 6 */
+};
+
 /*
- * Registers the convolution with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
+ * An inverted residual, as MobileNets and EfficientNets consist of (Sandler et al., "MobileNetV2: Inverted Residuals
+ * and Linear Bottlenecks", CVPR 2018), or a part of one:
+ *
+ *     h[n, y, x, e] = a(sum over i of expand[e, i] * input[n, y, x, i] + expand_bias[e])
+ *     g[n, y, x, e] = a(sum over r, s of filter[e, r, s] * h[n, y * stride + r - side / 2, x * stride + s - side / 2, e]
+ *                       + filter_bias[e])
+ *     output        = sum over e of project[o, e] * g[n, y, x, e] + project_bias[o] + input[n, y, x, o]
+ *
+ * where h is 0 outside of the image. Without `expand` h is the input, without `project` g is the output, and the input
+ * is added only where that is wanted. Tensors are dense float32, channels last: input [N, H, W, I], output
+ * [N, (H - 1) / stride + 1, (W - 1) / stride + 1, O].
+ *
+ * The E hidden channels of an image are never stored as a whole, which pays where they do not fit into a core's cache.
+ */
+typedef struct scorecam_inverted_residual {
+  int64_t images;     /* N; with 0 nothing happens */
+  int64_t height;     /* H >= 1 */
+  int64_t width;      /* W >= 1 */
+  int64_t inputs;     /* I >= 1; E where `expands` is 0 */
+  int64_t hidden;     /* E >= 1; fastest in multiples of 16 */
+  int64_t outputs;    /* O; 0 without `project` */
+  int32_t side;       /* of the filter: 3 or 5 */
+  int32_t stride;     /* 1 or 2 */
+  int32_t activation; /* a, of SCORECAM_ACTIVATION_* */
+  int32_t expands;    /* 1: with `expand`; 0: without */
+  int32_t adds_input; /* 1: the input is added, which has the shape of the output; 0: it is not */
+  const float *input;
+  const float *weight; /* from scorecam_inverted_residual_pack */
+  float *output;
+} scorecam_inverted_residual;
+
+/* Of any dtype and strides; biases are dense float32, and 0 where they are null. */
+typedef struct scorecam_inverted_residual_weights {
+  const scorecam_tensor *expand;  /* [E, I, 1, 1]; null without */
+  const float *expand_bias;       /* [E] */
+  const scorecam_tensor *filter;  /* [E, 1, side, side] */
+  const float *filter_bias;       /* [E] */
+  const scorecam_tensor *project; /* [O, E, 1, 1]; null without */
+  const float *project_bias;      /* [O] */
+} scorecam_inverted_residual_weights;
+
+/*
+ * How many floats scorecam_inverted_residual_pack writes.
+ *
+ *   inputs  I; 0 without `expand`
+ *   outputs O; 0 without `project`
+ */
+SCORECAM_API scorecam_status scorecam_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs,
+                                                                    int32_t side, int64_t *floats);
+
+/* As scorecam_winograd_pack. */
+SCORECAM_API scorecam_status scorecam_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
+                                                             float *packed);
+
+SCORECAM_API scorecam_status scorecam_inverted_residual_batch(const scorecam_inverted_residual *block);
+
+/*
+ * Registers the two above with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
  * does nothing. Float32 tensors go in, and come out channels-last; what is not dense and channels-last is copied first:
  *
  *     scorecam::winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
  *     scorecam::winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
  *
- * with a weight from scorecam_winograd_pack and a bias of O floats.
+ *     scorecam::inverted_residual(Tensor input, Tensor weight, int hidden, int outputs, int side, int stride,
+ *                                 int activation, bool expands, bool adds_input) -> Tensor
+ *
+ * with a weight from scorecam_winograd_pack or scorecam_inverted_residual_pack and a bias of O floats.
  *
  *   libtorch_cpu the path of the library, which this process has loaded; it is found by its stable C interface
  *

@@ -1,6 +1,7 @@
 // Tensors for tests: storage of any dtype and layout behind a scorecam_tensor, with guards around the elements.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -96,6 +97,31 @@ class Array {
   std::vector<int64_t> sizes_;
   int64_t total_ = 0;
   std::vector<unsigned char> storage_;
+};
+
+// Floats between guards.
+class Dense {
+ public:
+  explicit Dense(int64_t floats) : values_(static_cast<std::size_t>(floats + 2 * kGuard), kFill) {}
+
+  float *data() { return values_.data() + kGuard; }
+  float &operator[](int64_t i) { return values_[static_cast<std::size_t>(kGuard + i)]; }
+  int64_t size() const { return static_cast<int64_t>(values_.size()) - 2 * kGuard; }
+
+  void fill(std::mt19937 &random) {
+    std::normal_distribution<float> normal;
+    for (int64_t i = 0; i < size(); ++i) (*this)[i] = normal(random);
+  }
+
+  bool guards_intact() const {
+    return std::all_of(values_.begin(), values_.begin() + kGuard, [](float value) { return value == kFill; }) &&
+           std::all_of(values_.end() - kGuard, values_.end(), [](float value) { return value == kFill; });
+  }
+
+ private:
+  static constexpr int64_t kGuard = 37;  // so that nothing is aligned
+  static constexpr float kFill = 12345;
+  std::vector<float> values_;
 };
 
 inline void fill_uniform(Array &array, std::mt19937 &random, float low, float high) {

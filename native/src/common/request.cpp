@@ -1,10 +1,12 @@
 #include "common/request.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <string>
 
 #include "common/failure.h"
 #include "common/window.h"
+#include "cpu/inverted_residual.h"
 #include "cpu/winograd.h"
 
 namespace scorecam {
@@ -47,6 +49,10 @@ void check_tensor(const scorecam_tensor *tensor, const char *name, int32_t rank)
   }
   if (tensor->data == nullptr)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s has no data", name, shape(*tensor).c_str());
+}
+
+void check_flag(int32_t flag, const char *name) {
+  if (flag != 0 && flag != 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is %" PRId32 ", not 0 or 1", name, flag);
 }
 
 void check_activations(const scorecam_tensor *activations, const char *name) {
@@ -256,7 +262,7 @@ ConvolutionRequest check_convolution(const scorecam_convolution *convolution) {
          c.width);
   if (!(c.padding >= 0 && c.padding <= 2))
     fail(SCORECAM_STATUS_UNSUPPORTED, "padding is %" PRId32 ", not 0, 1 or 2", c.padding);
-  if (c.relu != 0 && c.relu != 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "relu is %" PRId32 ", not 0 or 1", c.relu);
+  check_flag(c.relu, "relu");
   check_winograd_weight_size(c.inputs, c.outputs);
   // Whatever is rounded up, sizes with a margin fit as well.
   int64_t pixels, input, output;
@@ -288,6 +294,101 @@ ConvolutionRequest check_convolution(const scorecam_convolution *convolution) {
   check_not_null(c.input, "input");
   check_not_null(c.weight, "weight");
   check_not_null(c.output, "output");
+  return request;
+}
+
+int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs, int64_t side) {
+  if (inputs < 0 || hidden < 1 || outputs < 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the inverted residual has %" PRId64 " inputs, %" PRId64
+         " hidden channels and %" PRId64 " outputs", inputs, hidden, outputs);
+  if (side != 3 && side != 5)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "the filter is %" PRId64 " x %" PRId64 ", not 3 x 3 or 5 x 5", side, side);
+  constexpr int64_t most = int64_t{1} << 40;
+  int64_t expand, project;
+  if (inputs > most || hidden > most || outputs > most ||
+      __builtin_mul_overflow(inputs + 32, hidden + 32, &expand) ||
+      __builtin_mul_overflow(outputs + 32, hidden + 32, &project) || expand > kMostFloats || project > kMostFloats)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weights of %" PRId64 " inputs, %" PRId64 " hidden channels and %" PRId64
+         " outputs exceed the address space", inputs, hidden, outputs);
+  return inverted_residual::Packed(inputs, hidden, outputs, side).floats;
+}
+
+InvertedResidualPackRequest check_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
+                                                         float *packed) {
+  check_not_null(weights, "weights");
+  check_tensor(weights->filter, "filter", 4);
+  const scorecam_tensor &filter = *weights->filter;
+  if (filter.sizes[1] != 1 || filter.sizes[2] != filter.sizes[3])
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "filter has shape %s, not [E, 1, side, side]", shape(filter).c_str());
+  InvertedResidualPackRequest request{};
+  request.weights = *weights;
+  request.hidden = filter.sizes[0];
+  request.side = filter.sizes[2];
+  request.packed = packed;
+  const auto check_pointwise = [&](const scorecam_tensor *weight, const char *name, int hidden_dimension) {
+    check_tensor(weight, name, 4);
+    if (weight->sizes[hidden_dimension] != request.hidden || weight->sizes[2] != 1 || weight->sizes[3] != 1)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s has shape %s, not [%s, 1, 1] with E = %" PRId64, name,
+           shape(*weight).c_str(), hidden_dimension == 0 ? "E, I" : "O, E", request.hidden);
+    const int64_t others = weight->sizes[1 - hidden_dimension];
+    if (others < 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s has shape %s", name, shape(*weight).c_str());
+    return others;
+  };
+  if (weights->expand != nullptr) request.inputs = check_pointwise(weights->expand, "expand", 0);
+  if (weights->project != nullptr) request.outputs = check_pointwise(weights->project, "project", 1);
+  check_inverted_residual_weight_size(request.inputs, request.hidden, request.outputs, request.side);
+  check_not_null(packed, "packed");
+  return request;
+}
+
+InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual *block) {
+  check_not_null(block, "block");
+  const scorecam_inverted_residual &b = *block;
+  if (b.images < 0 || b.height < 1 || b.width < 1 || b.inputs < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
+         " channels", b.images, b.height, b.width, b.inputs);
+  check_inverted_residual_weight_size(b.inputs, b.hidden, b.outputs, b.side);
+  if (b.stride != 1 && b.stride != 2)
+    fail(SCORECAM_STATUS_UNSUPPORTED, "stride is %" PRId32 ", not 1 or 2", b.stride);
+  if (!(b.activation >= SCORECAM_ACTIVATION_NONE && b.activation <= SCORECAM_ACTIVATION_HARDSWISH))
+    fail(SCORECAM_STATUS_UNSUPPORTED, "activation is %" PRId32 ", none of SCORECAM_ACTIVATION_*", b.activation);
+  check_flag(b.expands, "expands");
+  check_flag(b.adds_input, "adds_input");
+  if (b.expands == 0 && b.inputs != b.hidden)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " inputs are not expanded to %" PRId64 " hidden channels",
+         b.inputs, b.hidden);
+  if (b.adds_input == 1 && (b.stride != 1 || b.inputs != b.outputs))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the input of %" PRId64 " channels cannot be added to %" PRId64
+         " outputs with stride %" PRId32, b.inputs, b.outputs, b.stride);
+  int64_t pixels, widest;
+  if (b.images > kMostFloats || b.height > kMostFloats || b.width > kMostFloats ||
+      __builtin_mul_overflow(b.height + 8, b.width + 8, &pixels) ||
+      __builtin_mul_overflow(pixels, b.images + 16, &pixels) ||
+      __builtin_mul_overflow(pixels, std::max({b.inputs, b.hidden, b.outputs}) + 16, &widest) || widest > kMostFloats)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
+         " inputs, %" PRId64 " hidden channels and %" PRId64 " outputs exceed the address space", b.images, b.height,
+         b.width, b.inputs, b.hidden, b.outputs);
+  InvertedResidualRequest request{};
+  request.images = b.images;
+  request.height = b.height;
+  request.width = b.width;
+  request.inputs = b.inputs;
+  request.hidden = b.hidden;
+  request.outputs = b.outputs;
+  request.side = b.side;
+  request.stride = b.stride;
+  request.out_height = (b.height - 1) / b.stride + 1;
+  request.out_width = (b.width - 1) / b.stride + 1;
+  request.activation = b.activation;
+  request.expands = b.expands == 1;
+  request.adds_input = b.adds_input == 1;
+  request.input = b.input;
+  request.weight = b.weight;
+  request.output = b.output;
+  if (request.images == 0) return request;
+  check_not_null(b.input, "input");
+  check_not_null(b.weight, "weight");
+  check_not_null(b.output, "output");
   return request;
 }
 

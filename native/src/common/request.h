@@ -44,6 +44,24 @@ struct ConvolutionRequest {
   float *output;          // [N, out_height, out_width, O]
 };
 
+struct InvertedResidualPackRequest {
+  scorecam_inverted_residual_weights weights;
+  int64_t inputs, hidden, outputs, side;  // inputs are 0 without `expand`
+  float *packed;
+};
+
+struct InvertedResidualRequest {
+  int64_t images, height, width;    // N, H, W
+  int64_t inputs, hidden, outputs;  // I, E, O
+  int64_t side, stride;
+  int64_t out_height, out_width;
+  int32_t activation;
+  bool expands, adds_input;
+  const float *input;   // [N, H, W, I]
+  const float *weight;  // packed
+  float *output;        // [N, out_height, out_width, O], or E without a projection
+};
+
 struct StemRequest {
   scorecam_stem stem;
   const int64_t *row_channels;  // [B]
@@ -68,6 +86,11 @@ StemRequest check_stem(const scorecam_stem *stem, const int64_t *row_channels, c
 int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs);  // how many floats
 WinogradPackRequest check_winograd_pack(const scorecam_tensor *weight, float *packed);
 ConvolutionRequest check_convolution(const scorecam_convolution *convolution);
+
+int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs, int64_t side);
+InvertedResidualPackRequest check_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
+                                                         float *packed);
+InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual *block);
 
 inline int64_t element_size(int32_t dtype) { return dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2; }
 

@@ -78,6 +78,26 @@ scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convol
   });
 }
 
+scorecam_status scorecam_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs, int32_t side,
+                                                       int64_t *floats) {
+  return guarded([&] {
+    if (floats == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "floats is null");
+    *floats = check_inverted_residual_weight_size(inputs, hidden, outputs, side);
+  });
+}
+
+scorecam_status scorecam_inverted_residual_pack(const scorecam_inverted_residual_weights *weights, float *packed) {
+  return guarded([&] { inverted_residual_pack(check_inverted_residual_pack(weights, packed)); });
+}
+
+scorecam_status scorecam_inverted_residual_batch(const scorecam_inverted_residual *block) {
+  return guarded([&] {
+    const InvertedResidualRequest request = check_inverted_residual(block);
+    if (request.images > 0)
+      run(request, &Isa::inverted_residual_kernels, inverted_residual_batch, oracle::inverted_residual_batch);
+  });
+}
+
 scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
   return guarded([&] { register_operators(libtorch_cpu); });
 }

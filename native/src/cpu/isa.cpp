@@ -37,8 +37,9 @@ bool baseline() { return true; }
 }  // namespace available
 
 // From the slowest to the fastest.
-#define ENTRY(isa) {#isa, available::isa, &isa::row_kernels, &isa::stem_kernels, &isa::winograd_kernels},
-const Isa kIsas[] = {{"scalar", available::scalar, nullptr, nullptr, nullptr}, SCORECAM_ISAS(ENTRY)};
+#define ENTRY(isa)                                                                                         \
+  {#isa, available::isa, &isa::row_kernels, &isa::stem_kernels, &isa::winograd_kernels, &isa::inverted_residual_kernels},
+const Isa kIsas[] = {{"scalar", available::scalar, nullptr, nullptr, nullptr, nullptr}, SCORECAM_ISAS(ENTRY)};
 #undef ENTRY
 
 const Isa *best_up_to(const char *cap, const char *origin) {

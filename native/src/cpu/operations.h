@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/request.h"
+#include "cpu/inverted_residual_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/stem_kernels.h"
 #include "cpu/winograd_kernels.h"
@@ -15,6 +16,8 @@ void stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[
 void stem_batch(const StemRequest &request, const StemKernels &kernels);
 void winograd_pack(const WinogradPackRequest &request);
 void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels);
+void inverted_residual_pack(const InvertedResidualPackRequest &request);
+void inverted_residual_batch(const InvertedResidualRequest &request, const InvertedResidualKernels &kernels);
 
 // The plain definitions: one pixel at a time, nothing shared between pixels, no threads.
 namespace oracle {
@@ -22,6 +25,7 @@ void channel_range(const RangeRequest &request);
 void masked_batch(const MaskedBatchRequest &request);
 void stem_batch(const StemRequest &request);
 void winograd_convolution(const ConvolutionRequest &request);
+void inverted_residual_batch(const InvertedResidualRequest &request);
 }  // namespace oracle
 
 }  // namespace scorecam

@@ -9,6 +9,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "cpu/isas.h"
 
 // Loops over registers, which must be unrolled to be that.
@@ -47,6 +51,32 @@ inline void store_some(float *to, Floats value, int64_t count) {
     store(to, value);
   else if (count > 0)
     memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+// The larger and the smaller of each pair; y where one of them is a NaN. Compilers do not make one instruction of that.
+// With AVX-512 of all lanes by a mask, since GCC 12 takes its own header's plain form for one of uninitialised values.
+inline Floats larger(Floats x, Floats y) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_ps(0xffff, x, y);
+#elif defined(__AVX__)
+  return _mm256_max_ps(x, y);
+#elif defined(__x86_64__)
+  return _mm_max_ps(x, y);
+#else
+  return x > y ? x : y;
+#endif
+}
+
+inline Floats smaller(Floats x, Floats y) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_min_ps(0xffff, x, y);
+#elif defined(__AVX__)
+  return _mm256_min_ps(x, y);
+#elif defined(__x86_64__)
+  return _mm_min_ps(x, y);
+#else
+  return x < y ? x : y;
+#endif
 }
 
 }  // namespace

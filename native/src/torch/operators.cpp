@@ -1,4 +1,4 @@
-// Our convolutions as operators of LibTorch's dispatcher, so that a TorchScript graph can call them.
+// Our convolutions and inverted residuals as operators of LibTorch's dispatcher, so that a TorchScript graph can call them.
 #include "torch/operators.h"
 
 #include <mutex>
@@ -81,13 +81,20 @@ int64_t length_of(const Handle &tensor, const char *name) {
   return sizes[0];
 }
 
-void require_weight(const Handle &weight, int64_t inputs, int64_t outputs) {
-  const int64_t floats = length_of(weight, "the weight");
-  int64_t expected = 0;
-  const scorecam_status status = scorecam_winograd_weight_size(inputs, outputs, &expected);
+// Fails as a function of ours did.
+void require_success(scorecam_status status) {
   if (status != SCORECAM_STATUS_OK) fail(status, "%s", scorecam_last_message());
-  require(floats == expected, "the weight of " + std::to_string(floats) + " floats is not packed for " +
-                                  std::to_string(inputs) + " inputs and " + std::to_string(outputs) + " outputs");
+}
+
+void require_floats(const Handle &weight, int64_t expected, const std::string &packed_for) {
+  const int64_t floats = length_of(weight, "the weight");
+  require(floats == expected, "the weight of " + std::to_string(floats) + " floats is not packed for " + packed_for);
+}
+
+// An integer of the C interface's; what does not fit into one becomes a number that is refused.
+int32_t narrowed(StableValue value) {
+  const int64_t whole = static_cast<int64_t>(value);
+  return whole >= INT32_MIN && whole <= INT32_MAX ? static_cast<int32_t>(whole) : -1;
 }
 
 StableValue convolve(const Handle &input, const Handle *residual, const Handle &weight, const Handle &bias,
@@ -98,7 +105,10 @@ StableValue convolve(const Handle &input, const Handle *residual, const Handle &
   const Shape out = {
       {in.sizes[0], length_of(bias, "the bias"), in.sizes[2] + 2 * padding - 2, in.sizes[3] + 2 * padding - 2}};
   require(out.sizes[2] > 0 && out.sizes[3] > 0, "an input of shape " + list(in.sizes, kRank) + " is too small");
-  require_weight(weight, in.sizes[1], out.sizes[1]);
+  int64_t floats = 0;
+  require_success(scorecam_winograd_weight_size(in.sizes[1], out.sizes[1], &floats));
+  require_floats(weight, floats,
+                 std::to_string(in.sizes[1]) + " inputs and " + std::to_string(out.sizes[1]) + " outputs");
   std::optional<Image> added;
   if (residual != nullptr) {
     added.emplace(*residual, "the residual");
@@ -120,8 +130,7 @@ StableValue convolve(const Handle &input, const Handle *residual, const Handle &
   convolution.bias = bias.data<float>();
   convolution.residual = added ? added->floats() : nullptr;
   convolution.output = output.data<float>();
-  const scorecam_status status = scorecam_winograd_convolution(&convolution);
-  if (status != SCORECAM_STATUS_OK) fail(status, "%s", scorecam_last_message());
+  require_success(scorecam_winograd_convolution(&convolution));
   return output.release();
 }
 
@@ -141,6 +150,44 @@ void winograd_add(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
+// (Tensor input, Tensor weight, int hidden, int outputs, int side, int stride, int activation, bool expands,
+//  bool adds_input)
+void inverted_residual(StableValue *stack, uint64_t, uint64_t) {
+  reporting("scorecam::inverted_residual", [&] {
+    const Handle input(stack[0]), weight(stack[1]);
+    const Image image(input, "the input");
+    const Shape &in = image.shape();
+    scorecam_inverted_residual block = {};
+    block.images = in.sizes[0];
+    block.inputs = in.sizes[1];
+    block.height = in.sizes[2];
+    block.width = in.sizes[3];
+    block.hidden = static_cast<int64_t>(stack[2]);
+    block.outputs = static_cast<int64_t>(stack[3]);
+    block.side = narrowed(stack[4]);
+    block.stride = narrowed(stack[5]);
+    block.activation = narrowed(stack[6]);
+    block.expands = truth(stack[7]);
+    block.adds_input = truth(stack[8]);
+    require(block.stride == 1 || block.stride == 2, "stride is " + std::to_string(block.stride) + ", not 1 or 2");
+    require(block.height > 0 && block.width > 0, "an input of shape " + list(in.sizes, kRank) + " is empty");
+    int64_t floats = 0;
+    require_success(scorecam_inverted_residual_weight_size(block.expands ? block.inputs : 0, block.hidden,
+                                                           block.outputs, block.side, &floats));
+    require_floats(weight, floats,
+                   std::to_string(block.inputs) + " inputs, " + std::to_string(block.hidden) +
+                       " hidden channels and " + std::to_string(block.outputs) + " outputs");
+    const Shape out = {{block.images, block.outputs > 0 ? block.outputs : block.hidden,
+                        (block.height - 1) / block.stride + 1, (block.width - 1) / block.stride + 1}};
+    Handle output(allocate(out, "an output"));
+    block.input = image.floats();
+    block.weight = weight.data<float>();
+    block.output = output.data<float>();
+    require_success(scorecam_inverted_residual_batch(&block));
+    stack[0] = output.release();
+  });
+}
+
 struct Operator {
   const char *schema, *name;
   StableKernel kernel;
@@ -149,7 +196,10 @@ struct Operator {
 const Operator kOperators[] = {
     {"winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor", "winograd", winograd},
     {"winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor",
-     "winograd_add", winograd_add}};
+     "winograd_add", winograd_add},
+    {"inverted_residual(Tensor input, Tensor weight, int hidden, int outputs, int side, int stride, int activation, "
+     "bool expands, bool adds_input) -> Tensor",
+     "inverted_residual", inverted_residual}};
 
 }  // namespace
 

@@ -1,0 +1,58 @@
+// The inner loops of inverted residuals, compiled once per instruction set. Adding one is as in row_kernels.h.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/isas.h"
+
+namespace scorecam {
+
+// A convolution of 1 x 1 over pixels next to each other.
+struct PointwiseRun {
+  int64_t pixels, inputs, outputs;
+  const float *values;  // [pixels, inputs]
+  int64_t value_stride;
+  const float *weights;   // [panel, inputs, kPanel]
+  const float *bias;      // [panel, kPanel]
+  const float *residual;  // as out, or null
+  int32_t activation;     // of SCORECAM_ACTIVATION_*
+  float *out;             // [pixels, outputs]
+  int64_t out_stride;
+};
+
+// A filter over one row of pixels, each channel by itself.
+struct DepthwiseRun {
+  int64_t pixels, channels;
+  int64_t side, stride;
+  const float *const *rows;  // [side]: pixels under the filter at the first output, at multiples of pixel_stride
+  int64_t pixel_stride;      // in whole vectors, which also channels beyond the last fill up
+  const float *filter;       // [side, side, pixel_stride]
+  const float *bias;         // [pixel_stride]
+  int32_t activation;
+  float *out;  // [pixels, channels]
+  int64_t out_stride;
+};
+
+// pointwise    out[p, o] = activation(sum over i of weights[o, i] * values[p, i] + bias[o]) + residual[p, o].
+// depthwise    out[p, c] = activation(sum over r, s of filter[r, s, c] * rows[r][p * stride + s, c] + bias[c]).
+#define SCORECAM_INVERTED_RESIDUAL_KERNELS(KERNEL) \
+  KERNEL(pointwise, (const PointwiseRun &run))     \
+  KERNEL(depthwise, (const DepthwiseRun &run))
+
+struct InvertedResidualKernels {
+#define SLOT(name, parameters) void(*name) parameters;
+  SCORECAM_INVERTED_RESIDUAL_KERNELS(SLOT)
+#undef SLOT
+};
+
+#define DECLARE(name, parameters) void name parameters;
+#define DECLARE_ISA(isa)                                              \
+  namespace isa {                                                     \
+  SCORECAM_INVERTED_RESIDUAL_KERNELS(DECLARE)                         \
+  extern const InvertedResidualKernels inverted_residual_kernels;     \
+  }
+SCORECAM_ISAS(DECLARE_ISA)
+#undef DECLARE_ISA
+#undef DECLARE
+
+}  // namespace scorecam
