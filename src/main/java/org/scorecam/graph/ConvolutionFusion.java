@@ -1,9 +1,12 @@
 package org.scorecam.graph;
 
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.IValue;
@@ -11,6 +14,7 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
+import org.scorecam.graph.InvertedResidual.Step;
 
 /**
  * Rewrites a frozen network so that each convolution runs on packed weights, and takes the sum and
@@ -20,20 +24,26 @@ import org.bytedeco.pytorch.Value;
  * conv2d → add_ → relu_     becomes one operator
  * </pre>
  *
+ * <p>Convolutions that make up an {@link InvertedResidual} become one operator together.
+ *
  * <p>Only what is certain to be the sole use of a convolution's output is taken, and a sum only
  * where nothing is overwritten between the convolution and it.
  */
 public final class ConvolutionFusion {
+  private final PackedConvolution convolution;
+
   /** The convolution, then what is done with its output, up to the value that takes its place. */
   private final List<JitNode> chain = new ArrayList<>();
 
-  private final Value input;
-  private Value residual;
+  /** Whether a sum is part of the chain, its second node. */
+  private boolean sums;
+
   private Activation activation = Activation.NONE;
 
-  private ConvolutionFusion(JitNode convolution) {
-    this.input = convolution.input(0);
-    chain.add(convolution);
+  private ConvolutionFusion(JitNode node, PackedConvolution convolution) {
+    this.convolution = convolution;
+    chain.add(node);
+    follow();
   }
 
   /**
@@ -41,24 +51,36 @@ public final class ConvolutionFusion {
    *
    * @param frozen a network whose weights are constants, on the CPU
    * @param inputSizes those of convolutions, by the numbers of their outputs, where they are known
-   * @return how many convolutions were packed
+   * @return how many operators there are in place of convolutions and what followed them
    */
   public static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
-    int packed = 0;
     Block program = frozen.get_method("forward").graph().block();
-    List<JitNode> convolutions =
-        GraphNodes.deepOf(program).stream().filter(ConvolutionFusion::isConvolution).toList();
-    for (JitNode node : convolutions) {
-      Optional<PackedConvolution> convolution = read(node, inputSizes);
-      if (convolution.isPresent()) {
-        ConvolutionFusion fusion = new ConvolutionFusion(node);
-        fusion.follow(convolution.get());
-        fusion.replaceBy(convolution.get());
-        packed++;
+    Map<JitNode, ConvolutionFusion> found = new LinkedHashMap<>();
+    for (JitNode node : GraphNodes.deepOf(program)) {
+      if (isConvolution(node)) {
+        read(node, inputSizes)
+            .ifPresent(convolution -> found.put(node, new ConvolutionFusion(node, convolution)));
       }
     }
+    // Before any node is replaced, whose place in memory another one may take.
+    Set<ConvolutionFusion> taken = new HashSet<>();
+    List<Runnable> replacements = new ArrayList<>();
+    for (ConvolutionFusion fusion : found.values()) {
+      if (!taken.contains(fusion)) {
+        List<ConvolutionFusion> row = fusion.andWhatFollows(found);
+        Optional<InvertedResidual> together = startOf(row);
+        if (together.isPresent()) {
+          List<ConvolutionFusion> members = row.subList(0, together.get().size());
+          taken.addAll(members);
+          replacements.add(() -> replace(members, together.get()));
+        } else {
+          replacements.add(fusion::replace);
+        }
+      }
+    }
+    replacements.forEach(Runnable::run);
     GraphNodes.removeUnusedConstants(program); // The weights as they were.
-    return packed;
+    return replacements.size();
   }
 
   /** Whether a node may be one that packing knows. */
@@ -106,13 +128,20 @@ public final class ConvolutionFusion {
   }
 
   /** Extends the chain by a sum and an activation, where they follow. */
-  private void follow(PackedConvolution convolution) {
-    userOfOutput().filter(this::isSum).filter(this::seesTheSameInput).ifPresent(this::takeSum);
+  private void follow() {
+    userOfOutput()
+        .filter(this::isSum)
+        .filter(this::seesTheSameInput)
+        .ifPresent(
+            sum -> {
+              chain.add(sum);
+              sums = true;
+            });
     userOfOutput()
         .ifPresent(
             node -> {
               Activation found = Activation.of(node);
-              if (found != Activation.NONE && convolution.takesIn(found, residual != null)) {
+              if (found != Activation.NONE && convolution.takesIn(found, sums)) {
                 chain.add(node);
                 activation = found;
               }
@@ -153,22 +182,82 @@ public final class ConvolutionFusion {
     return value.isInt() && value.toInt() == 1;
   }
 
-  private void takeSum(JitNode sum) {
-    residual = otherThan(last().output(), sum);
-    chain.add(sum);
-  }
-
   private static Value otherThan(Value output, JitNode sum) {
     return sum.input(0).equals(output) ? sum.input(1) : sum.input(0);
   }
 
-  private void replaceBy(PackedConvolution convolution) {
+  /** What is added; as the graph is now, which others may have changed since the chain was read. */
+  private Value residual() {
+    return otherThan(chain.get(0).output(), chain.get(1));
+  }
+
+  private void replace() {
     // Where the other summand is known, and is not overwritten yet.
-    JitNode place = residual == null ? chain.get(0) : chain.get(1);
-    Value result = convolution.insertBefore(place, input, residual, activation);
+    JitNode place = chain.get(sums ? 1 : 0);
+    replaceBy(
+        convolution.insertBefore(
+            place, chain.get(0).input(0), sums ? residual() : null, activation));
+  }
+
+  private void replaceBy(Value result) {
     last().output().replaceAllUsesWith(result);
+    destroy();
+  }
+
+  private void destroy() {
     for (int i = chain.size() - 1; i >= 0; i--) {
       chain.get(i).destroy();
+    }
+  }
+
+  /** This one, the one that alone is given what it puts out, and so on. */
+  private List<ConvolutionFusion> andWhatFollows(Map<JitNode, ConvolutionFusion> found) {
+    List<ConvolutionFusion> row = new ArrayList<>(List.of(this));
+    ConvolutionFusion end = this;
+    while (end != null && !end.sums && row.size() < InvertedResidual.MOST_STEPS) {
+      Value output = end.last().output();
+      end =
+          end.userOfOutput()
+              .map(found::get)
+              .filter(next -> next.chain.get(0).input(0).equals(output))
+              .orElse(null);
+      if (end != null) {
+        row.add(end);
+      }
+    }
+    return row;
+  }
+
+  private static Optional<InvertedResidual> startOf(List<ConvolutionFusion> row) {
+    return InvertedResidual.startOf(
+        row.stream().map(each -> new Step(each.convolution, each.activation)).toList(),
+        found -> {
+          List<ConvolutionFusion> members = row.subList(0, found.size());
+          ConvolutionFusion last = members.get(members.size() - 1);
+          return !last.sums || (found.canAddInput() && last.addsInputOf(members));
+        });
+  }
+
+  /** Whether what is added is what the first was given, and still as it was then. */
+  private boolean addsInputOf(List<ConvolutionFusion> members) {
+    JitNode first = members.get(0).chain.get(0);
+    List<JitNode> own = members.stream().flatMap(member -> member.chain.stream()).toList();
+    for (JitNode node = first; !node.equals(chain.get(1)); node = node.next()) {
+      if (GraphNodes.writes(node) && !own.contains(node)) {
+        return false;
+      }
+    }
+    return residual().equals(first.input(0));
+  }
+
+  private static void replace(List<ConvolutionFusion> members, InvertedResidual residual) {
+    ConvolutionFusion last = members.get(members.size() - 1);
+    JitNode first = members.get(0).chain.get(0);
+    try (OperatorCall call = residual.operator(last.sums)) {
+      last.replaceBy(call.insertBefore(first, first.input(0)));
+    }
+    for (int i = members.size() - 2; i >= 0; i--) {
+      members.get(i).destroy();
     }
   }
 }

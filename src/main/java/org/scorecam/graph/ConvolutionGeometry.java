@@ -19,7 +19,17 @@ public record ConvolutionGeometry(
 
   /** Whether as much is added on all sides. */
   boolean isEvenlyPadded() {
-    return isAll(padding, padding.get(0));
+    return isPaddedBy(padding.get(0));
+  }
+
+  /** Whether so much is added on each side. */
+  boolean isPaddedBy(long margin) {
+    return isAll(padding, margin);
+  }
+
+  /** Whether each channel is filtered by itself, close together, at every place or every other. */
+  boolean isDepthwise(long channels) {
+    return groups == channels && isAll(dilation, 1) && (isAll(stride, 1) || isAll(stride, 2));
   }
 
   private static boolean isAll(List<Long> values, long value) {

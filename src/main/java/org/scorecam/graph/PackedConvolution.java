@@ -74,6 +74,47 @@ public final class PackedConvolution {
         : oneDnn(residual, activation);
   }
 
+  /** [O, I / groups, kh, kw]. */
+  Tensor weight() {
+    return weight;
+  }
+
+  /** [O]; undefined if there is none. */
+  Tensor bias() {
+    return bias;
+  }
+
+  ConvolutionGeometry geometry() {
+    return geometry;
+  }
+
+  /** [N, I, H, W]; empty if it is not known. */
+  List<Long> inputSize() {
+    return inputSize;
+  }
+
+  long inputs() {
+    return weight.size(1) * geometry.groups();
+  }
+
+  long outputs() {
+    return weight.size(0);
+  }
+
+  /**
+   * The convolution without packing anything, on any device. Needs an open scope.
+   *
+   * @return LibTorch's own operator, ready to be called with x [N, I, H, W]; owned by the caller
+   */
+  public OperatorCall plain() {
+    OperatorCall call = new OperatorCall("aten::conv2d", "").open().with(weight);
+    return (bias.defined() ? call.with(bias) : call.withNone())
+        .withList(geometry.stride())
+        .withList(geometry.padding())
+        .withList(geometry.dilation())
+        .with(geometry.groups());
+  }
+
   /** As {@link #operator}, in a graph. */
   Value insertBefore(JitNode place, Value input, Value residual, Activation activation) {
     try (OperatorCall call = operator(residual != null, activation)) {

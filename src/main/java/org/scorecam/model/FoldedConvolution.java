@@ -9,7 +9,6 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.graph.Activation;
 import org.scorecam.graph.ConvolutionGeometry;
-import org.scorecam.graph.OperatorCall;
 import org.scorecam.graph.PackedConvolution;
 import org.scorecam.graph.StandIn;
 
@@ -35,16 +34,14 @@ final class FoldedConvolution {
   }
 
   /**
-   * Folds: W′ ∗ input + b′. Needs an open scope, which the result outlives.
+   * Folds: W′ and b′, still to be packed. Needs an open scope, which owns them.
    *
    * @param batchNorm null if none follows
-   * @param activation what is done with the sum; of packed weights alone
    * @param inputSize as {@link PackedConvolution} takes it
    */
-  static StandIn of(
+  static PackedConvolution of(
       Conv2dImpl convolution,
       BatchNorm2dImpl batchNorm,
-      Activation activation,
       List<Long> inputSize,
       NetworkScorer.Kind kind) {
     Tensor weight = convolution.weight();
@@ -62,14 +59,21 @@ final class FoldedConvolution {
     }
     weight = weight.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
     bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;
-    ConvolutionGeometry geometry = geometryOf(convolution.options());
-    if (kind.packed()) {
-      PackedConvolution packed = new PackedConvolution(weight, bias, geometry, inputSize);
-      return packed.takesIn(activation, false)
-          ? packed.operator(false, activation)
-          : then(activation, packed.operator(false, Activation.NONE));
+    return new PackedConvolution(weight, bias, geometryOf(convolution.options()), inputSize);
+  }
+
+  /**
+   * What runs it. Needs an open scope, which the result outlives.
+   *
+   * @param activation what is done with the sum; of packed weights alone
+   */
+  static StandIn standIn(PackedConvolution folded, Activation activation, NetworkScorer.Kind kind) {
+    if (!kind.packed()) {
+      return folded.plain();
     }
-    return plain(weight, bias, geometry);
+    return folded.takesIn(activation, false)
+        ? folded.operator(false, activation)
+        : then(activation, folded.operator(false, Activation.NONE));
   }
 
   private static StandIn then(Activation activation, StandIn convolution) {
@@ -84,15 +88,6 @@ final class FoldedConvolution {
         convolution.close();
       }
     };
-  }
-
-  private static OperatorCall plain(Tensor weight, Tensor bias, ConvolutionGeometry geometry) {
-    OperatorCall call = new OperatorCall("aten::conv2d", "").open().with(weight);
-    return (bias.defined() ? call.with(bias) : call.withNone())
-        .withList(geometry.stride())
-        .withList(geometry.padding())
-        .withList(geometry.dilation())
-        .with(geometry.groups());
   }
 
   private static ConvolutionGeometry geometryOf(DetailConv2dOptions options) {

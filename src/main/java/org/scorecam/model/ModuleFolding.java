@@ -3,10 +3,15 @@ package org.scorecam.model;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.BatchNorm2dImpl;
 import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.LayerNormImpl;
@@ -16,6 +21,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.graph.Activation;
 import org.scorecam.graph.ConvolutionInputs;
+import org.scorecam.graph.InvertedResidual;
+import org.scorecam.graph.PackedConvolution;
 import org.scorecam.graph.StandIn;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
@@ -30,6 +37,22 @@ import org.scorecam.tensor.Tensors;
  * <p>The network itself is not changed: others stand in for its modules while the scorer runs.
  */
 final class ModuleFolding implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(ModuleFolding.class.getName());
+
+  /** Stands in for a convolution that a later one computes as well. */
+  private static final StandIn PASSING_ON =
+      new StandIn() {
+        @Override
+        public Tensor forward(Tensor input) {
+          return input;
+        }
+
+        @Override
+        public void close() {
+          // Nothing is held.
+        }
+      };
+
   private final Map<Submodule, StandIn> standIns = new HashMap<>();
 
   /** Batch norms that are part of a convolution. */
@@ -42,7 +65,8 @@ final class ModuleFolding implements AutoCloseable {
 
   /**
    * Sees in one pass what follows what, and folds. Where a second pass gives another output, as it
-   * does if something else reads a convolution's output, every module stays by itself.
+   * does if something else reads a convolution's output, less is folded: no convolutions together,
+   * and then every module by itself.
    *
    * @param sample an input float32 [1, C, H, W]
    */
@@ -54,8 +78,12 @@ final class ModuleFolding implements AutoCloseable {
       ModuleFolding folding = new ModuleFolding();
       try {
         folding.fold(sequence, kind);
-        Tensor folded = folding.forOneRun().during(() -> network.call(chunk));
-        if (!OutputAgreement.of(plain, folded.to(ScalarType.Float), kind.precision())) {
+        if (folding.hasRows() && !folding.agreesWithoutFailing(plain, network, chunk, kind)) {
+          folding.close();
+          sequence.next.clear();
+          folding.fold(sequence, kind);
+        }
+        if (!folding.agrees(plain, network, chunk, kind)) {
           folding.close();
           if (isReduced(kind)) {
             folding.fold(sequence.withoutFollowers(), kind);
@@ -69,6 +97,28 @@ final class ModuleFolding implements AutoCloseable {
     }
   }
 
+  private boolean agrees(Tensor plain, Network network, Tensor chunk, NetworkScorer.Kind kind) {
+    Tensor folded = forOneRun().during(() -> network.call(chunk.clone()));
+    return OutputAgreement.of(plain, folded.to(ScalarType.Float), kind.precision());
+  }
+
+  /**
+   * What lies between convolutions that run together has other shapes than a network may expect.
+   */
+  private boolean agreesWithoutFailing(
+      Tensor plain, Network network, Tensor chunk, NetworkScorer.Kind kind) {
+    try {
+      return agrees(plain, network, chunk, kind);
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.DEBUG, "convolutions that cannot run together", e);
+      return false;
+    }
+  }
+
+  private boolean hasRows() {
+    return standIns.containsValue(PASSING_ON);
+  }
+
   private static boolean isReduced(NetworkScorer.Kind kind) {
     return kind.precision().dtype() != ScalarType.Float;
   }
@@ -77,23 +127,21 @@ final class ModuleFolding implements AutoCloseable {
     foldedAway.addAll(sequence.convolutionOf.keySet());
     Map<Submodule, Submodule> batchNormOf = new HashMap<>();
     sequence.convolutionOf.forEach((norm, convolution) -> batchNormOf.put(convolution, norm));
+    Map<Submodule, PackedConvolution> convolutions = new LinkedHashMap<>();
     for (Submodule module : sequence.seen) {
       Module plain = module.module();
-      Submodule norm = batchNormOf.get(module);
-      Activation activation =
-          kind.packed()
-              ? sequence.activationOf.getOrDefault(module, Activation.NONE)
-              : Activation.NONE;
       if (isConvolution(module)) {
-        standIns.put(
+        Submodule norm = batchNormOf.get(module);
+        convolutions.put(
             module,
             FoldedConvolution.of(
                 plain.asConv2d(),
                 norm == null ? null : norm.module().asBatchNorm2d(),
-                activation,
                 sequence.inputSizes.get(module),
                 kind));
-        activationOf.put(module, activation);
+        if (kind.packed()) {
+          activationOf.put(module, sequence.activationOf.getOrDefault(module, Activation.NONE));
+        }
       } else if (isReduced(kind)) {
         if (isBatchNorm(module) && !foldedAway.contains(module)) {
           standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
@@ -104,6 +152,35 @@ final class ModuleFolding implements AutoCloseable {
         }
       }
     }
+    if (kind.packed()) {
+      convolutions.keySet().forEach(first -> putTogether(sequence.rowFrom(first), convolutions));
+    }
+    convolutions.forEach(
+        (module, folded) ->
+            standIns.computeIfAbsent(
+                module,
+                absent ->
+                    FoldedConvolution.standIn(
+                        folded, activationOf.getOrDefault(module, Activation.NONE), kind)));
+  }
+
+  /** Has the last convolution of an inverted residual do the work of all of them. */
+  private void putTogether(List<Submodule> row, Map<Submodule, PackedConvolution> convolutions) {
+    if (standIns.containsKey(row.get(0))) {
+      return; // Part of the one before.
+    }
+    List<InvertedResidual.Step> steps =
+        row.stream()
+            .map(
+                module ->
+                    new InvertedResidual.Step(convolutions.get(module), activationOf.get(module)))
+            .toList();
+    InvertedResidual.startOf(steps, found -> true)
+        .ifPresent(
+            found -> {
+              row.subList(0, found.size() - 1).forEach(each -> standIns.put(each, PASSING_ON));
+              standIns.put(row.get(found.size() - 1), found.operator(false));
+            });
   }
 
   /** What calls the stand-ins; for one run by one thread. */
@@ -132,10 +209,15 @@ final class ModuleFolding implements AutoCloseable {
 
   /**
    * Notes each batch norm and activation whose input is the very tensor that a convolution just put
-   * out.
+   * out, and each convolution whose input is what such an activation made of it.
    */
   private static final class Sequence implements Interceptor {
-    final Set<Submodule> seen = new HashSet<>();
+    /** In the order of the calls. */
+    final Set<Submodule> seen = new LinkedHashSet<>();
+
+    /** The convolution after a convolution. */
+    final Map<Submodule, Submodule> next = new HashMap<>();
+
     final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
 
     /** What convolutions are given in a chunk. */
@@ -145,6 +227,9 @@ final class ModuleFolding implements AutoCloseable {
 
     /** By identity: the very object that one module returned and the next was given. */
     private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
+
+    /** As origins, what activations put out. */
+    private final IdentityHashMap<Tensor, Origin> activated = new IdentityHashMap<>();
 
     private final Map<Submodule, Integer> calls = new HashMap<>();
 
@@ -156,25 +241,40 @@ final class ModuleFolding implements AutoCloseable {
       return separate;
     }
 
+    /** A convolution and those after it, as many as may run together. */
+    List<Submodule> rowFrom(Submodule first) {
+      return Stream.iterate(first, Objects::nonNull, next::get)
+          .limit(InvertedResidual.MOST_STEPS)
+          .takeWhile(module -> calls.get(module) == 1)
+          .toList();
+    }
+
     /** The convolution that a tensor is from; another version has been written to in place. */
-    private record Origin(Submodule convolution, long version) {}
+    private record Origin(Submodule convolution, long version) {
+      static Optional<Submodule> in(IdentityHashMap<Tensor, Origin> origins, Tensor tensor) {
+        return Optional.ofNullable(origins.get(tensor))
+            .filter(origin -> origin.version == tensor._version())
+            .map(Origin::convolution);
+      }
+    }
 
     @Override
     public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
       seen.add(module);
-      Origin origin = origins.get(input);
-      boolean untouched = origin != null && origin.version == input._version();
-      Submodule producer = untouched ? origin.convolution : null;
+      Submodule producer = Origin.in(origins, input).orElse(null);
+      Optional<Submodule> before = Origin.in(activated, input);
       Tensor output = forward.apply(input);
       boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
       if (isConvolution(module)) {
         origins.put(output, new Origin(module, output._version()));
         inputSizes.put(module, ConvolutionInputs.inChunk(1, input.shape()));
+        before.ifPresent(convolution -> next.put(convolution, module));
       }
       Activation activation = Activation.of(module);
       if (activation != Activation.NONE) {
         if (producer != null && calls.get(producer) == 1) {
           activationOf.put(producer, activation);
+          activated.put(output, new Origin(producer, output._version()));
         }
       } else if (producer != null
           && isBatchNorm(module)

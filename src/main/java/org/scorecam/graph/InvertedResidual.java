@@ -1,0 +1,175 @@
+package org.scorecam.graph;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.kernel.CpuBinding;
+import org.scorecam.kernel.InvertedResidualKernel;
+import org.scorecam.kernel.InvertedResidualKernel.Weights;
+import org.scorecam.kernel.Winograd;
+
+/**
+ * Convolutions of which each is given what the one before puts out, as one operator: those of an
+ * inverted residual, which widens, filters each channel by itself, and narrows again (Sandler et
+ * al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018):
+ *
+ * <p>y = P g + p (+ x) with g = a(D ∗ h + d) and h = a(E x + e)
+ *
+ * <p>or without E, or without P. The many channels of h and g are never stored as a whole.
+ */
+public final class InvertedResidual {
+  /** How many convolutions there may be. */
+  public static final int MOST_STEPS = 3;
+
+  /**
+   * Bytes of h for one image, from which on it pays not to store it: about what a core's cache of
+   * the second level holds.
+   */
+  private static final long LARGE = 512 << 10;
+
+  /** A convolution, and what is done with its output before the next one. */
+  public record Step(PackedConvolution convolution, Activation activation) {}
+
+  /** Null if there is none. */
+  private final Step expand;
+
+  private final Step filter;
+
+  /** Null if there is none. */
+  private final Step project;
+
+  private InvertedResidual(Step expand, Step filter, Step project) {
+    this.expand = expand;
+    this.filter = filter;
+    this.project = project;
+  }
+
+  /**
+   * Finds the longest inverted residual that a row of convolutions begins with. Needs an open
+   * scope.
+   *
+   * @param steps one after the other, each of them the only one that is given what the one before
+   *     puts out
+   * @param suits what else it must be
+   * @return nothing if there is none, if our library has no operator for it, or if images are so
+   *     small, or their size is unknown, that it would not pay
+   */
+  public static Optional<InvertedResidual> startOf(
+      List<Step> steps, Predicate<InvertedResidual> suits) {
+    if (!Winograd.isAvailable()) {
+      return Optional.empty();
+    }
+    for (int size = Math.min(MOST_STEPS, steps.size()); size > 1; size--) {
+      Optional<InvertedResidual> found = of(steps.subList(0, size)).filter(suits);
+      if (found.isPresent()) {
+        return found;
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<InvertedResidual> of(List<Step> steps) {
+    boolean expands = isPointwise(steps.get(0));
+    Step filter = steps.get(expands ? 1 : 0);
+    List<Step> rest = steps.subList(expands ? 2 : 1, steps.size());
+    boolean fits =
+        isDepthwise(filter)
+            && codeOf(filter.activation) >= 0
+            && (!expands || steps.get(0).activation == filter.activation)
+            && rest.size() <= 1
+            && rest.stream().allMatch(InvertedResidual::isProjection)
+            && isLarge(steps.get(0).convolution.inputSize(), filter.convolution.outputs());
+    return fits
+        ? Optional.of(
+            new InvertedResidual(
+                expands ? steps.get(0) : null, filter, rest.isEmpty() ? null : rest.get(0)))
+        : Optional.empty();
+  }
+
+  private static boolean isPointwise(Step step) {
+    Tensor weight = step.convolution.weight();
+    ConvolutionGeometry geometry = step.convolution.geometry();
+    return weight.scalar_type().intern() == ScalarType.Float
+        && weight.size(2) == 1
+        && weight.size(3) == 1
+        && geometry.isDense()
+        && geometry.isPaddedBy(0);
+  }
+
+  private static boolean isProjection(Step step) {
+    return isPointwise(step) && step.activation == Activation.NONE;
+  }
+
+  private static boolean isDepthwise(Step step) {
+    Tensor weight = step.convolution.weight();
+    long side = weight.size(2);
+    return weight.scalar_type().intern() == ScalarType.Float
+        && (side == 3 || side == 5)
+        && weight.size(3) == side
+        && weight.size(1) == 1
+        && step.convolution.geometry().isDepthwise(weight.size(0))
+        && step.convolution.geometry().isPaddedBy(side / 2);
+  }
+
+  private static boolean isLarge(List<Long> inputSize, long hidden) {
+    return !inputSize.isEmpty()
+        && inputSize.get(2) * inputSize.get(3) * hidden * Float.BYTES >= LARGE;
+  }
+
+  /** The native library's number; negative if it does not know the activation. */
+  private static int codeOf(Activation activation) {
+    return switch (activation) {
+      case RELU -> CpuBinding.SCORECAM_ACTIVATION_RELU;
+      case RELU6 -> CpuBinding.SCORECAM_ACTIVATION_RELU6;
+      case SILU -> CpuBinding.SCORECAM_ACTIVATION_SILU;
+      case HARDSWISH -> CpuBinding.SCORECAM_ACTIVATION_HARDSWISH;
+      default -> -1;
+    };
+  }
+
+  /**
+   * How many of the steps it takes.
+   *
+   * @return 2 or 3
+   */
+  public int size() {
+    return (expand == null ? 1 : 2) + (project == null ? 0 : 1);
+  }
+
+  /** Whether x has the shape of y. */
+  boolean canAddInput() {
+    return project != null
+        && stride() == 1
+        && (expand == null ? filter : expand).convolution.inputs() == project.convolution.outputs();
+  }
+
+  private long stride() {
+    return filter.convolution.geometry().stride().get(0);
+  }
+
+  /**
+   * Packs the weights. Needs an open scope.
+   *
+   * @param addsInput whether x is added
+   * @return the operator, ready to be called with x [N, I, H, W]; owned by the caller
+   */
+  public OperatorCall operator(boolean addsInput) {
+    Tensor filters = filter.convolution.weight();
+    return new OperatorCall(InvertedResidualKernel.OPERATOR, "")
+        .open()
+        .with(InvertedResidualKernel.pack(weightsOf(expand), weightsOf(filter), weightsOf(project)))
+        .with(filters.size(0))
+        .with(project == null ? 0 : project.convolution.outputs())
+        .with(filters.size(2))
+        .with(stride())
+        .with((long) codeOf(filter.activation))
+        .with(expand != null)
+        .with(addsInput);
+  }
+
+  private static Weights weightsOf(Step step) {
+    return step == null ? null : new Weights(step.convolution.weight(), step.convolution.bias());
+  }
+}
