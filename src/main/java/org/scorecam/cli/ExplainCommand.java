@@ -20,6 +20,7 @@ import org.scorecam.image.Preprocessing;
 import org.scorecam.model.HookedModel;
 import org.scorecam.pipeline.Explained;
 import org.scorecam.pipeline.Pipeline;
+import org.scorecam.pipeline.Source;
 import org.scorecam.runtime.Findings;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -108,8 +109,11 @@ final class ExplainCommand implements Callable<Integer> {
       ResultFiles files =
           ResultFiles.ofPictures(output, images, input.isOneImage(), target.fileNames());
       requireNothingOverwritten(files, images);
+      List<Source> sources = new ArrayList<>(images.stream().map(Source::of).toList());
+      // While the network is loaded.
+      sources.set(0, sources.get(0).readAhead());
       try (Replicas replicas = new Replicas(model, method, progress)) {
-        explainPictures(replicas.explainers(), images, files);
+        explainPictures(replicas.explainers(), sources, files);
       }
     } else {
       try (HookedModel network = model.load();
@@ -135,7 +139,8 @@ final class ExplainCommand implements Callable<Integer> {
             });
   }
 
-  private void explainPictures(List<Explainer> explainers, List<Path> images, ResultFiles files) {
+  private void explainPictures(
+      List<Explainer> explainers, List<Source> sources, ResultFiles files) {
     Preprocessing preprocessing = pictures.preprocessing();
     Pipeline.Builder pipeline =
         Pipeline.on(explainers).preprocessing(preprocessing).targets(targets);
@@ -144,8 +149,8 @@ final class ExplainCommand implements Callable<Integer> {
     }
     pipeline
         .build()
-        .run(
-            images,
+        .runSources(
+            sources,
             explained -> {
               if (explained.failure().isPresent()) {
                 RuntimeException failure = explained.failure().get();
@@ -155,7 +160,7 @@ final class ExplainCommand implements Callable<Integer> {
                 write(explained, files, preprocessing);
               }
             });
-    failures.printCount(images.size(), "explained");
+    failures.printCount(sources.size(), "explained");
   }
 
   private void write(Explained explained, ResultFiles files, Preprocessing preprocessing) {

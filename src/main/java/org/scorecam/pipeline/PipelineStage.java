@@ -33,6 +33,20 @@ abstract class PipelineStage extends Event {
     }
   }
 
+  /** A picture that is read before the run that asks for it. */
+  @Name("org.scorecam.ReadAhead")
+  @Label("Read ahead")
+  @Description("Reads a picture while the network is being loaded.")
+  static final class ReadAhead extends PipelineStage {
+    @Label("Picture")
+    final String picture;
+
+    ReadAhead(String picture) {
+      this.picture = picture;
+      begin();
+    }
+  }
+
   /** Pictures that are scored together. */
   @Name("org.scorecam.Group")
   @Label("Group")

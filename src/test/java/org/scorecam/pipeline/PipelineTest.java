@@ -527,6 +527,51 @@ class PipelineTest {
   }
 
   @Test
+  void aSourceIsReadAheadOnceBeforeARunAsksForIt() throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    AtomicInteger reads = new AtomicInteger();
+    Source ahead =
+        new Source(
+                "ahead",
+                () -> {
+                  reads.incrementAndGet();
+                  begun.countDown();
+                  return picture(0);
+                })
+            .readAhead();
+    assertEquals("ahead", ahead.name());
+    assertTrue(begun.await(1, TimeUnit.MINUTES));
+    List<float[]> maps = new ArrayList<>();
+    pipeline().build().runSources(List.of(ahead, source(1)), each -> maps.add(mapOf(each)));
+    assertEquals(1, reads.get());
+    assertClose(expected(0), maps.get(0), TOLERANCE);
+    assertEquals(2, maps.size());
+  }
+
+  @Test
+  void whatReadingAheadMeetsWithIsThatPicturesFailure() {
+    Source missing = Source.of(folder.resolve("missing.png")).readAhead();
+    List<Explained> results = new ArrayList<>();
+    pipeline().build().runSources(List.of(missing, source(1)), results::add);
+    InputException failure = (InputException) results.get(0).failure().orElseThrow();
+    assertTrue(failure.getMessage().contains("missing.png"), failure.getMessage());
+    assertTrue(results.get(1).failure().isEmpty());
+    Error error = new StackOverflowError("of a reader");
+    Source broken =
+        new Source(
+                "broken",
+                () -> {
+                  throw error;
+                })
+            .readAhead();
+    Pipeline pipeline = pipeline().build();
+    assertSame(
+        error,
+        assertThrows(
+            StackOverflowError.class, () -> pipeline.runSources(List.of(broken), each -> {})));
+  }
+
+  @Test
   void aFlightRecordingShowsWhichPicturesAreInAGroup() throws Exception {
     Path file = folder.resolve("run.jfr");
     try (Recording recording = new Recording()) {
