@@ -296,5 +296,9 @@ class SetUpTest {
         "only glibc tells with which status a process exits");
     assertEquals("", exit("on"));
     assertTrue(exit("off").contains("libtorch_cpu"));
+    assertEquals("", exit("last"));
+    String unloaded = exit("unloaded");
+    assertTrue(unloaded.contains("libjvm"), unloaded);
+    assertFalse(unloaded.contains("libtorch"), unloaded);
   }
 }

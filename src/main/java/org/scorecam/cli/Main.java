@@ -7,6 +7,7 @@ import java.nio.charset.Charset;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.bytedeco.javacpp.Loader;
+import org.scorecam.runtime.LibTorchWork;
 
 /** Starts the program. Needs none of the libraries that only the program has, to say so. */
 public final class Main {
@@ -45,6 +46,7 @@ public final class Main {
               + " me.tongfei:progressbar");
       exitCode = 1;
     }
+    LibTorchWork.beginLast();
     System.exit(exitCode);
   }
 

@@ -162,6 +162,11 @@ public final class LibTorch {
     return Collections.unmodifiableMap(words);
   }
 
+  /** Whether it is loaded and set up; does not load it. */
+  static boolean isLoaded() {
+    return loaded != null;
+  }
+
   static ProcessValues values() {
     load();
     return loaded.values;

@@ -80,6 +80,18 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
+   * Begins a work that lasts until the process is gone, so that it exits at once, as {@link
+   * #inProgress} has it: destroying LibTorch's static objects takes longer than some networks'
+   * passes. For a program whose process is its own, just before it exits; does nothing where
+   * LibTorch is not loaded.
+   */
+  public static void beginLast() {
+    if (LibTorch.isLoaded()) {
+      ofThisThread(0).works++;
+    }
+  }
+
+  /**
    * How many threads of the process are in a work.
    *
    * @return one number, always up to date, in native memory that is there until the process is gone
