@@ -5,8 +5,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.MalformedURLException;
 import java.net.URL;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.global.torch;
@@ -21,10 +22,12 @@ import org.bytedeco.pytorch.global.torch;
  * process would have two LibTorches and crash.
  */
 final class CudaHalf {
-  /** But for the driver, which LibTorch asks for when it counts devices. */
+  /** What LibTorch's natives that have it need for the CPU as well. */
+  private static final List<String> NEEDED_ON_CPU = List.of("libcudart.so.13", "libcupti.so.13");
+
+  /** But for these, and for the driver, which LibTorch asks for when it counts devices. */
   private static final List<String> NEEDED =
       List.of(
-          "libcudart.so.13",
           "libcublasLt.so.13",
           "libcublas.so.13",
           "libcufft.so.12",
@@ -39,6 +42,12 @@ final class CudaHalf {
       List.of("c10_cuda", "torch_cuda", "torch_cuda_linalg");
 
   private static final String DRIVER = "libcuda.so.1";
+
+  /**
+   * What the dynamic linker says of a library that it does not find; in its words about one that it
+   * finds, the name is a path. What comes after it is in the language of the process.
+   */
+  private static final Pattern NOT_FOUND = Pattern.compile("([^/:]+): .*");
 
   private CudaHalf() {}
 
@@ -66,11 +75,11 @@ final class CudaHalf {
   }
 
   /**
-   * Loads it, unless a library that it needs is missing; after LibTorch is loaded, and with it what
-   * the jars on the class path have of CUDA.
+   * Loads it, unless a library that it needs cannot be loaded; after LibTorch is loaded, and with
+   * it what the jars on the class path have of CUDA.
    */
   static void load() {
-    if (isOurs() && missing().isEmpty()) {
+    if (isOurs() && failuresOf(NEEDED).isEmpty()) {
       for (String library : LIBRARIES) {
         try {
           Loader.loadLibrary(torch.class, new URL[] {urlOf(unpacked(library))}, library);
@@ -82,26 +91,34 @@ final class CudaHalf {
     }
   }
 
-  /** What it needs and the dynamic linker does not find. */
-  static List<String> missing() {
-    List<String> missing = new ArrayList<>();
-    for (String library : NEEDED) {
-      if (!failureOf(library).isEmpty()) {
-        missing.add(library);
-      }
-    }
-    return missing;
+  /** Why it, or what it needs, cannot be loaded, in the dynamic linker's words. */
+  static List<String> failures() {
+    List<String> failures = failuresOf(NEEDED);
+    return failures.isEmpty()
+        ? failuresOf(LIBRARIES.stream().map(library -> unpacked(library).getPath()).toList())
+        : failures;
   }
 
-  /** Why it cannot be loaded, in the dynamic linker's words; empty where it can be. */
-  static String failure() {
-    for (String library : LIBRARIES) {
-      String failure = failureOf(unpacked(library).getPath());
-      if (!failure.isEmpty()) {
-        return failure;
-      }
-    }
-    return "";
+  /** The same where LibTorch cannot be loaded at all; none if that is for another reason. */
+  static List<String> failuresOnCpu() {
+    return isOurs() ? failuresOf(NEEDED_ON_CPU) : List.of();
+  }
+
+  private static List<String> failuresOf(List<String> libraries) {
+    return libraries.stream()
+        .map(CudaHalf::failureOf)
+        .filter(failure -> !failure.isEmpty())
+        .toList();
+  }
+
+  /** The libraries that are not found, as it says in {@link #failures}. */
+  static List<String> notFound(List<String> failures) {
+    return failures.stream()
+        .map(NOT_FOUND::matcher)
+        .filter(Matcher::matches)
+        .map(notFound -> notFound.group(1))
+        .distinct()
+        .toList();
   }
 
   /** Whether NVIDIA's driver is found; on other systems than Linux, LibTorch must say. */
@@ -137,7 +154,8 @@ final class CudaHalf {
     }
   }
 
-  private static String failureOf(String library) {
+  /** Why a library cannot be loaded, in the dynamic linker's words; empty where it can be. */
+  static String failureOf(String library) {
     try {
       Loader.loadGlobal(library);
       return "";

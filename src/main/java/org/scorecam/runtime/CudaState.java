@@ -2,6 +2,7 @@ package org.scorecam.runtime;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Loader;
@@ -21,7 +22,15 @@ import org.scorecam.error.NativeErrors;
 record CudaState(int devices, String words, String advice) {
   private static final Pattern OLD_DRIVER = Pattern.compile("too old \\(found version (\\d+)\\)");
 
+  /** CUDA's own words, before which LibTorch asks its programmers a question. */
+  private static final Pattern CUDA_ERROR =
+      Pattern.compile("Unexpected error from cudaGetDeviceCount.*\\b(Error \\d+: .*)");
+
   private static final String GET_DRIVER = "install NVIDIA's driver for this machine's GPU";
+
+  private static final String GET_LIBRARIES =
+      "build with -Pgpu,cuda-redist, which brings them, or install CUDA 13, cuDNN 9 and NCCL 2"
+          + " and name their folders in LD_LIBRARY_PATH";
 
   private static final CudaState WITHOUT_DRIVER =
       missing("there is no NVIDIA driver on this machine", GET_DRIVER);
@@ -55,37 +64,52 @@ record CudaState(int devices, String words, String advice) {
           "the CUDA half of LibTorch could not be loaded",
           "put the libraries of CUDA 13 and cuDNN 9 on the library path (PATH on Windows)");
     }
-    List<String> missing = CudaHalf.missing();
-    return withoutLibraries(
-        missing, missing.isEmpty() ? CudaHalf.failure() : "", CudaHalf.hasDriver());
+    return withoutLibraries(CudaHalf.failures(), CudaHalf.hasDriver());
   }
 
   /**
    * What is said on Linux where the CUDA half is there and cannot be loaded.
    *
-   * @param missing the libraries that are not found
-   * @param failure the dynamic linker's words where none is missing
+   * @param failures as {@link CudaHalf#failures}
    */
-  static CudaState withoutLibraries(List<String> missing, String failure, boolean hasDriver) {
-    String advice =
-        "build with -Pgpu,cuda-redist, which brings them, or install CUDA 13, cuDNN 9 and NCCL 2"
-            + " and name their folders in LD_LIBRARY_PATH";
+  static CudaState withoutLibraries(List<String> failures, boolean hasDriver) {
+    List<String> missing = CudaHalf.notFound(failures);
+    String advice = GET_LIBRARIES;
     if (!hasDriver) {
       advice += "; no NVIDIA driver is found either: " + GET_DRIVER;
     }
     return missing.isEmpty()
-        ? missing("the CUDA half of LibTorch cannot be loaded: " + failure, advice)
-        : missing(
-            "the CUDA half of LibTorch needs %s, found neither in the jars on the class path nor in %s"
-                .formatted(String.join(", ", missing), libraryPath()),
-            advice);
+        ? missing(
+            "the CUDA half of LibTorch cannot be loaded: " + String.join("; ", failures), advice)
+        : missing("the CUDA half of LibTorch needs " + withWhereItWasLookedFor(missing), advice);
+  }
+
+  /**
+   * What is said where LibTorch cannot be loaded for the CPU either.
+   *
+   * @param failures as {@link CudaHalf#failuresOnCpu}; nothing is said without one
+   */
+  static Optional<String> withoutLibTorch(List<String> failures) {
+    List<String> missing = CudaHalf.notFound(failures);
+    return missing.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "its natives on the class path are those with CUDA, and need even on the CPU %s; %s; for the CPU alone, build without -Pgpu"
+                .formatted(withWhereItWasLookedFor(missing), GET_LIBRARIES));
+  }
+
+  private static String withWhereItWasLookedFor(List<String> missing) {
+    return "%s, found neither in the jars on the class path nor in %s"
+        .formatted(String.join(", ", missing), libraryPath());
   }
 
   private static String libraryPath() {
     String folders = System.getenv("LD_LIBRARY_PATH");
+    // The first is where JavaCPP looks.
+    String usual = "/usr/local/cuda or the system's library folders";
     return folders == null || folders.isEmpty()
-        ? "the system's library folders (LD_LIBRARY_PATH is not set)"
-        : "LD_LIBRARY_PATH=" + folders + " and the system's library folders";
+        ? usual + " (LD_LIBRARY_PATH is not set)"
+        : "LD_LIBRARY_PATH=" + folders + ", " + usual;
   }
 
   /** What LibTorch with all its libraries says where it has no device. */
@@ -101,8 +125,10 @@ record CudaState(int devices, String words, String advice) {
     if (message.toLowerCase(Locale.ROOT).contains("no nvidia driver")) {
       return WITHOUT_DRIVER;
     }
+    Matcher error = CUDA_ERROR.matcher(message);
     return missing(
-        "the NVIDIA driver shows this process no device: " + message,
+        "the NVIDIA driver shows this process no device: "
+            + (error.find() ? error.group(1) : message),
         "see what nvidia-smi lists, and whether CUDA_VISIBLE_DEVICES or the container hides it");
   }
 

@@ -249,12 +249,14 @@ public final class LibTorch {
       Loader.load(torch.class);
       CudaHalf.load();
     } catch (LinkageError | RuntimeException e) {
+      String reason =
+          CudaState.withoutLibTorch(CudaHalf.failuresOnCpu())
+              .orElseGet(
+                  () ->
+                      NativeErrors.messageOf(e)
+                          + "; is the jar of org.bytedeco:pytorch for this platform on the class path?");
       throw new NativeLibraryException(
-          "LibTorch cannot be loaded on "
-              + Loader.Detector.getPlatform()
-              + ": "
-              + NativeErrors.messageOf(e)
-              + "; is the jar of org.bytedeco:pytorch for this platform on the class path?",
+          "LibTorch cannot be loaded on %s: %s".formatted(Loader.Detector.getPlatform(), reason),
           e);
     }
     boolean setsUp = settings.isOn(LibTorchSettings.SET_UP);

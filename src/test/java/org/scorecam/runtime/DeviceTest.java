@@ -5,10 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -16,6 +20,10 @@ import org.scorecam.error.DeviceException;
 
 /** Names of devices, and devices that are not there. */
 class DeviceTest {
+  /** What glibc says of a library that it does not find. */
+  private static final String NOT_THERE =
+      "%s: cannot open shared object file: No such file or directory";
+
   @ParameterizedTest
   @CsvSource({"cpu,cpu", "CPU,cpu", "' cpu ',cpu", "cuda,cuda:0", "cuda:0,cuda:0", "CUDA:7,cuda:7"})
   void namesAreRead(String name, String device) {
@@ -66,8 +74,14 @@ class DeviceTest {
 
   @Test
   void missingLibrariesAreNamedWithWhereTheyWereLookedFor() {
-    List<String> missing = List.of("libcudnn.so.9", "libnccl.so.2");
-    CudaState state = CudaState.withoutLibraries(missing, "", true);
+    List<String> failures =
+        List.of(
+            NOT_THERE.formatted("libcudnn.so.9"),
+            // Also where several need it.
+            NOT_THERE.formatted("libnccl.so.2"),
+            NOT_THERE.formatted("libnccl.so.2"),
+            "/usr/lib/libcufile.so.0: invalid ELF header");
+    CudaState state = CudaState.withoutLibraries(failures, true);
     assertTrue(
         state
             .words()
@@ -82,15 +96,60 @@ class DeviceTest {
 
   @Test
   void aMissingDriverIsAddedToMissingLibraries() {
-    CudaState state = CudaState.withoutLibraries(List.of("libcudnn.so.9"), "", false);
+    CudaState state =
+        CudaState.withoutLibraries(List.of(NOT_THERE.formatted("libcudnn.so.9")), false);
     assertTrue(state.advice().contains("no NVIDIA driver is found either"), state.advice());
   }
 
   @Test
   void whyTheCudaHalfIsNotLoadedIsToldInTheLinkersWords() {
-    CudaState state = CudaState.withoutLibraries(List.of(), "libx.so: wrong ELF class", true);
+    CudaState state =
+        CudaState.withoutLibraries(
+            List.of("/lib/libx.so.1: wrong ELF class", "/lib/liby.so.1: invalid ELF header"), true);
     assertEquals(
-        "the CUDA half of LibTorch cannot be loaded: libx.so: wrong ELF class", state.words());
+        "the CUDA half of LibTorch cannot be loaded: /lib/libx.so.1: wrong ELF class;"
+            + " /lib/liby.so.1: invalid ELF header",
+        state.words());
+  }
+
+  @Test
+  void aLibraryThatIsNotThereIsToldFromABrokenOne(@TempDir Path folder) throws IOException {
+    LibTorch.load();
+    Assumptions.assumeTrue(Loader.getPlatform().startsWith("linux"), "the words are Linux's");
+    String nowhere = "libscorecam-nowhere.so.1";
+    String failure = CudaHalf.failureOf(nowhere);
+    assertEquals(List.of(nowhere), CudaHalf.notFound(List.of(failure)), failure);
+    Path broken = Files.writeString(folder.resolve(nowhere), "no library");
+    failure = CudaHalf.failureOf(broken.toString());
+    assertTrue(failure.startsWith(broken.toString()), failure);
+    assertEquals(List.of(), CudaHalf.notFound(List.of(failure)), failure);
+    assertEquals("", CudaHalf.failureOf("libc.so.6"));
+  }
+
+  @Test
+  void whatTheProcessorNeedsOfCudaIsNamedWhereLibTorchCannotBeLoaded() {
+    String reason =
+        CudaState.withoutLibTorch(List.of(NOT_THERE.formatted("libcupti.so.13"))).orElseThrow();
+    assertTrue(
+        reason.startsWith(
+            "its natives on the class path are those with CUDA, and need even on the CPU libcupti.so.13, found"
+                + " neither in the jars on the class path nor in "),
+        reason);
+    assertTrue(reason.contains("; build with -Pgpu,cuda-redist"), reason);
+    assertTrue(CudaState.withoutLibTorch(List.of()).isEmpty());
+  }
+
+  @Test
+  void aDriverThatFailsIsToldInCudasWords() {
+    CudaState state =
+        CudaState.withoutDevice(
+            "Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before calling"
+                + " NumCudaDevices() that might have already set an error? Error 803: system has"
+                + " unsupported display driver / cuda driver combination");
+    assertEquals(
+        "the NVIDIA driver shows this process no device: Error 803: system has unsupported display"
+            + " driver / cuda driver combination",
+        state.words());
   }
 
   @Test
