@@ -10,6 +10,8 @@
  *     is not made only to return to it.
  *
  * The CUDA runtime is linked in. Without a driver or device every operation returns SCORECAM_STATUS_NO_DEVICE.
+ *
+ * Not yet run on a device: the kernels are tested on the host alone.
  */
 #ifndef SCORECAM_CUDA_H
 #define SCORECAM_CUDA_H

@@ -73,7 +73,7 @@ final class ModelOptions {
       converter = DeviceConverter.class,
       description =
           "Where the network runs; default: ${DEFAULT-VALUE}. To explain pictures, several devices"
-              + " separated by commas share the work.")
+              + " separated by commas share the work. Not yet run on a GPU.")
   private List<Device> devices;
 
   @Option(

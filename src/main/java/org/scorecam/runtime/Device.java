@@ -6,7 +6,8 @@ import java.util.regex.Pattern;
 import org.scorecam.error.DeviceException;
 
 /**
- * Where tensors live and networks run: the CPU, or one CUDA device.
+ * Where tensors live and networks run: the CPU, or one CUDA device. Nothing of ours has yet run on
+ * a GPU.
  *
  * @param type CPU or CUDA
  * @param index which CUDA device, from 0; 0 for the CPU
