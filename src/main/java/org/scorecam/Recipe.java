@@ -174,8 +174,13 @@ public record Recipe(
                             name, PUBLISHED.stream().map(Recipe::name).collect(joining(", ")))));
   }
 
-  /** What this recipe has captured of some layers. */
-  Watch watching(List<String> layers) {
+  /**
+   * What this recipe has captured of some layers.
+   *
+   * @param layers dotted paths, each once
+   * @return the call and the moment that count for it
+   */
+  public Watch watching(List<String> layers) {
     return new Watch(layers, repeatedCall, moment);
   }
 

@@ -16,7 +16,6 @@ import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModuleModel;
-import org.scorecam.model.RepeatedCall;
 import org.scorecam.nn.Layout;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
@@ -166,7 +165,8 @@ public final class Suite {
       long[] scored =
           IntStream.range(0, weights.length).filter(k -> weights[k] != 0).asLongStream().toArray();
       try (NativeScope scope = NativeScope.open();
-          Capture capture = network.capture(input, List.of(explained.layer()), RepeatedCall.LAST)) {
+          Capture capture =
+              network.capture(input, explained.recipe().watching(List.of(explained.layer())))) {
         Tensor output = capture.activations().get(0);
         Tensor all = layout(explained.layer(), output).maps(output).select(0, 0);
         activations =

@@ -451,7 +451,7 @@ final class BenchCommand implements Runnable {
     List<String> layers = List.of(first.saliency().layer());
     try (NativeScope scope = NativeScope.open();
         Capture capture =
-            network.capture(image, layers, first.saliency().recipe().repeatedCall())) {
+            network.capture(image, first.saliency().recipe().watching(layers))) {
       PlainProcess.Task task =
           new PlainProcess.Task(
               model.file(),

@@ -128,6 +128,35 @@ class BenchCommandTest {
   }
 
   @Test
+  void theBaselineSeesTheActivationsThatTheNetworkChangesInPlace() throws IOException {
+    Path model =
+        ScriptedModels.script(
+                "InPlace",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return torch.mean(torch.relu_(self.maps.forward(x)), [2, 3])
+                """)
+            .child(
+                "maps",
+                ScriptedModels.script(
+                        "Maps",
+                        """
+                        def forward(self, x: Tensor) -> Tensor:
+                            return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
+                        """)
+                    .weight("w", 8, 3, 4, 4))
+            .save(folder);
+    Path file = folder.resolve("bench.json");
+    CommandLineRun.of(
+            "bench", "--model", model, "--layer", "maps", "--size", "32x32", "--runs", 1, "--json",
+            file)
+        .assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    JsonObject baseline = objects(found, "baselines").get(0);
+    assertTrue(baseline.get("largestMapDifference").getAsDouble() < 1e-5, baseline::toString);
+  }
+
+  @Test
   void variesWhatItIsToldTo() throws IOException {
     JsonObject found =
         measured(
@@ -344,6 +373,17 @@ class BenchCommandTest {
         3 * 32 * 32 * width * 4 + 12 * 5 * (3 + 1 + 2 * 4) * width * width + width * 1000;
     assertEquals(2.0 * multiplyAdds, network.get("operations").getAsDouble());
     assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
+  }
+
+  @Test
+  void theSuiteComparesMapsOfTheActivationsThatTheNetworkChangesInPlace() throws IOException {
+    Path file = folder.resolve("suite.json");
+    CommandLineRun.of(
+            "bench", "--suite", "densenet121", "--size", "64x64", "--runs", 1, "--json", file)
+        .assertDone();
+    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    JsonObject network = objects(found, "networks").get(0);
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-5, network::toString);
   }
 
   @Test
