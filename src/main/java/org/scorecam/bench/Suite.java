@@ -1,9 +1,13 @@
 package org.scorecam.bench;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.BatchNorm2dImpl;
+import org.bytedeco.pytorch.Conv2dImpl;
+import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -16,6 +20,7 @@ import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModuleModel;
+import org.scorecam.nn.HookHandle;
 import org.scorecam.nn.Layout;
 import org.scorecam.nn.Network;
 import org.scorecam.nn.Submodule;
@@ -30,8 +35,8 @@ import org.scorecam.zoo.ZooOptions;
  * Explanations by networks of many kinds, each in turns with Score-CAM written plainly, which runs
  * the same network module by module: how fast scoring is, whatever the network.
  *
- * <p>Their weights are random, and their batch norms know the statistics of noise. Few channels are
- * scored: what counts is the time of a pass.
+ * <p>Their weights are random, scaled so that activations of noise neither vanish nor grow. Few
+ * channels are scored: what counts is the time of a pass.
  */
 public final class Suite {
   /** What the suite consists of, unless it is told otherwise; separated by commas. */
@@ -130,22 +135,43 @@ public final class Suite {
   }
 
   /**
-   * Has batch norms take over the statistics of noise of an input's size. With those that they
-   * begin with, activations vanish on their way through many layers, and no map depends on
-   * anything.
+   * Gives a new network activations of the size that they have in a trained one, at every depth:
+   * convolutions and linear layers are scaled until they put out noise of deviation 1, one after the
+   * other (Mishkin and Matas, "All you need is a good init", arXiv 1511.06422), and batch norms take
+   * over the statistics of that noise. As they begin, activations vanish on their way through many
+   * layers, and what is left of a map's range is rounding.
+   *
+   * <p>Biases of 1 keep most ReLUs open. Half closed, each batch norm spreads anew what the one
+   * before left of the differences, rounding errors among them.
    */
   private static Network settled(Network network, Tensor input) {
+    List<HookHandle> hooks = new ArrayList<>();
     try (NativeScope scope = NativeScope.open()) {
       for (Submodule submodule : network.submodules().values()) {
         if (submodule.module() instanceof BatchNorm2dImpl norm) {
           norm.options().momentum().put(1.0);
+          norm.bias().fill_(new Scalar(1));
+        } else if (submodule.module() instanceof Conv2dImpl
+            || submodule.module() instanceof LinearImpl) {
+          hooks.add(submodule.registerForwardHook(Suite::scaleToDeviationOne));
         }
       }
       network.train(true);
       network.call(torch.randn(ROWS_OF_NOISE, input.size(1), input.size(2), input.size(3)));
       network.train(false);
       return network;
+    } finally {
+      hooks.forEach(HookHandle::close);
     }
+  }
+
+  private static Tensor scaleToDeviationOne(Submodule layer, Tensor input, Tensor output) {
+    Tensor deviation = output.std();
+    for (Tensor parameter : layer.module().parameters().get()) {
+      parameter.div_(deviation);
+    }
+    output.div_(deviation);
+    return null;
   }
 
   /** Score-CAM written plainly, with our set-up of LibTorch but nothing else of ours. */
