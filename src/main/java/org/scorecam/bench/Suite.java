@@ -136,10 +136,10 @@ public final class Suite {
 
   /**
    * Gives a new network activations of the size that they have in a trained one, at every depth:
-   * convolutions and linear layers are scaled until they put out noise of deviation 1, one after the
-   * other (Mishkin and Matas, "All you need is a good init", arXiv 1511.06422), and batch norms take
-   * over the statistics of that noise. As they begin, activations vanish on their way through many
-   * layers, and what is left of a map's range is rounding.
+   * convolutions and linear layers are scaled until they put out noise of deviation 1, one after
+   * the other (Mishkin and Matas, "All you need is a good init", arXiv 1511.06422), and batch norms
+   * take over the statistics of that noise. As they begin, activations vanish on their way through
+   * many layers, and what is left of a map's range is rounding.
    *
    * <p>Biases of 1 keep most ReLUs open. Half closed, each batch norm spreads anew what the one
    * before left of the differences, rounding errors among them.

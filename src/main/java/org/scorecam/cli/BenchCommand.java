@@ -450,8 +450,7 @@ final class BenchCommand implements Runnable {
     Baseline chosen = baseline == null ? Baseline.PLAIN : baseline;
     List<String> layers = List.of(first.saliency().layer());
     try (NativeScope scope = NativeScope.open();
-        Capture capture =
-            network.capture(image, first.saliency().recipe().watching(layers))) {
+        Capture capture = network.capture(image, first.saliency().recipe().watching(layers))) {
       PlainProcess.Task task =
           new PlainProcess.Task(
               model.file(),

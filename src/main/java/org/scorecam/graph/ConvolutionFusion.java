@@ -40,10 +40,15 @@ public final class ConvolutionFusion {
 
   private Activation activation = Activation.NONE;
 
-  private ConvolutionFusion(JitNode node, PackedConvolution convolution) {
+  /**
+   * Reads what follows a convolution.
+   *
+   * @param claimed sums that are part of another convolution; this one's is added
+   */
+  private ConvolutionFusion(JitNode node, PackedConvolution convolution, Set<JitNode> claimed) {
     this.convolution = convolution;
     chain.add(node);
-    follow();
+    follow(claimed);
   }
 
   /**
@@ -56,10 +61,12 @@ public final class ConvolutionFusion {
   public static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
     Block program = frozen.get_method("forward").graph().block();
     Map<JitNode, ConvolutionFusion> found = new LinkedHashMap<>();
+    Set<JitNode> claimed = new HashSet<>();
     for (JitNode node : GraphNodes.deepOf(program)) {
       if (isConvolution(node)) {
         read(node, inputSizes)
-            .ifPresent(convolution -> found.put(node, new ConvolutionFusion(node, convolution)));
+            .ifPresent(
+                convolution -> found.put(node, new ConvolutionFusion(node, convolution, claimed)));
       }
     }
     // Before any node is replaced, whose place in memory another one may take.
@@ -128,13 +135,15 @@ public final class ConvolutionFusion {
   }
 
   /** Extends the chain by a sum and an activation, where they follow. */
-  private void follow() {
+  private void follow(Set<JitNode> claimed) {
     userOfOutput()
         .filter(this::isSum)
+        .filter(sum -> !claimed.contains(sum))
         .filter(this::seesTheSameInput)
         .ifPresent(
             sum -> {
               chain.add(sum);
+              claimed.add(sum);
               sums = true;
             });
     userOfOutput()

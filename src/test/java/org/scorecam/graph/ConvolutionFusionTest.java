@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -21,6 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.kernel.InvertedResidualKernel;
 import org.scorecam.kernel.Winograd;
 import org.scorecam.runtime.NativeScope;
 
@@ -68,6 +71,8 @@ class ConvolutionFusionTest {
         .weight("v", 32, 32, 3, 3)
         .weight("p", 32, 32, 1, 1)
         .weight("g", 32, 4, 3, 3)
+        .weight("d", 32, 1, 3, 3)
+        .weight("e", 32, 1, 5, 5)
         .weight("b", 32);
   }
 
@@ -261,6 +266,141 @@ class ConvolutionFusionTest {
         1, "r = x * 2", "v = r[:, 1:]", "y = " + CONV, "s = y + r", "v.zero_()", "return s.relu()");
     operatorsAfterFusing(
         1, "r = x * 2", "y = " + CONV, "r.zero_()", "s = y + r", "return torch.relu(s)");
+  }
+
+  /** An image so large that its 32 channels do not fit into a core's cache. */
+  private List<String> operatorsOfLargeAfterFusing(int operators, String... lines) {
+    return operatorsAfterFusing(script(lines).save(folder), operators, torch.randn(2, 32, 72, 64));
+  }
+
+  private static String depthwise(String weight, int stride, int padding) {
+    return "torch.conv2d(y, self.%s, self.b, [%d, %d], [%d, %d], [1, 1], 32)"
+        .formatted(weight, stride, stride, padding, padding);
+  }
+
+  private static final String EXPAND = "y = torch.relu6(" + POINT + ")";
+  private static final String FILTER = "y = torch.relu6(" + depthwise("d", 1, 1) + ")";
+  private static final String PROJECT =
+      "y = torch.conv2d(y, self.p, self.b, [1, 1], [0, 0], [1, 1], 1)";
+
+  private static int operators(int fused, int onTheirOwn) {
+    return Winograd.isAvailable() ? fused : onTheirOwn;
+  }
+
+  private static List<String> residualThen(int onTheirOwn, String... others) {
+    List<String> all = new ArrayList<>();
+    if (Winograd.isAvailable()) {
+      all.add(InvertedResidualKernel.OPERATOR);
+    } else {
+      all.addAll(Collections.nCopies(onTheirOwn, ONEDNN));
+    }
+    all.addAll(List.of(others));
+    return all;
+  }
+
+  @Test
+  void invertedResidualsAreOneOperator() {
+    int one = operators(1, 3);
+    assertEquals(
+        residualThen(3), operatorsOfLargeAfterFusing(one, EXPAND, FILTER, PROJECT, "return y"));
+    assertEquals(
+        residualThen(3), operatorsOfLargeAfterFusing(one, EXPAND, FILTER, PROJECT, "return x + y"));
+    assertEquals(
+        residualThen(3),
+        operatorsOfLargeAfterFusing(one, EXPAND, FILTER, PROJECT, "return y.add_(x)"));
+    for (String activation :
+        List.of("torch.relu_", "torch.silu", "torch.hardswish", "torch.silu_")) {
+      assertEquals(
+          residualThen(3),
+          operatorsOfLargeAfterFusing(
+              one,
+              EXPAND.replace("torch.relu6", activation),
+              FILTER.replace("torch.relu6", activation),
+              PROJECT,
+              "return x + y"),
+          activation);
+    }
+    for (String filter :
+        List.of(depthwise("d", 2, 1), depthwise("e", 1, 2), depthwise("e", 2, 2))) {
+      assertEquals(
+          residualThen(3),
+          operatorsOfLargeAfterFusing(
+              one, EXPAND, "y = torch.relu6(" + filter + ")", PROJECT, "return y"),
+          filter);
+    }
+  }
+
+  @Test
+  void partsOfInvertedResidualsAreOneOperator() {
+    assertEquals(
+        residualThen(2), operatorsOfLargeAfterFusing(operators(1, 2), EXPAND, FILTER, "return y"));
+    assertEquals(
+        residualThen(2),
+        operatorsOfLargeAfterFusing(operators(1, 2), "y = x", FILTER, PROJECT, "return y"));
+    assertEquals(
+        residualThen(2),
+        operatorsOfLargeAfterFusing(operators(1, 2), "y = x", FILTER, PROJECT, "return x + y"));
+    // Squeeze and excitation.
+    assertEquals(
+        residualThen(2, "aten::mean", "aten::mul", ONEDNN),
+        operatorsOfLargeAfterFusing(
+            operators(2, 3), EXPAND, FILTER, "y = y * y.mean([2, 3], True)", PROJECT, "return y"));
+    // What is added is something else, or has another scale.
+    assertEquals(
+        residualThen(2, "aten::mul", ONEDNN),
+        operatorsOfLargeAfterFusing(operators(2, 3), EXPAND, FILTER, PROJECT, "return y + x * 3"));
+    assertEquals(
+        residualThen(3, "aten::add"),
+        operatorsOfLargeAfterFusing(
+            operators(1, 3), EXPAND, FILTER, PROJECT, "return y.add(x, alpha=2)"));
+    assertEquals(
+        residualThen(2, ONEDNN),
+        operatorsOfLargeAfterFusing(
+            operators(2, 3), EXPAND, FILTER, PROJECT, "return torch.relu6(y)"));
+  }
+
+  @Test
+  void whatIsNoInvertedResidualStays() {
+    int three = 3;
+    // Read elsewhere.
+    operatorsOfLargeAfterFusing(
+        three, EXPAND, "z = y", FILTER, "z = z + y", PROJECT, "return y + z");
+    for (String filter :
+        List.of(
+            depthwise("d", 3, 1),
+            depthwise("d", 1, 0),
+            depthwise("e", 1, 1),
+            depthwise("d", 1, 2).replace("[1, 1], 32", "[2, 2], 32"),
+            depthwise("d", 1, 1).replace("[1, 1], [1, 1], [1, 1]", "[1, 2], [1, 1], [1, 1]"),
+            depthwise("g", 1, 1).replace(", 32)", ", 8)"))) {
+      assertEquals(
+          List.of(ONEDNN, ONEDNN, ONEDNN),
+          operatorsOfLargeAfterFusing(
+              three, EXPAND, "y = torch.relu6(" + filter + ")", PROJECT, "return y"),
+          filter);
+    }
+    assertEquals(
+        List.of(ONEDNN, ONEDNN),
+        operatorsOfLargeAfterFusing(2, EXPAND.replace("relu6", "relu"), FILTER, "return y"));
+    assertEquals(
+        List.of(ONEDNN, ONEDNN, ONEDNN),
+        operatorsAfterFusing(three, EXPAND, FILTER, PROJECT, "return x + y"),
+        "small images");
+  }
+
+  @Test
+  void anInputOfAnInvertedResidualThatIsOverwrittenIsReadBefore() {
+    for (String overwriting : List.of("x.zero_()", "x[:, 3:].zero_()", "x[1].fill_(3.)")) {
+      String copy = "x = x * 2";
+      operatorsOfLargeAfterFusing(
+          operators(1, 3), copy, EXPAND, FILTER, PROJECT, overwriting, "return y");
+      operatorsOfLargeAfterFusing(
+          operators(1, 3), copy, EXPAND, overwriting, FILTER, PROJECT, "return y");
+      operatorsOfLargeAfterFusing(
+          operators(2, 3), copy, EXPAND, overwriting, FILTER, PROJECT, "return x + y");
+      operatorsOfLargeAfterFusing(
+          operators(1, 3), copy, EXPAND, FILTER, PROJECT, overwriting, "return x + y");
+    }
   }
 
   @Test

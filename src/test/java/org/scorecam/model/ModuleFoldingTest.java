@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Conv2dImpl;
+import org.bytedeco.pytorch.Conv2dOptions;
 import org.bytedeco.pytorch.ConvTranspose2dImpl;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.LinearImpl;
@@ -269,6 +271,58 @@ class ModuleFoldingTest {
   @Test
   void whatBecameOfAnActivationOutlivesTheBlockThatItIsIn() {
     try (Swished network = ready(new Swished())) {
+      assertEquals(List.of(), computing(network, PACKED));
+    }
+  }
+
+  /** A large inverted residual; beside it, what is between its convolutions may be looked at. */
+  private static final class Inverted extends Network {
+    private final boolean lookedAt;
+    private final Submodule stem = child("stem", TestNetworks.conv(3, 16));
+    private final Submodule expand = child("expand", filter(16, 32, 1, 1));
+    private final Submodule bn1 = child("bn1", TestNetworks.batchNorm(32));
+    private final Submodule silu1 = child("silu1", new Activations.SiLU());
+    private final Submodule filter = child("filter", filter(32, 32, 5, 32));
+    private final Submodule bn2 = child("bn2", TestNetworks.batchNorm(32));
+    private final Submodule silu2 = child("silu2", new Activations.SiLU());
+    private final Submodule project = child("project", filter(32, 16, 1, 1));
+    private final Submodule bn3 = child("bn3", TestNetworks.batchNorm(16));
+
+    Inverted(boolean lookedAt) {
+      this.lookedAt = lookedAt;
+    }
+
+    private static Conv2dImpl filter(long in, long out, long side, long groups) {
+      Conv2dOptions options = new Conv2dOptions(in, out, new LongPointer(side, side));
+      options.padding().put(new LongPointer(side / 2, side / 2));
+      options.groups().put(groups);
+      return new Conv2dImpl(options);
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor stemmed = stem.forward(x);
+      Tensor wide = sequence(stemmed, expand, bn1, silu1);
+      Tensor y = sequence(wide, filter, bn2, silu2, project, bn3).add(stemmed);
+      Tensor means = y.mean(2, 3);
+      return lookedAt ? means.add(wide.narrow(1, 16, 16).mean(2, 3)) : means;
+    }
+  }
+
+  @Test
+  void anInvertedResidualIsComputedTogether() {
+    input = torch.randn(2, 3, 72, 64);
+    try (Inverted network = ready(new Inverted(false))) {
+      assertEquals(List.of("silu1", "silu2"), computing(network, PLAIN));
+      assertEquals(List.of(), computing(network, PACKED));
+    }
+  }
+
+  @Test
+  void whatIsLookedAtBetweenConvolutionsIsThere() {
+    input = torch.randn(2, 3, 72, 64);
+    try (Inverted network = ready(new Inverted(true))) {
+      // Of what passes between, channels are read that are not there, or other values.
       assertEquals(List.of(), computing(network, PACKED));
     }
   }

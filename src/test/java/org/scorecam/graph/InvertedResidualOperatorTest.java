@@ -1,0 +1,144 @@
+package org.scorecam.graph;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.scorecam.error.InputException;
+import org.scorecam.error.NativeErrors;
+import org.scorecam.kernel.InvertedResidualKernel;
+import org.scorecam.kernel.InvertedResidualKernel.Weights;
+import org.scorecam.kernel.NativeBuild;
+import org.scorecam.kernel.Winograd;
+import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
+/** Inverted residuals as LibTorch's dispatcher calls them: layouts, and what is refused. */
+class InvertedResidualOperatorTest {
+  private NativeScope scope;
+
+  @BeforeEach
+  void operatorsAreThere() {
+    NativeBuild.require();
+    assertTrue(Winograd.isAvailable(), LibTorch.setUp().get("convolutions"));
+    scope = NativeScope.open();
+    torch.manual_seed(1);
+  }
+
+  @AfterEach
+  void close() {
+    if (scope != null) {
+      scope.close();
+    }
+  }
+
+  private static Weights ones(long... shape) {
+    return new Weights(torch.ones(shape), new Tensor());
+  }
+
+  /** Two channels to three and back to two, 3×3, with ReLU. */
+  private static Tensor weight() {
+    return InvertedResidualKernel.pack(
+        ones(3, 2, 1, 1), ones(3, 1, 3, 3), new Weights(torch.ones(2, 3, 1, 1), torch.ones(2)));
+  }
+
+  private static OperatorCall call(
+      Tensor weight, long hidden, long outputs, long side, long stride, boolean addsInput) {
+    return new OperatorCall(InvertedResidualKernel.OPERATOR, "")
+        .open()
+        .with(weight)
+        .with(hidden)
+        .with(outputs)
+        .with(side)
+        .with(stride)
+        .with(1L)
+        .with(true)
+        .with(addsInput);
+  }
+
+  @Test
+  void computesByHand() {
+    Tensor image = torch.ones(1, 2, 2, 1);
+    try (OperatorCall call = call(weight(), 3, 2, 3, 1, true)) {
+      // Each pixel is 2 after expansion; both are summed up in 3 channels; 12 + 1 + 1.
+      assertArrayEquals(new float[] {14, 14, 14, 14}, Tensors.toArray(call.call(image)), 0);
+    }
+    try (OperatorCall call = call(weight(), 3, 2, 3, 2, false)) {
+      Tensor output = call.call(image);
+      assertArrayEquals(new long[] {1, 2, 1, 1}, output.shape());
+      assertArrayEquals(new float[] {13, 13}, Tensors.toArray(output), 0);
+    }
+  }
+
+  @Test
+  void otherLayoutsAreCopied() {
+    Tensor wide = torch.randn(2, 4, 9, 8);
+    try (OperatorCall call = call(weight(), 3, 2, 3, 1, true)) {
+      for (Tensor view :
+          new Tensor[] {
+            wide.narrow(1, 1, 2),
+            wide.narrow(1, 0, 2).narrow(3, 1, 5),
+            wide.narrow(1, 0, 2).transpose(2, 3),
+            wide.narrow(1, 0, 1).expand(2, 2, 9, 8),
+            wide.narrow(0, 0, 0).narrow(1, 0, 2)
+          }) {
+        Tensor dense = view.contiguous(MemoryFormat.ChannelsLast).clone();
+        Tensor output = call.call(view);
+        assertTrue(output.is_contiguous(MemoryFormat.ChannelsLast), "another layout");
+        assertTrue(output.equal(call.call(dense)), "another output");
+      }
+    }
+  }
+
+  private static void assertRefused(Consumer<Tensor> work, Tensor input, String reason) {
+    RuntimeException refusal = assertThrows(RuntimeException.class, () -> work.accept(input));
+    String words = NativeErrors.messageOf(refusal);
+    assertTrue(words.contains(reason), words);
+  }
+
+  @Test
+  void whatDoesNotFitIsRefused() {
+    Tensor image = torch.ones(1, 2, 4, 4);
+    try (OperatorCall right = call(weight(), 3, 2, 3, 1, true);
+        OperatorCall wider = call(weight(), 4, 2, 3, 1, true);
+        OperatorCall longer = call(weight(), 3, 2, 7, 1, true);
+        OperatorCall huge = call(weight(), 3, 2, 3, 1L << 40, false);
+        OperatorCall strided = call(weight(), 3, 2, 3, 2, true)) {
+      assertRefused(right::call, torch.ones(2, 4, 4), "the input has 3 dimensions, not 4");
+      assertRefused(right::call, image.to(ScalarType.Double), "the input is not float32");
+      assertRefused(right::call, torch.ones(1, 3, 4, 4), "is not packed for 3 inputs");
+      assertRefused(right::call, torch.ones(1, 2, 0, 4), "[1, 2, 0, 4] is empty");
+      assertRefused(wider::call, image, "is not packed for 2 inputs, 4 hidden channels");
+      assertRefused(longer::call, image, "the filter is 7 x 7, not 3 x 3 or 5 x 5");
+      assertRefused(huge::call, image, "stride is -1, not 1 or 2");
+      assertRefused(strided::call, image, "cannot be added to 2 outputs with stride 2");
+      assertEquals(2 * 16, right.call(image).numel());
+    }
+  }
+
+  @Test
+  void weightsThatDoNotGoTogetherAreRefused() {
+    String message =
+        assertThrows(
+                InputException.class,
+                () -> InvertedResidualKernel.pack(ones(3, 2, 1, 1), ones(4, 1, 3, 3), null))
+            .getMessage();
+    assertTrue(
+        message.contains("expand has shape [3, 2, 1, 1], not [E, I, 1, 1] with E = 4"), message);
+    assertThrows(
+        InputException.class, () -> InvertedResidualKernel.pack(null, ones(4, 1, 3, 5), null));
+    assertThrows(
+        InputException.class,
+        () -> InvertedResidualKernel.pack(null, ones(4, 1, 3, 3), ones(2, 5, 1, 1)));
+  }
+}
