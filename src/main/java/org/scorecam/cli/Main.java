@@ -29,10 +29,11 @@ public final class Main {
     if (LOG.getLevel() == null) {
       LOG.setLevel(Level.WARNING);
     }
-    leaveOutCuda();
     int exitCode;
     try {
+      leaveOutCuda();
       exitCode = Program.run(writerTo(System.out), writerTo(System.err), arguments);
+      LibTorchWork.beginLast();
     } catch (NoClassDefFoundError e) {
       if (e.getMessage() == null || e.getMessage().contains(" ")) {
         // The class is there, and failed to initialise.
@@ -46,7 +47,6 @@ public final class Main {
               + " me.tongfei:progressbar");
       exitCode = 1;
     }
-    LibTorchWork.beginLast();
     System.exit(exitCode);
   }
 
