@@ -78,7 +78,8 @@ final class ModuleFolding implements AutoCloseable {
       ModuleFolding folding = new ModuleFolding();
       try {
         folding.fold(sequence, kind);
-        if (folding.hasRows() && !folding.agreesWithoutFailing(plain, network, chunk, kind)) {
+        if (folding.runsSomeTogether()
+            && !folding.agreesWithoutFailing(plain, network, chunk, kind)) {
           folding.close();
           sequence.next.clear();
           folding.fold(sequence, kind);
@@ -115,7 +116,7 @@ final class ModuleFolding implements AutoCloseable {
     }
   }
 
-  private boolean hasRows() {
+  private boolean runsSomeTogether() {
     return standIns.containsValue(PASSING_ON);
   }
 
@@ -153,7 +154,9 @@ final class ModuleFolding implements AutoCloseable {
       }
     }
     if (kind.packed()) {
-      convolutions.keySet().forEach(first -> putTogether(sequence.rowFrom(first), convolutions));
+      convolutions
+          .keySet()
+          .forEach(first -> putTogether(sequence.successionFrom(first), convolutions));
     }
     convolutions.forEach(
         (module, folded) ->
@@ -165,12 +168,13 @@ final class ModuleFolding implements AutoCloseable {
   }
 
   /** Has the last convolution of an inverted residual do the work of all of them. */
-  private void putTogether(List<Submodule> row, Map<Submodule, PackedConvolution> convolutions) {
-    if (standIns.containsKey(row.get(0))) {
+  private void putTogether(
+      List<Submodule> successive, Map<Submodule, PackedConvolution> convolutions) {
+    if (standIns.containsKey(successive.get(0))) {
       return; // Part of the one before.
     }
     List<InvertedResidual.Step> steps =
-        row.stream()
+        successive.stream()
             .map(
                 module ->
                     new InvertedResidual.Step(convolutions.get(module), activationOf.get(module)))
@@ -178,8 +182,10 @@ final class ModuleFolding implements AutoCloseable {
     InvertedResidual.startOf(steps, found -> true)
         .ifPresent(
             found -> {
-              row.subList(0, found.size() - 1).forEach(each -> standIns.put(each, PASSING_ON));
-              standIns.put(row.get(found.size() - 1), found.operator(false));
+              successive
+                  .subList(0, found.size() - 1)
+                  .forEach(each -> standIns.put(each, PASSING_ON));
+              standIns.put(successive.get(found.size() - 1), found.operator(false));
             });
   }
 
@@ -215,7 +221,7 @@ final class ModuleFolding implements AutoCloseable {
     /** In the order of the calls. */
     final Set<Submodule> seen = new LinkedHashSet<>();
 
-    /** The convolution after a convolution. */
+    /** The convolution after a convolution, where each is called once. */
     final Map<Submodule, Submodule> next = new HashMap<>();
 
     final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
@@ -242,10 +248,9 @@ final class ModuleFolding implements AutoCloseable {
     }
 
     /** A convolution and those after it, as many as may run together. */
-    List<Submodule> rowFrom(Submodule first) {
+    List<Submodule> successionFrom(Submodule first) {
       return Stream.iterate(first, Objects::nonNull, next::get)
           .limit(InvertedResidual.MOST_STEPS)
-          .takeWhile(module -> calls.get(module) == 1)
           .toList();
     }
 
@@ -268,7 +273,12 @@ final class ModuleFolding implements AutoCloseable {
       if (isConvolution(module)) {
         origins.put(output, new Origin(module, output._version()));
         inputSizes.put(module, ConvolutionInputs.inChunk(1, input.shape()));
-        before.ifPresent(convolution -> next.put(convolution, module));
+        if (onlyCall) {
+          before.ifPresent(convolution -> next.put(convolution, module));
+        } else {
+          next.remove(module);
+          next.values().removeIf(module::equals);
+        }
       }
       Activation activation = Activation.of(module);
       if (activation != Activation.NONE) {

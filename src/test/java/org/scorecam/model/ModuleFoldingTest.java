@@ -327,6 +327,29 @@ class ModuleFoldingTest {
     }
   }
 
+  /** Calls a convolution twice, and one after it once. */
+  private static final class Repeating extends Network {
+    private final Submodule shared = child("shared", TestNetworks.conv(3, 3));
+    private final Submodule relu = child("relu", new ReLUImpl());
+    private final Submodule filter = child("filter", Inverted.filter(3, 3, 3, 3));
+    private final Submodule relu2 = child("relu2", new ReLUImpl());
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return sequence(x, shared, relu, shared, relu, filter, relu2).mean(2, 3);
+    }
+  }
+
+  @Test
+  void aConvolutionThatIsCalledTwiceIsPackedByItself() {
+    try (Repeating network = ready(new Repeating())) {
+      assertEquals(List.of("relu", "relu", "relu2"), computing(network, PLAIN));
+      // What follows a call need not follow the other.
+      assertEquals(List.of("relu", "relu"), computing(network, PACKED));
+      assertComputing(List.of("relu", "relu"), network, REDUCED.withPackedWeights());
+    }
+  }
+
   @Test
   void oneOutputIsEnoughToCompare() {
     try (OneOutput network = ready(new OneOutput())) {
