@@ -51,6 +51,15 @@ void check_tensor(const scorecam_tensor *tensor, const char *name, int32_t rank)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s has no data", name, shape(*tensor).c_str());
 }
 
+// Whether offsets into so many images would not fit. Whatever is rounded up, sizes with a margin fit as well.
+bool exceed_memory(int64_t images, int64_t height, int64_t width, int64_t channels) {
+  int64_t pixels, floats;
+  return images > kMostFloats || height > kMostFloats || width > kMostFloats ||
+         __builtin_mul_overflow(height + 8, width + 8, &pixels) ||
+         __builtin_mul_overflow(pixels, images + 16, &pixels) || __builtin_mul_overflow(pixels, channels, &floats) ||
+         floats > kMostFloats;
+}
+
 void check_flag(int32_t flag, const char *name) {
   if (flag != 0 && flag != 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is %" PRId32 ", not 0 or 1", name, flag);
 }
@@ -264,12 +273,7 @@ ConvolutionRequest check_convolution(const scorecam_convolution *convolution) {
     fail(SCORECAM_STATUS_UNSUPPORTED, "padding is %" PRId32 ", not 0, 1 or 2", c.padding);
   check_flag(c.relu, "relu");
   check_winograd_weight_size(c.inputs, c.outputs);
-  // Whatever is rounded up, sizes with a margin fit as well.
-  int64_t pixels, input, output;
-  if (c.images > kMostFloats || c.height > kMostFloats || c.width > kMostFloats ||
-      __builtin_mul_overflow(c.height + 8, c.width + 8, &pixels) ||
-      __builtin_mul_overflow(pixels, c.images + 16, &pixels) || __builtin_mul_overflow(pixels, c.inputs, &input) ||
-      __builtin_mul_overflow(pixels, c.outputs, &output) || input > kMostFloats || output > kMostFloats)
+  if (exceed_memory(c.images, c.height, c.width, std::max(c.inputs, c.outputs)))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
          " inputs and %" PRId64 " outputs exceed the address space", c.images, c.height, c.width, c.inputs, c.outputs);
   ConvolutionRequest request{};
@@ -360,11 +364,7 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
   if (b.adds_input == 1 && (b.stride != 1 || b.inputs != b.outputs))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the input of %" PRId64 " channels cannot be added to %" PRId64
          " outputs with stride %" PRId32, b.inputs, b.outputs, b.stride);
-  int64_t pixels, widest;
-  if (b.images > kMostFloats || b.height > kMostFloats || b.width > kMostFloats ||
-      __builtin_mul_overflow(b.height + 8, b.width + 8, &pixels) ||
-      __builtin_mul_overflow(pixels, b.images + 16, &pixels) ||
-      __builtin_mul_overflow(pixels, std::max({b.inputs, b.hidden, b.outputs}) + 16, &widest) || widest > kMostFloats)
+  if (exceed_memory(b.images, b.height, b.width, std::max({b.inputs, b.hidden, b.outputs}) + 16))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
          " inputs, %" PRId64 " hidden channels and %" PRId64 " outputs exceed the address space", b.images, b.height,
          b.width, b.inputs, b.hidden, b.outputs);

@@ -91,14 +91,6 @@ public final class ScriptedDetector {
         .calling(
             "ops.torchvision.roi_align(features, regions, 0.25, 3, 3, 2, True)",
             "torch.dist(features, regions, 0.75)")
-        .child(
-            "backbone",
-            ScriptedModels.script(
-                    "Backbone",
-                    """
-                    def forward(self, x: Tensor) -> Tensor:
-                        return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
-                    """)
-                .weight("w", 6, 3, 4, 4));
+        .child("backbone", ScriptedModels.patches(6));
   }
 }

@@ -249,15 +249,18 @@ public final class ScriptedModels {
                 y = self.maps.forward(x)
                 return 100000. + 500. * torch.mean(torch.abs(y), [2, 3])
             """)
-        .child(
-            "maps",
-            script(
-                    "Maps",
-                    """
-                    def forward(self, x: Tensor) -> Tensor:
-                        return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
-                    """)
-                .weight("w", 40, 3, 4, 4));
+        .child("maps", patches(40));
+  }
+
+  /** A layer [N, 3, H, W] to [N, K, H / 4, W / 4], without a bias. */
+  public static Script patches(long channels) {
+    return script(
+            "Patches",
+            """
+            def forward(self, x: Tensor) -> Tensor:
+                return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
+            """)
+        .weight("w", channels, 3, 4, 4);
   }
 
   /** A network [N, 3, H, W] to [N, 2] whose maps are negative and whose scores are always 0. */

@@ -74,10 +74,10 @@ public final class ConvolutionFusion {
     List<Runnable> replacements = new ArrayList<>();
     for (ConvolutionFusion fusion : found.values()) {
       if (!taken.contains(fusion)) {
-        List<ConvolutionFusion> row = fusion.andWhatFollows(found);
-        Optional<InvertedResidual> together = startOf(row);
+        List<ConvolutionFusion> successive = fusion.andWhatFollows(found);
+        Optional<InvertedResidual> together = startOf(successive);
         if (together.isPresent()) {
-          List<ConvolutionFusion> members = row.subList(0, together.get().size());
+          List<ConvolutionFusion> members = successive.subList(0, together.get().size());
           taken.addAll(members);
           replacements.add(() -> replace(members, together.get()));
         } else {
@@ -221,9 +221,9 @@ public final class ConvolutionFusion {
 
   /** This one, the one that alone is given what it puts out, and so on. */
   private List<ConvolutionFusion> andWhatFollows(Map<JitNode, ConvolutionFusion> found) {
-    List<ConvolutionFusion> row = new ArrayList<>(List.of(this));
+    List<ConvolutionFusion> successive = new ArrayList<>(List.of(this));
     ConvolutionFusion end = this;
-    while (end != null && !end.sums && row.size() < InvertedResidual.MOST_STEPS) {
+    while (end != null && !end.sums && successive.size() < InvertedResidual.MOST_STEPS) {
       Value output = end.last().output();
       end =
           end.userOfOutput()
@@ -231,17 +231,17 @@ public final class ConvolutionFusion {
               .filter(next -> next.chain.get(0).input(0).equals(output))
               .orElse(null);
       if (end != null) {
-        row.add(end);
+        successive.add(end);
       }
     }
-    return row;
+    return successive;
   }
 
-  private static Optional<InvertedResidual> startOf(List<ConvolutionFusion> row) {
+  private static Optional<InvertedResidual> startOf(List<ConvolutionFusion> successive) {
     return InvertedResidual.startOf(
-        row.stream().map(each -> new Step(each.convolution, each.activation)).toList(),
+        successive.stream().map(each -> new Step(each.convolution, each.activation)).toList(),
         found -> {
-          List<ConvolutionFusion> members = row.subList(0, found.size());
+          List<ConvolutionFusion> members = successive.subList(0, found.size());
           ConvolutionFusion last = members.get(members.size() - 1);
           return !last.sums || (found.canAddInput() && last.addsInputOf(members));
         });

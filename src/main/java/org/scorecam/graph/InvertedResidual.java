@@ -47,7 +47,7 @@ public final class InvertedResidual {
   }
 
   /**
-   * Finds the longest inverted residual that a row of convolutions begins with. Needs an open
+   * Finds the longest inverted residual that successive convolutions begin with. Needs an open
    * scope.
    *
    * @param steps one after the other, each of them the only one that is given what the one before

@@ -136,15 +136,7 @@ class BenchCommandTest {
                 def forward(self, x: Tensor) -> Tensor:
                     return torch.mean(torch.relu_(self.maps.forward(x)), [2, 3])
                 """)
-            .child(
-                "maps",
-                ScriptedModels.script(
-                        "Maps",
-                        """
-                        def forward(self, x: Tensor) -> Tensor:
-                            return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
-                        """)
-                    .weight("w", 8, 3, 4, 4))
+            .child("maps", ScriptedModels.patches(8))
             .save(folder);
     Path file = folder.resolve("bench.json");
     CommandLineRun.of(
@@ -358,14 +350,17 @@ class BenchCommandTest {
     assertTrue(names.contains("convnext_tiny"), names.toString());
   }
 
-  @Test
-  void theSuiteKnowsTokens() throws IOException {
+  private JsonObject measuredInSuite(String network) throws IOException {
     Path file = folder.resolve("suite.json");
-    CommandLineRun.of(
-            "bench", "--suite", "vit_b_32", "--size", "64x64", "--runs", 1, "--json", file)
+    CommandLineRun.of("bench", "--suite", network, "--size", "64x64", "--runs", 1, "--json", file)
         .assertDone();
     JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
-    JsonObject network = objects(found, "networks").get(0);
+    return objects(found, "networks").get(0);
+  }
+
+  @Test
+  void theSuiteKnowsTokens() throws IOException {
+    JsonObject network = measuredInSuite("vit_b_32");
     // Four patches of 32×32, and with the class token five tokens, in twelve blocks of queries,
     // keys, values and output, and two layers of four times the width.
     long width = 768;
@@ -377,12 +372,7 @@ class BenchCommandTest {
 
   @Test
   void theSuiteComparesMapsOfTheActivationsThatTheNetworkChangesInPlace() throws IOException {
-    Path file = folder.resolve("suite.json");
-    CommandLineRun.of(
-            "bench", "--suite", "densenet121", "--size", "64x64", "--runs", 1, "--json", file)
-        .assertDone();
-    JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
-    JsonObject network = objects(found, "networks").get(0);
+    JsonObject network = measuredInSuite("densenet121");
     assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
   }
 

@@ -36,15 +36,7 @@ class ExtraInputsOptionTest {
                 def forward(self, x: Tensor, weight: Tensor) -> Tensor:
                     return torch.relu(self.maps.forward(x)).sum([2, 3]) * weight
                 """)
-            .child(
-                "maps",
-                ScriptedModels.script(
-                        "Maps",
-                        """
-                        def forward(self, x: Tensor) -> Tensor:
-                            return torch.conv2d(x, self.w, None, [4, 4], [0, 0], [1, 1], 1)
-                        """)
-                    .weight("w", 4, 3, 4, 4))
+            .child("maps", ScriptedModels.patches(4))
             .save(folder);
     weight = folder.resolve("weight.npy");
     try (OutputStream out = Files.newOutputStream(weight)) {

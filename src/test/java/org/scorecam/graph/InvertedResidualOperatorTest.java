@@ -10,38 +10,15 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.kernel.InvertedResidualKernel;
 import org.scorecam.kernel.InvertedResidualKernel.Weights;
-import org.scorecam.kernel.NativeBuild;
-import org.scorecam.kernel.Winograd;
-import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /** Inverted residuals as LibTorch's dispatcher calls them: layouts, and what is refused. */
-class InvertedResidualOperatorTest {
-  private NativeScope scope;
-
-  @BeforeEach
-  void operatorsAreThere() {
-    NativeBuild.require();
-    assertTrue(Winograd.isAvailable(), LibTorch.setUp().get("convolutions"));
-    scope = NativeScope.open();
-    torch.manual_seed(1);
-  }
-
-  @AfterEach
-  void close() {
-    if (scope != null) {
-      scope.close();
-    }
-  }
-
+class InvertedResidualOperatorTest extends NativeOperatorTest {
   private static Weights ones(long... shape) {
     return new Weights(torch.ones(shape), new Tensor());
   }

@@ -16,8 +16,6 @@ import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -27,32 +25,13 @@ import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
-import org.scorecam.kernel.NativeBuild;
 import org.scorecam.kernel.Winograd;
-import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /** Our convolutions as LibTorch's dispatcher calls them, against LibTorch's own. */
-class WinogradOperatorTest {
+class WinogradOperatorTest extends NativeOperatorTest {
   private static final double TOLERANCE = 1e-5;
-
-  private NativeScope scope;
-
-  @BeforeEach
-  void operatorsAreThere() {
-    NativeBuild.require();
-    assertTrue(Winograd.isAvailable(), LibTorch.setUp().get("convolutions"));
-    scope = NativeScope.open();
-    torch.manual_seed(1);
-  }
-
-  @AfterEach
-  void close() {
-    if (scope != null) {
-      scope.close();
-    }
-  }
 
   /** Images, inputs, height, width, outputs, padding. */
   record Shape(long images, long inputs, long height, long width, long outputs, long padding) {}
