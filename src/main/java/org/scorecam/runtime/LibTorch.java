@@ -43,7 +43,7 @@ public final class LibTorch {
   /** Null until LibTorch is loaded and set up. */
   private static volatile Loaded loaded;
 
-  /** Threads of one operation in our work; 0 for LibTorch's choice. */
+  /** Threads of one operation in our work; 0 for one per physical core. */
   private static volatile int threads;
 
   /**
@@ -54,6 +54,7 @@ public final class LibTorch {
    */
   private record Loaded(
       ThreadCounts threadCounts,
+      PhysicalCores cores,
       ProcessValues values,
       List<SetUpStep> steps,
       Map<String, String> words) {}
@@ -128,12 +129,12 @@ public final class LibTorch {
   /**
    * How many threads one LibTorch operation may use in our work.
    *
-   * @return at least 1; LibTorch's choice for the calling thread unless something else is set
+   * @return at least 1; one per physical core that the process may use, unless something else is
+   *     set or somebody gave LibTorch another number for the calling thread
    */
   public static int threads() {
-    load();
-    int set = threads;
-    return set > 0 ? set : torch.get_num_threads();
+    int wanted = wantedThreads();
+    return wanted > 0 ? wanted : torch.get_num_threads();
   }
 
   /**
@@ -177,9 +178,10 @@ public final class LibTorch {
     return loaded.threadCounts;
   }
 
+  /** As many as the calling thread is to have in our work; 0 to leave it what it has. */
   static int wantedThreads() {
     load();
-    return threads;
+    return threads > 0 ? threads : loaded.cores.insteadOf(torch.get_num_threads());
   }
 
   /** The threads that OpenBLAS has during our work; 0 where the BLAS is another. */
@@ -269,10 +271,12 @@ public final class LibTorch {
       }
     }
     ThreadCounts counts = new ThreadCounts();
-    Map<String, String> words = ofOurWork(settings, counts);
+    PhysicalCores cores = PhysicalCores.ofThisProcess();
+    Map<String, String> words = ofOurWork(settings, counts, cores);
     words.putAll(ofTheProcess);
     threads = settings.threadsOf(LibTorchSettings.THREADS);
-    loaded = new Loaded(counts, new ProcessValues(settings, counts), List.copyOf(taken), words);
+    loaded =
+        new Loaded(counts, cores, new ProcessValues(settings, counts), List.copyOf(taken), words);
     if (setsUp) {
       LOG.log(
           System.Logger.Level.INFO,
@@ -313,8 +317,18 @@ public final class LibTorch {
     return "%d MiB of resident memory (%s)".formatted(bytes >> 20, origin);
   }
 
+  /** The threads of an operation in words, where no setting says how many. */
+  private static String unlessSet(int threads, PhysicalCores cores) {
+    int counted = cores.insteadOf(threads);
+    return counted == 0
+        ? threads + ", LibTorch's choice"
+        : "%d%s, one per physical core (LibTorch counts %d)"
+            .formatted(counted, WHILE_WORKING, threads);
+  }
+
   /** In words, by the settings' names. */
-  private static Map<String, String> ofOurWork(LibTorchSettings settings, ThreadCounts counts) {
+  private static Map<String, String> ofOurWork(
+      LibTorchSettings settings, ThreadCounts counts, PhysicalCores cores) {
     Map<String, String> words = new LinkedHashMap<>();
     int blas = settings.threadsOf(LibTorchSettings.OPENBLAS_THREADS);
     words.put(
@@ -328,7 +342,7 @@ public final class LibTorch {
     words.put(
         INTRA_OP_THREADS,
         ofOperation == 0
-            ? torch.get_num_threads() + ", LibTorch's choice"
+            ? unlessSet(torch.get_num_threads(), cores)
             : "%d%s (%s)"
                 .formatted(
                     ofOperation, WHILE_WORKING, settings.originOf(LibTorchSettings.THREADS)));

@@ -22,7 +22,8 @@ import java.util.Set;
  * <caption>Settings of our work</caption>
  * <tr><th>property</th><th>what it sets, and why</th></tr>
  * <tr><td>{@value #THREADS}</td><td>threads of one LibTorch operation, in each thread that works
- *     for us; LibTorch's choice, one per physical core, unless set</td></tr>
+ *     for us; one per physical core that the process may use, unless set, or chosen already with
+ *     {@code OMP_NUM_THREADS} or LibTorch's own functions</td></tr>
  * <tr><td>{@value #OPENBLAS_THREADS}</td><td>threads of OpenBLAS, 1 unless set; 0 leaves its own
  *     number. Its workers spin after each matrix product and take cores from the OpenMP threads that
  *     run the next convolution</td></tr>
@@ -144,7 +145,7 @@ public final class LibTorchSettings {
   /**
    * Sets the threads of one LibTorch operation in our work.
    *
-   * @param threads 0 for LibTorch's choice
+   * @param threads 0 for one per physical core
    * @return changed settings
    * @throws IllegalArgumentException if it is negative
    */
