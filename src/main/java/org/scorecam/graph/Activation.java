@@ -10,7 +10,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Activations;
 import org.scorecam.nn.Submodule;
 
-/** What is done with each element of a convolution's output, and can be part of the convolution. */
+/** What is done with each element of a layer's output, and can be part of the layer. */
 public enum Activation {
   /** y itself. */
   NONE("none"),
@@ -34,7 +34,7 @@ public enum Activation {
   }
 
   /**
-   * What LibTorch's convolutions with oneDNN call it.
+   * What LibTorch's operators with oneDNN call it.
    *
    * @return such as {@code hardtanh}
    */
@@ -47,9 +47,10 @@ public enum Activation {
     return this == RELU6 ? List.of(0.0, 6.0) : List.of();
   }
 
-  /** The word that goes with it there; null if there is none. */
-  String oneDnnWord() {
-    return this == GELU ? "none" : null;
+  /** Adds it to a call of one of those operators: its name, its numbers, and the kind of GELU. */
+  OperatorCall addTo(OperatorCall call) {
+    call.with(oneDnn).withList(oneDnnNumbers());
+    return this == GELU ? call.with("none") : call.withNone();
   }
 
   /** That of a graph's node; {@link #NONE} if it does anything else. Needs an open scope. */

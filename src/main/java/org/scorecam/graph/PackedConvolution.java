@@ -2,23 +2,14 @@ package org.scorecam.graph;
 
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.kernel.Winograd;
 
-/**
- * A convolution whose weights are laid out in advance for the code that runs it, on the CPU: our
- * Winograd kernel where it is faster, else oneDNN. What follows it may be part of it:
- *
- * <p>y = activation(W ∗ x + b + r)
- *
- * <p>with a residual r of the shape of y, or none.
- */
-public final class PackedConvolution {
+/** A convolution by our Winograd kernel where that is faster, else by oneDNN. */
+public final class PackedConvolution implements PackedLayer {
   /** Below this the transforms cost more than the multiplications that they save. */
   private static final long WINOGRAD_CHANNELS = 32;
 
@@ -44,14 +35,8 @@ public final class PackedConvolution {
     this.inputSize = inputSize.size() == weight.dim() ? List.copyOf(inputSize) : List.of();
   }
 
-  /**
-   * Whether an activation can be part of it. One that our Winograd kernel does not know would keep
-   * the convolution from it.
-   *
-   * @param activation what follows
-   * @param residual whether there is a residual r
-   * @return whether {@link #operator} takes the two
-   */
+  /** One that our Winograd kernel does not know would keep the convolution from it. */
+  @Override
   public boolean takesIn(Activation activation, boolean residual) {
     return switch (activation) {
       case NONE, RELU -> true;
@@ -60,14 +45,7 @@ public final class PackedConvolution {
     };
   }
 
-  /**
-   * Packs the weights. Needs an open scope.
-   *
-   * @param residual whether there is a residual r
-   * @param activation one that {@linkplain #takesIn can be part of it}
-   * @return the operator, ready to be called with x [N, I, H, W], or with x and r; owned by the
-   *     caller
-   */
+  @Override
   public OperatorCall operator(boolean residual, Activation activation) {
     return isForWinograd(activation)
         ? winograd(residual, activation)
@@ -113,15 +91,6 @@ public final class PackedConvolution {
         .withList(geometry.padding())
         .withList(geometry.dilation())
         .with(geometry.groups());
-  }
-
-  /** As {@link #operator}, in a graph. */
-  Value insertBefore(JitNode place, Value input, Value residual, Activation activation) {
-    try (OperatorCall call = operator(residual != null, activation)) {
-      return residual == null
-          ? call.insertBefore(place, input)
-          : call.insertBefore(place, input, residual);
-    }
   }
 
   private boolean isForWinograd(Activation activation) {
@@ -178,8 +147,6 @@ public final class PackedConvolution {
           .withList(activation.oneDnnNumbers())
           .withNone();
     }
-    call.with(activation.oneDnnName()).withList(activation.oneDnnNumbers());
-    String word = activation.oneDnnWord();
-    return word == null ? call.withNone() : call.with(word);
+    return activation.addTo(call);
   }
 }

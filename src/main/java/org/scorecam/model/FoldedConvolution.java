@@ -7,10 +7,8 @@ import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.DetailConv2dOptions;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.scorecam.graph.Activation;
 import org.scorecam.graph.ConvolutionGeometry;
 import org.scorecam.graph.PackedConvolution;
-import org.scorecam.graph.StandIn;
 
 /**
  * A convolution and the batch norm after it as one convolution.
@@ -60,34 +58,6 @@ final class FoldedConvolution {
     weight = weight.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
     bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;
     return new PackedConvolution(weight, bias, geometryOf(convolution.options()), inputSize);
-  }
-
-  /**
-   * What runs it. Needs an open scope, which the result outlives.
-   *
-   * @param activation what is done with the sum; of packed weights alone
-   */
-  static StandIn standIn(PackedConvolution folded, Activation activation, NetworkScorer.Kind kind) {
-    if (!kind.packed()) {
-      return folded.plain();
-    }
-    return folded.takesIn(activation, false)
-        ? folded.operator(false, activation)
-        : then(activation, folded.operator(false, Activation.NONE));
-  }
-
-  private static StandIn then(Activation activation, StandIn convolution) {
-    return new StandIn() {
-      @Override
-      public Tensor forward(Tensor input) {
-        return activation.applyTo(convolution.forward(input));
-      }
-
-      @Override
-      public void close() {
-        convolution.close();
-      }
-    };
   }
 
   private static ConvolutionGeometry geometryOf(DetailConv2dOptions options) {

@@ -10,10 +10,10 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeErrors;
-import org.scorecam.graph.ConvolutionFusion;
-import org.scorecam.graph.ConvolutionInputs;
 import org.scorecam.graph.FixedInputs;
 import org.scorecam.graph.GraphNodes;
+import org.scorecam.graph.LayerFusion;
+import org.scorecam.graph.LayerInputs;
 import org.scorecam.graph.OutputType;
 import org.scorecam.runtime.NativeScope;
 
@@ -89,7 +89,7 @@ final class FrozenScorer extends NetworkScorer {
 
   private synchronized void packFor(Tensor chunk) {
     if (unpacked) {
-      ConvolutionFusion.in(frozen, ConvolutionInputs.of(frozen, inputs, chunk.clone()));
+      LayerFusion.in(frozen, LayerInputs.of(frozen, inputs, chunk.clone()));
       if (dtype() == ScalarType.Float) {
         stem = Stem.of(frozen, kind, inputs);
       }

@@ -20,9 +20,11 @@ import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.graph.Activation;
-import org.scorecam.graph.ConvolutionInputs;
 import org.scorecam.graph.InvertedResidual;
+import org.scorecam.graph.LayerInputs;
 import org.scorecam.graph.PackedConvolution;
+import org.scorecam.graph.PackedLayer;
+import org.scorecam.graph.PackedLinear;
 import org.scorecam.graph.StandIn;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
@@ -31,8 +33,9 @@ import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /**
- * A network's modules as a scorer wants them: each convolution with the batch norm and, where
- * weights are packed, the activation that follow it; and all in the scorer's precision.
+ * A network's modules as a scorer wants them: each convolution with the batch norm that follows it;
+ * where weights are packed, each convolution and linear layer with the activation that follows; and
+ * all in the scorer's precision.
  *
  * <p>The network itself is not changed: others stand in for its modules while the scorer runs.
  */
@@ -58,7 +61,7 @@ final class ModuleFolding implements AutoCloseable {
   /** Batch norms that are part of a convolution. */
   private final Set<Submodule> foldedAway = new HashSet<>();
 
-  /** What convolutions do with their output themselves. */
+  /** What layers do with their output themselves. */
   private final Map<Submodule, Activation> activationOf = new HashMap<>();
 
   private ModuleFolding() {}
@@ -129,42 +132,83 @@ final class ModuleFolding implements AutoCloseable {
     Map<Submodule, Submodule> batchNormOf = new HashMap<>();
     sequence.convolutionOf.forEach((norm, convolution) -> batchNormOf.put(convolution, norm));
     Map<Submodule, PackedConvolution> convolutions = new LinkedHashMap<>();
+    Map<Submodule, PackedLayer> layers = new LinkedHashMap<>();
     for (Submodule module : sequence.seen) {
       Module plain = module.module();
       if (isConvolution(module)) {
         Submodule norm = batchNormOf.get(module);
-        convolutions.put(
-            module,
+        PackedConvolution convolution =
             FoldedConvolution.of(
                 plain.asConv2d(),
                 norm == null ? null : norm.module().asBatchNorm2d(),
                 sequence.inputSizes.get(module),
-                kind));
-        if (kind.packed()) {
-          activationOf.put(module, sequence.activationOf.getOrDefault(module, Activation.NONE));
-        }
+                kind);
+        convolutions.put(module, convolution);
+        layers.put(module, convolution);
+      } else if (kind.packed() && sequence.inputSizes.containsKey(module)) {
+        layers.put(module, linear(plain.asLinear(), sequence.inputSizes.get(module), kind));
       } else if (isReduced(kind)) {
-        if (isBatchNorm(module) && !foldedAway.contains(module)) {
-          standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), kind.precision().dtype()));
-        } else if (isLayerNorm(module)) {
-          standIns.put(module, ReducedModule.of(plain.asLayerNorm(), kind.precision().dtype()));
-        } else if (isLinear(module)) {
-          standIns.put(module, ReducedModule.of(plain.asLinear(), kind.precision().dtype()));
-        }
+        reduce(module, kind.precision().dtype());
       }
     }
     if (kind.packed()) {
+      layers
+          .keySet()
+          .forEach(
+              module ->
+                  activationOf.put(
+                      module, sequence.activationOf.getOrDefault(module, Activation.NONE)));
       convolutions
           .keySet()
           .forEach(first -> putTogether(sequence.successionFrom(first), convolutions));
     }
-    convolutions.forEach(
-        (module, folded) ->
+    layers.forEach(
+        (module, layer) ->
             standIns.computeIfAbsent(
                 module,
                 absent ->
-                    FoldedConvolution.standIn(
-                        folded, activationOf.getOrDefault(module, Activation.NONE), kind)));
+                    kind.packed()
+                        ? packed(layer, activationOf.get(module))
+                        : convolutions.get(module).plain()));
+  }
+
+  private static PackedLinear linear(
+      LinearImpl linear, List<Long> inputSize, NetworkScorer.Kind kind) {
+    ScalarType dtype = kind.precision().dtype();
+    Tensor bias = linear.bias();
+    return new PackedLinear(
+        linear.weight().to(dtype), bias.defined() ? bias.to(dtype) : bias, inputSize);
+  }
+
+  private void reduce(Submodule module, ScalarType dtype) {
+    Module plain = module.module();
+    if (isBatchNorm(module) && !foldedAway.contains(module)) {
+      standIns.put(module, ReducedModule.of(plain.asBatchNorm2d(), dtype));
+    } else if (isLayerNorm(module)) {
+      standIns.put(module, ReducedModule.of(plain.asLayerNorm(), dtype));
+    } else if (isLinear(module)) {
+      standIns.put(module, ReducedModule.of(plain.asLinear(), dtype));
+    }
+  }
+
+  private static StandIn packed(PackedLayer layer, Activation activation) {
+    return layer.takesIn(activation, false)
+        ? layer.operator(false, activation)
+        : then(activation, layer.operator(false, Activation.NONE));
+  }
+
+  private static StandIn then(Activation activation, StandIn layer) {
+    return new StandIn() {
+      @Override
+      public Tensor forward(Tensor input) {
+        return activation.applyTo(layer.forward(input));
+      }
+
+      @Override
+      public void close() {
+        layer.close();
+      }
+    };
   }
 
   /** Has the last convolution of an inverted residual do the work of all of them. */
@@ -192,7 +236,7 @@ final class ModuleFolding implements AutoCloseable {
   /** What calls the stand-ins; for one run by one thread. */
   Interceptor forOneRun() {
     return new Interceptor() {
-      /** What the last convolution put out, and has done with it. */
+      /** What the last layer put out, and has done with it. */
       private Tensor last;
 
       private Activation done = Activation.NONE;
@@ -214,8 +258,8 @@ final class ModuleFolding implements AutoCloseable {
   }
 
   /**
-   * Notes each batch norm and activation whose input is the very tensor that a convolution just put
-   * out, and each convolution whose input is what such an activation made of it.
+   * Notes each batch norm and activation whose input is the very tensor that a layer just put out,
+   * and each convolution whose input is what such an activation made of it.
    */
   private static final class Sequence implements Interceptor {
     /** In the order of the calls. */
@@ -226,7 +270,7 @@ final class ModuleFolding implements AutoCloseable {
 
     final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
 
-    /** What convolutions are given in a chunk. */
+    /** What layers are given in a chunk. */
     final Map<Submodule, List<Long>> inputSizes = new HashMap<>();
 
     final Map<Submodule, Activation> activationOf = new HashMap<>();
@@ -254,12 +298,12 @@ final class ModuleFolding implements AutoCloseable {
           .toList();
     }
 
-    /** The convolution that a tensor is from; another version has been written to in place. */
-    private record Origin(Submodule convolution, long version) {
+    /** The layer that a tensor is from; another version has been written to in place. */
+    private record Origin(Submodule layer, long version) {
       static Optional<Submodule> in(IdentityHashMap<Tensor, Origin> origins, Tensor tensor) {
         return Optional.ofNullable(origins.get(tensor))
             .filter(origin -> origin.version == tensor._version())
-            .map(Origin::convolution);
+            .map(Origin::layer);
       }
     }
 
@@ -270,9 +314,12 @@ final class ModuleFolding implements AutoCloseable {
       Optional<Submodule> before = Origin.in(activated, input);
       Tensor output = forward.apply(input);
       boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
-      if (isConvolution(module)) {
+      List<Long> sizes = LayerInputs.inChunk(1, input.shape());
+      if (isConvolution(module) || (isLinear(module) && PackedLinear.takes(sizes))) {
         origins.put(output, new Origin(module, output._version()));
-        inputSizes.put(module, ConvolutionInputs.inChunk(1, input.shape()));
+        inputSizes.put(module, sizes);
+      }
+      if (isConvolution(module)) {
         if (onlyCall) {
           before.ifPresent(convolution -> next.put(convolution, module));
         } else {
@@ -288,6 +335,7 @@ final class ModuleFolding implements AutoCloseable {
         }
       } else if (producer != null
           && isBatchNorm(module)
+          && isConvolution(producer)
           && onlyCall
           && calls.get(producer) == 1
           && !convolutionOf.containsValue(producer)) {

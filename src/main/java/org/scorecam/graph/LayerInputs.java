@@ -17,16 +17,15 @@ import org.bytedeco.pytorch.ValueVector;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * The sizes of what convolutions are given in a pass. The layout that oneDNN's kernels want packed
- * weights in depends on them; weights in another are laid out anew in every pass.
+ * The sizes of what convolutions and linear layers are given in a pass. The layout that oneDNN's
+ * kernels want packed weights in depends on them; weights in another are laid out anew in every
+ * pass.
  */
-public final class ConvolutionInputs {
+public final class LayerInputs {
   /** From so many rows on, the layout is that of any chunk. */
   private static final long ROWS = 4;
 
-  private static final long STRIDE = 3;
-
-  private ConvolutionInputs() {}
+  private LayerInputs() {}
 
   /**
    * Runs a chunk through a copy of a network's {@code forward} that returns sizes.
@@ -34,8 +33,8 @@ public final class ConvolutionInputs {
    * @param frozen a network on the CPU; stays as it is
    * @param inputs what it is given beside the chunk
    * @param chunk [B, C, H, W]; a network may work in place on it
-   * @return as {@link #inChunk}, by the number that the graph gave the convolution's output;
-   *     without those in conditions and loops
+   * @return as {@link #inChunk}, by the number that the graph gave the layer's output; without
+   *     those in conditions and loops
    * @throws org.scorecam.error.InputException if inputs are missing
    */
   public static Map<Long, List<Long>> of(JitModule frozen, FixedInputs inputs, Tensor chunk) {
@@ -44,11 +43,11 @@ public final class ConvolutionInputs {
       Graph forward = frozen.get_method("forward").graph();
       Graph copy = forward.copy();
       ValueVector asked = new ValueVector();
-      for (JitNode convolution : convolutionsOf(copy)) {
+      for (JitNode layer : layersOf(copy)) {
         JitNode size = copy.create(Symbol.fromQualString("aten::size"));
-        size.addInput(convolution.input(0));
-        size.output().setType(convolution.input(STRIDE).type()); // A list of integers, too.
-        size.insertBefore(convolution);
+        size.addInput(layer.input(0));
+        size.insertBefore(layer);
+        size.output().setType(size.schema().returns().type()); // Of the overload.
         asked.push_back(size.output());
       }
       copy.eraseOutput(0);
@@ -56,30 +55,30 @@ public final class ConvolutionInputs {
       CompilationUnit unit = new CompilationUnit();
       Function function = unit.create_function(new QualifiedName("scorecam.sizes"), copy);
       IValueVector answers = function.apply(inputs.with(frozen, chunk)).toTuple().elements().vec();
-      List<JitNode> convolutions = convolutionsOf(forward);
-      for (int i = 0; i < convolutions.size(); i++) {
+      List<JitNode> layers = layersOf(forward);
+      for (int i = 0; i < layers.size(); i++) {
         sizes.put(
-            convolutions.get(i).output().unique(),
+            layers.get(i).output().unique(),
             inChunk(chunk.size(0), answers.get(i).toIntVector().get()));
       }
       return sizes;
     }
   }
 
-  private static List<JitNode> convolutionsOf(Graph graph) {
-    return GraphNodes.of(graph.block()).stream().filter(ConvolutionFusion::isConvolution).toList();
+  private static List<JitNode> layersOf(Graph graph) {
+    return GraphNodes.of(graph.block()).stream().filter(LayerFusion::isLayer).toList();
   }
 
   /**
    * The sizes in a chunk of some rows at least.
    *
    * @param rows with which they were found
-   * @param sizes [N, C, H, W]; N grows with the rows
-   * @return [N, C, H, W]
+   * @param sizes [N, ..]; N grows with the rows
+   * @return [N, ..]; empty if there are no dimensions
    */
   public static List<Long> inChunk(long rows, long... sizes) {
     long[] more = sizes.clone();
-    if (rows < ROWS) {
+    if (rows < ROWS && more.length > 0) {
       more[0] = more[0] / rows * ROWS;
     }
     return LongStream.of(more).boxed().toList();

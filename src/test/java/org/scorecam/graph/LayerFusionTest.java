@@ -28,7 +28,7 @@ import org.scorecam.kernel.Winograd;
 import org.scorecam.runtime.NativeScope;
 
 /** Which operators are left after fusion, and that the network still computes the same. */
-class ConvolutionFusionTest {
+class LayerFusionTest {
   private static final double TOLERANCE = 1e-5;
 
   /** y = w ∗ x + b with 3×3 filters and 32 channels, for which there is an operator of ours. */
@@ -100,7 +100,7 @@ class ConvolutionFusionTest {
 
   private static int fuse(JitModule frozen, Tensor input) {
     FixedInputs none = FixedInputs.none(frozen);
-    return ConvolutionFusion.in(frozen, ConvolutionInputs.of(frozen, none, input.clone()));
+    return LayerFusion.in(frozen, LayerInputs.of(frozen, none, input.clone()));
   }
 
   private static List<JitNode> nodesOf(JitModule module) {

@@ -17,8 +17,8 @@ import org.bytedeco.pytorch.Value;
 import org.scorecam.graph.InvertedResidual.Step;
 
 /**
- * Rewrites a frozen network so that each convolution runs on packed weights, and takes the sum and
- * the activation that follow it with it, which saves passes over memory:
+ * Rewrites a frozen network so that each convolution and linear layer runs on packed weights, and
+ * takes the sum and the activation that follow it with it, which saves passes over memory:
  *
  * <pre>
  * conv2d → add_ → relu_     becomes one operator
@@ -26,13 +26,13 @@ import org.scorecam.graph.InvertedResidual.Step;
  *
  * <p>Convolutions that make up an {@link InvertedResidual} become one operator together.
  *
- * <p>Only what is certain to be the sole use of a convolution's output is taken, and a sum only
- * where nothing is overwritten between the convolution and it.
+ * <p>Only what is certain to be the sole use of a layer's output is taken, and a sum only where
+ * nothing is overwritten between the layer and it.
  */
-public final class ConvolutionFusion {
-  private final PackedConvolution convolution;
+public final class LayerFusion {
+  private final PackedLayer layer;
 
-  /** The convolution, then what is done with its output, up to the value that takes its place. */
+  /** The layer, then what is done with its output, up to the value that takes its place. */
   private final List<JitNode> chain = new ArrayList<>();
 
   /** Whether a sum is part of the chain, its second node. */
@@ -41,12 +41,12 @@ public final class ConvolutionFusion {
   private Activation activation = Activation.NONE;
 
   /**
-   * Reads what follows a convolution.
+   * Reads what follows a layer.
    *
-   * @param claimed sums that are part of another convolution; this one's is added
+   * @param claimed sums that are part of another layer; this one's is added
    */
-  private ConvolutionFusion(JitNode node, PackedConvolution convolution, Set<JitNode> claimed) {
-    this.convolution = convolution;
+  private LayerFusion(JitNode node, PackedLayer layer, Set<JitNode> claimed) {
+    this.layer = layer;
     chain.add(node);
     follow(claimed);
   }
@@ -55,29 +55,28 @@ public final class ConvolutionFusion {
    * Rewrites {@code forward} in place; it must not have run yet. Needs an open scope.
    *
    * @param frozen a network whose weights are constants, on the CPU
-   * @param inputSizes those of convolutions, by the numbers of their outputs, where they are known
-   * @return how many operators there are in place of convolutions and what followed them
+   * @param inputSizes those of layers, by the numbers of their outputs, where they are known
+   * @return how many operators there are in place of layers and what followed them
    */
   public static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
     Block program = frozen.get_method("forward").graph().block();
-    Map<JitNode, ConvolutionFusion> found = new LinkedHashMap<>();
+    Map<JitNode, LayerFusion> found = new LinkedHashMap<>();
     Set<JitNode> claimed = new HashSet<>();
     for (JitNode node : GraphNodes.deepOf(program)) {
-      if (isConvolution(node)) {
-        read(node, inputSizes)
-            .ifPresent(
-                convolution -> found.put(node, new ConvolutionFusion(node, convolution, claimed)));
+      if (isLayer(node)) {
+        read(node, inputSizes.getOrDefault(node.output().unique(), List.of()))
+            .ifPresent(layer -> found.put(node, new LayerFusion(node, layer, claimed)));
       }
     }
     // Before any node is replaced, whose place in memory another one may take.
-    Set<ConvolutionFusion> taken = new HashSet<>();
+    Set<LayerFusion> taken = new HashSet<>();
     List<Runnable> replacements = new ArrayList<>();
-    for (ConvolutionFusion fusion : found.values()) {
+    for (LayerFusion fusion : found.values()) {
       if (!taken.contains(fusion)) {
-        List<ConvolutionFusion> successive = fusion.andWhatFollows(found);
+        List<LayerFusion> successive = fusion.andWhatFollows(found);
         Optional<InvertedResidual> together = startOf(successive);
         if (together.isPresent()) {
-          List<ConvolutionFusion> members = successive.subList(0, together.get().size());
+          List<LayerFusion> members = successive.subList(0, together.get().size());
           taken.addAll(members);
           replacements.add(() -> replace(members, together.get()));
         } else {
@@ -91,23 +90,40 @@ public final class ConvolutionFusion {
   }
 
   /** Whether a node may be one that packing knows. */
-  static boolean isConvolution(JitNode node) {
-    return GraphNodes.kindOf(node).matches("aten::(conv2d|_convolution)");
+  static boolean isLayer(JitNode node) {
+    return GraphNodes.kindOf(node).matches("aten::(conv2d|_convolution|linear)");
   }
 
-  /** The convolution of a node, if it is one that packing knows. */
-  private static Optional<PackedConvolution> read(JitNode node, Map<Long, List<Long>> inputSizes) {
-    boolean traced = GraphNodes.kindOf(node).equals("aten::_convolution");
+  /** The layer of a node, if it is one that packing knows. */
+  private static Optional<PackedLayer> read(JitNode node, List<Long> inputSize) {
     Optional<Tensor> weight =
         GraphNodes.constantOf(node.input(1)).filter(IValue::isTensor).map(IValue::toTensor);
-    Optional<IValue> bias = GraphNodes.constantOf(node.input(2));
+    Optional<Tensor> bias =
+        GraphNodes.constantOf(node.input(2))
+            .map(value -> value.isNone() ? new Tensor() : new Tensor(value.toTensor()));
+    if (weight.isEmpty() || bias.isEmpty()) {
+      return Optional.empty();
+    }
+    return GraphNodes.kindOf(node).equals("aten::linear")
+        ? readLinear(weight.get(), bias.get(), inputSize)
+        : readConvolution(node, weight.get(), bias.get(), inputSize);
+  }
+
+  private static Optional<PackedLayer> readLinear(
+      Tensor weight, Tensor bias, List<Long> inputSize) {
+    return weight.dim() == 2 && PackedLinear.takes(inputSize)
+        ? Optional.of(new PackedLinear(weight, bias, inputSize))
+        : Optional.empty();
+  }
+
+  private static Optional<PackedLayer> readConvolution(
+      JitNode node, Tensor weight, Tensor bias, List<Long> inputSize) {
+    boolean traced = GraphNodes.kindOf(node).equals("aten::_convolution");
     Optional<List<Long>> stride = longsOf(node.input(3));
     Optional<List<Long>> padding = longsOf(node.input(4));
     Optional<List<Long>> dilation = longsOf(node.input(5));
     Optional<IValue> groups = GraphNodes.constantOf(node.input(traced ? 8 : 6));
-    if (weight.isEmpty()
-        || weight.get().dim() != 4
-        || bias.isEmpty()
+    if (weight.dim() != 4
         || stride.isEmpty()
         || padding.isEmpty()
         || dilation.isEmpty()
@@ -119,11 +135,11 @@ public final class ConvolutionFusion {
     }
     return Optional.of(
         new PackedConvolution(
-            weight.get(),
-            bias.get().isNone() ? new Tensor() : new Tensor(bias.get().toTensor()),
+            weight,
+            bias,
             new ConvolutionGeometry(
                 stride.get(), padding.get(), dilation.get(), groups.get().toInt()),
-            inputSizes.getOrDefault(node.output().unique(), List.of())));
+            inputSize));
   }
 
   private static Optional<List<Long>> longsOf(Value value) {
@@ -137,6 +153,7 @@ public final class ConvolutionFusion {
   /** Extends the chain by a sum and an activation, where they follow. */
   private void follow(Set<JitNode> claimed) {
     userOfOutput()
+        .filter(user -> layer.takesIn(Activation.NONE, true))
         .filter(this::isSum)
         .filter(sum -> !claimed.contains(sum))
         .filter(this::seesTheSameInput)
@@ -150,7 +167,7 @@ public final class ConvolutionFusion {
         .ifPresent(
             node -> {
               Activation found = Activation.of(node);
-              if (found != Activation.NONE && convolution.takesIn(found, sums)) {
+              if (found != Activation.NONE && layer.takesIn(found, sums)) {
                 chain.add(node);
                 activation = found;
               }
@@ -165,7 +182,7 @@ public final class ConvolutionFusion {
     return GraphNodes.onlyUserOf(last().output());
   }
 
-  /** Whether the convolution could as well be computed at a later node: nothing is overwritten. */
+  /** Whether the layer could as well be computed at a later node: nothing is overwritten. */
   private boolean seesTheSameInput(JitNode later) {
     for (JitNode node = chain.get(0).next(); !node.equals(later); node = node.next()) {
       if (GraphNodes.writes(node)) {
@@ -203,9 +220,11 @@ public final class ConvolutionFusion {
   private void replace() {
     // Where the other summand is known, and is not overwritten yet.
     JitNode place = chain.get(sums ? 1 : 0);
-    replaceBy(
-        convolution.insertBefore(
-            place, chain.get(0).input(0), sums ? residual() : null, activation));
+    Value input = chain.get(0).input(0);
+    try (OperatorCall call = layer.operator(sums, activation)) {
+      replaceBy(
+          sums ? call.insertBefore(place, input, residual()) : call.insertBefore(place, input));
+    }
   }
 
   private void replaceBy(Value result) {
@@ -220,9 +239,9 @@ public final class ConvolutionFusion {
   }
 
   /** This one, the one that alone is given what it puts out, and so on. */
-  private List<ConvolutionFusion> andWhatFollows(Map<JitNode, ConvolutionFusion> found) {
-    List<ConvolutionFusion> successive = new ArrayList<>(List.of(this));
-    ConvolutionFusion end = this;
+  private List<LayerFusion> andWhatFollows(Map<JitNode, LayerFusion> found) {
+    List<LayerFusion> successive = new ArrayList<>(List.of(this));
+    LayerFusion end = this;
     while (end != null && !end.sums && successive.size() < InvertedResidual.MOST_STEPS) {
       Value output = end.last().output();
       end =
@@ -237,18 +256,21 @@ public final class ConvolutionFusion {
     return successive;
   }
 
-  private static Optional<InvertedResidual> startOf(List<ConvolutionFusion> successive) {
+  private static Optional<InvertedResidual> startOf(List<LayerFusion> successive) {
     return InvertedResidual.startOf(
-        successive.stream().map(each -> new Step(each.convolution, each.activation)).toList(),
+        successive.stream()
+            .takeWhile(each -> each.layer instanceof PackedConvolution)
+            .map(each -> new Step((PackedConvolution) each.layer, each.activation))
+            .toList(),
         found -> {
-          List<ConvolutionFusion> members = successive.subList(0, found.size());
-          ConvolutionFusion last = members.get(members.size() - 1);
+          List<LayerFusion> members = successive.subList(0, found.size());
+          LayerFusion last = members.get(members.size() - 1);
           return !last.sums || (found.canAddInput() && last.addsInputOf(members));
         });
   }
 
   /** Whether what is added is what the first was given, and still as it was then. */
-  private boolean addsInputOf(List<ConvolutionFusion> members) {
+  private boolean addsInputOf(List<LayerFusion> members) {
     JitNode first = members.get(0).chain.get(0);
     List<JitNode> own = members.stream().flatMap(member -> member.chain.stream()).toList();
     for (JitNode node = first; !node.equals(chain.get(1)); node = node.next()) {
@@ -259,8 +281,8 @@ public final class ConvolutionFusion {
     return residual().equals(first.input(0));
   }
 
-  private static void replace(List<ConvolutionFusion> members, InvertedResidual residual) {
-    ConvolutionFusion last = members.get(members.size() - 1);
+  private static void replace(List<LayerFusion> members, InvertedResidual residual) {
+    LayerFusion last = members.get(members.size() - 1);
     JitNode first = members.get(0).chain.get(0);
     try (OperatorCall call = residual.operator(last.sums)) {
       last.replaceBy(call.insertBefore(first, first.input(0)));

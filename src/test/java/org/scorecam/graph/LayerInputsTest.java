@@ -14,7 +14,7 @@ import org.scorecam.ScriptedModels;
 import org.scorecam.runtime.NativeScope;
 
 /** The sizes that weights are packed for. */
-class ConvolutionInputsTest {
+class LayerInputsTest {
   @TempDir Path folder;
 
   /** What the convolutions of a program are given, in its order, when it runs a chunk of x. */
@@ -32,11 +32,10 @@ class ConvolutionInputsTest {
       module.eval();
       JitModule frozen = torch.freeze(module);
       String before = frozen.get_method("forward").graph().toString();
-      Map<Long, List<Long>> found =
-          ConvolutionInputs.of(frozen, FixedInputs.none(frozen), chunk.clone());
+      Map<Long, List<Long>> found = LayerInputs.of(frozen, FixedInputs.none(frozen), chunk.clone());
       assertEquals(before, frozen.get_method("forward").graph().toString());
       return GraphNodes.deepOf(frozen.get_method("forward").graph().block()).stream()
-          .filter(ConvolutionFusion::isConvolution)
+          .filter(LayerFusion::isLayer)
           .map(node -> found.getOrDefault(node.output().unique(), List.of()))
           .toList();
     }
