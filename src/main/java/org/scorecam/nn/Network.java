@@ -2,6 +2,7 @@ package org.scorecam.nn;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,6 +41,9 @@ import org.scorecam.runtime.LibTorch;
  */
 public abstract class Network extends Module {
   private final Map<String, Submodule> children = new LinkedHashMap<>();
+
+  /** What is called, but is no child. */
+  private final List<Submodule> parts = new ArrayList<>();
 
   // It keeps itself for later: nothing of the subclass is called before there is all of it.
   @SuppressWarnings("this-escape")
@@ -146,6 +150,21 @@ public abstract class Network extends Module {
   }
 
   /**
+   * What calls a module that is no child and has no name: one whose parameters this network has
+   * registered as its own, under names of its own. It is prepared for scoring as children are.
+   *
+   * @param module one of the presets' modules from tensor to tensor; lives as long as this network
+   * @return what it is to be called through; hooks do not reach it
+   * @throws ModelException if it is another kind of module
+   */
+  protected final Submodule part(Module module) {
+    Submodule part = new Submodule(module, Forwards.of("without a name", module), Map.of());
+    part.retain();
+    parts.add(part);
+    return part;
+  }
+
+  /**
    * Calls one module after the other, and frees what lies between them as it goes.
    *
    * @param input of the first module; stays as it is
@@ -207,6 +226,7 @@ public abstract class Network extends Module {
     boolean freed = super.releaseReference();
     if (freed) {
       children.values().forEach(Submodule::release);
+      parts.forEach(Submodule::release);
     }
     return freed;
   }

@@ -144,20 +144,23 @@ final class VisionTransformer extends Network {
   /** Of all tokens with all: softmax(Q·Kᵀ / √d)·V for each head. */
   private static final class SelfAttention extends Network {
     private final long heads;
+    private final Submodule inProj;
     private final Submodule outProj;
 
     SelfAttention(long width, long heads) {
       this.heads = heads;
-      register_parameter("in_proj_weight", torch.xavier_uniform_(torch.empty(3 * width, width)));
-      register_parameter("in_proj_bias", torch.zeros(3 * width));
+      LinearImpl projection = new LinearImpl(width, 3 * width);
+      register_parameter("in_proj_weight", torch.xavier_uniform_(projection.weight()));
+      register_parameter("in_proj_bias", torch.zeros_(projection.bias()));
+      inProj = part(projection);
       outProj = child("out_proj", new LinearImpl(width, width));
     }
 
     @Override
     public Tensor forward(Tensor x) {
-      Tensor projected = torch.linear(x, parameter(this, 0, x), parameter(this, 1, x));
       Tensor parts =
-          projected
+          inProj
+              .forward(x)
               .unflatten(2, 3, heads, x.size(2) / heads)
               .permute(2, 0, 3, 1, 4); // [3, N, heads, T, d]
       Tensor attended =

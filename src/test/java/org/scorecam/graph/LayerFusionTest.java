@@ -39,6 +39,12 @@ class LayerFusionTest {
 
   private static final String ONEDNN = "mkldnn::_convolution_pointwise";
 
+  /** W v + b of a vector for each place. */
+  private static final String LINEAR =
+      "torch.linear(torch.transpose(torch.flatten(x, 2), 1, 2), self.l, self.b)";
+
+  private static final String ONEDNN_LINEAR = "mkldnn::_linear_pointwise";
+
   @TempDir Path folder;
 
   private NativeScope scope;
@@ -73,6 +79,7 @@ class LayerFusionTest {
         .weight("g", 32, 4, 3, 3)
         .weight("d", 32, 1, 3, 3)
         .weight("e", 32, 1, 5, 5)
+        .weight("l", 32, 32)
         .weight("b", 32);
   }
 
@@ -508,6 +515,67 @@ class LayerFusionTest {
             .toList());
   }
 
+  /** As {@link #operatorsAfterFusing}, without what brings x into shape. */
+  private List<String> ofLinear(int packed, String... lines) {
+    return operatorsAfterFusing(packed, lines).stream()
+        .filter(kind -> !kind.matches("aten::(flatten|transpose|mean|sum|lt|Bool)"))
+        .toList();
+  }
+
+  @Test
+  void linearLayersTakeActivationsIn() {
+    assertEquals(List.of(ONEDNN_LINEAR), ofLinear(1, "return " + LINEAR));
+    for (String activation :
+        List.of(
+            "torch.relu(%s)",
+            "torch.relu_(%s)",
+            "torch.relu6(%s)",
+            "torch.silu(%s)",
+            "torch.hardswish(%s)",
+            "torch.sigmoid(%s)",
+            "torch.gelu(%s)")) {
+      assertEquals(
+          List.of(ONEDNN_LINEAR),
+          ofLinear(1, "return " + activation.formatted(LINEAR)),
+          activation);
+    }
+    assertEquals(
+        List.of(ONEDNN_LINEAR, "aten::gelu"),
+        ofLinear(1, "return torch.gelu(" + LINEAR + ", approximate='tanh')"));
+    assertEquals(
+        List.of(ONEDNN_LINEAR, "aten::tanh"), ofLinear(1, "return torch.tanh(" + LINEAR + ")"));
+    assertEquals(
+        List.of(ONEDNN_LINEAR),
+        ofLinear(1, "return torch.relu(torch.linear(torch.mean(x, [2, 3]), self.l, None))"));
+  }
+
+  @Test
+  void sumsAfterLinearLayersStay() {
+    assertEquals(
+        List.of(ONEDNN_LINEAR, "aten::add", "aten::relu"),
+        ofLinear(1, "y = " + LINEAR, "return torch.relu(y + torch.mean(y, [1], True))").stream()
+            .toList());
+  }
+
+  @Test
+  void otherLinearLayersStay() {
+    assertEquals(
+        List.of("aten::mul", "aten::linear"),
+        ofLinear(0, "return torch.linear(torch.mean(x, [2, 3]), self.l * torch.mean(x), self.b)"));
+    // A vector, and one whose size is not known.
+    assertEquals(
+        List.of("aten::linear"),
+        ofLinear(0, "return torch.linear(torch.mean(x, [0, 2, 3]), self.l, self.b)"));
+    assertEquals(
+        List.of("aten::linear"),
+        ofLinear(
+            0,
+            "y = torch.mean(x, [2, 3])",
+            "if bool(x.sum() < 1e9):",
+            "    y = torch.linear(y, self.l, self.b)",
+            "return y"));
+  }
+
   @Test
   void weightsThatAreNotUsedAnyMoreAreFreed() {
     JitModule frozen = torch.freeze(load(script("return torch.relu(" + CONV + ")").save(folder)));
@@ -533,18 +601,18 @@ class LayerFusionTest {
         "tinyseg_script.pt",
         "tinytwohead_script.pt"
       })
-  void goldenNetworksHaveNoConvolutionLeft(String name) {
-    int convolutions =
+  void goldenNetworksHaveNoLayerLeft(String name) {
+    int layers =
         (int)
             nodesOf(torch.freeze(load(Goldens.file(name)))).stream()
                 .map(GraphNodes::kindOf)
-                .filter(kind -> kind.matches("aten::(conv2d|_convolution)"))
+                .filter(kind -> kind.matches("aten::(conv2d|_convolution|linear)"))
                 .count();
     Tensor input = Goldens.tensor(name.replaceAll("_.*", "") + ".input.npy");
-    List<String> kinds = operatorsAfterFusing(Goldens.file(name), convolutions, input);
-    assertTrue(convolutions >= 2, name + " has " + convolutions);
+    List<String> kinds = operatorsAfterFusing(Goldens.file(name), layers, input);
+    assertTrue(layers >= 2, name + " has " + layers);
     assertTrue(
-        kinds.stream().noneMatch(kind -> kind.matches("aten::(conv2d|_convolution)")),
+        kinds.stream().noneMatch(kind -> kind.matches("aten::(conv2d|_convolution|linear)")),
         kinds.toString());
     if (name.startsWith("tinyresnet")) {
       assertTrue(

@@ -26,6 +26,7 @@ class LayerInputsTest {
                     + String.join("\n    ", lines)
                     + "\n")
             .weight("w", 4, 4, 3, 3)
+            .weight("l", 6, 4)
             .save(folder);
     try (NativeScope scope = NativeScope.open()) {
       JitModule module = torch.load(file.toString());
@@ -53,6 +54,24 @@ class LayerInputsTest {
       assertEquals(
           List.of(List.of(6L, 4L, 12L, 10L), List.of(6L, 4L, 6L, 5L)),
           sizes(chunk, "y = torch.relu_(" + conv("x", 2) + ")", "return " + conv("y", 1)));
+    }
+  }
+
+  @Test
+  void areThoseOfLinearLayersToo() {
+    try (Tensor row = torch.zeros(1, 4, 8, 8)) {
+      assertEquals(
+          List.of(List.of(4L, 4L, 8L, 8L), List.of(4L, 64L, 4L)),
+          sizes(
+              row,
+              "y = torch.transpose(torch.flatten(" + conv("x", 1) + ", 2), 1, 2)",
+              "return torch.linear(y, self.l, None)"));
+      assertEquals(
+          List.of(List.of(16L), List.of()),
+          sizes(
+              row,
+              "y = torch.linear(torch.mean(x, [0, 2, 3]), self.l, None)",
+              "return torch.linear(torch.sum(y), self.l[:, :1], None)"));
     }
   }
 

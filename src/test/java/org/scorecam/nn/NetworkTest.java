@@ -280,4 +280,59 @@ class NetworkTest {
     }
     return names;
   }
+
+  /** A linear layer whose parameters have names of the network's own. */
+  private static final class Renamed extends Network {
+    private final Submodule projection;
+
+    Renamed() {
+      LinearImpl linear = new LinearImpl(4, 3);
+      register_parameter("in_weight", linear.weight());
+      register_parameter("in_bias", linear.bias());
+      projection = part(linear);
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return projection.forward(x);
+    }
+  }
+
+  @Test
+  void aPartHasTheParametersThatTheNetworkHas() {
+    String file = folder.resolve("renamed.pt").toString();
+    try (Renamed saved = new Renamed();
+        Renamed loaded = new Renamed();
+        NativeScope scope = NativeScope.open()) {
+      assertEquals(List.of("in_weight", "in_bias"), namesOf(saved.named_parameters()));
+      assertEquals(0, saved.submodules().size());
+      Tensor input = torch.randn(2, 4);
+      float[] expected = Tensors.toArray(saved.call(input));
+      OutputArchive output = new OutputArchive();
+      saved.save(output);
+      output.save_to(file);
+      InputArchive archive = new InputArchive();
+      archive.load_from(file);
+      loaded.load(archive);
+      assertArrayEquals(expected, Tensors.toArray(loaded.call(input)));
+      loaded.to(torch.ScalarType.Double, false);
+      Tensor inDouble = loaded.call(input.to(torch.ScalarType.Double));
+      assertArrayEquals(expected, Tensors.toArray(inDouble.to(torch.ScalarType.Float)), 1e-6f);
+    }
+  }
+
+  @Test
+  void aPartLivesAsLongAsItsNetwork() {
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          Renamed network;
+          try (NativeScope scope = NativeScope.open()) {
+            network = scope.keep(new Renamed());
+          }
+          try (NativeScope scope = NativeScope.open()) {
+            assertEquals(3, network.call(torch.randn(1, 4)).size(1));
+          }
+          network.close();
+        });
+  }
 }
