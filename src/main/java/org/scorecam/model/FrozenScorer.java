@@ -19,7 +19,7 @@ import org.scorecam.runtime.NativeScope;
 
 /**
  * A frozen copy of a TorchScript network: parameters are constants in the scorer's precision, batch
- * norms are folded, and convolutions packed where that is wanted.
+ * norms are folded, and convolutions and linear layers packed where that is wanted.
  */
 final class FrozenScorer extends NetworkScorer {
   private final JitModule frozen;
