@@ -24,7 +24,8 @@ import org.scorecam.graph.InvertedResidual.Step;
  * conv2d → add_ → relu_     becomes one operator
  * </pre>
  *
- * <p>Convolutions that make up an {@link InvertedResidual} become one operator together.
+ * <p>Convolutions that make up an {@link InvertedResidual} become one operator together, and of a
+ * batch norm and a ReLU before a convolution {@linkplain NormAsBounds bounds} are left.
  *
  * <p>Only what is certain to be the sole use of a layer's output is taken, and a sum only where
  * nothing is overwritten between the layer and it.
@@ -65,6 +66,7 @@ public final class LayerFusion {
     for (JitNode node : GraphNodes.deepOf(program)) {
       if (isLayer(node)) {
         read(node, inputSizes.getOrDefault(node.output().unique(), List.of()))
+            .map(layer -> withNormBefore(node, layer))
             .ifPresent(layer -> found.put(node, new LayerFusion(node, layer, claimed)));
       }
     }
@@ -140,6 +142,19 @@ public final class LayerFusion {
             new ConvolutionGeometry(
                 stride.get(), padding.get(), dilation.get(), groups.get().toInt()),
             inputSize));
+  }
+
+  /** A convolution with what it takes in of a norm before it, of which bounds are left. */
+  private static PackedLayer withNormBefore(JitNode node, PackedLayer layer) {
+    Optional<NormAsBounds> norm =
+        layer instanceof PackedConvolution convolution && NormAsBounds.fits(convolution)
+            ? NormAsBounds.before(node)
+            : Optional.empty();
+    if (norm.isEmpty()) {
+      return layer;
+    }
+    norm.get().replaceBefore(node);
+    return norm.get().into((PackedConvolution) layer);
   }
 
   private static Optional<List<Long>> longsOf(Value value) {

@@ -22,6 +22,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.graph.Activation;
 import org.scorecam.graph.InvertedResidual;
 import org.scorecam.graph.LayerInputs;
+import org.scorecam.graph.NormAsBounds;
 import org.scorecam.graph.PackedConvolution;
 import org.scorecam.graph.PackedLayer;
 import org.scorecam.graph.PackedLinear;
@@ -68,8 +69,8 @@ final class ModuleFolding implements AutoCloseable {
 
   /**
    * Sees in one pass what follows what, and folds. Where a second pass gives another output, as it
-   * does if something else reads a convolution's output, less is folded: no convolutions together,
-   * and then every module by itself.
+   * does if something else reads a convolution's output, less is folded: no convolutions together
+   * or with a norm before them, and then every module by itself.
    *
    * @param sample an input float32 [1, C, H, W]
    */
@@ -81,10 +82,11 @@ final class ModuleFolding implements AutoCloseable {
       ModuleFolding folding = new ModuleFolding();
       try {
         folding.fold(sequence, kind);
-        if (folding.runsSomeTogether()
+        if ((folding.runsSomeTogether() || !sequence.normBefore.isEmpty())
             && !folding.agreesWithoutFailing(plain, network, chunk, kind)) {
           folding.close();
           sequence.next.clear();
+          sequence.normBefore.clear();
           folding.fold(sequence, kind);
         }
         if (!folding.agrees(plain, network, chunk, kind)) {
@@ -136,13 +138,20 @@ final class ModuleFolding implements AutoCloseable {
     for (Submodule module : sequence.seen) {
       Module plain = module.module();
       if (isConvolution(module)) {
-        Submodule norm = batchNormOf.get(module);
+        Submodule after = batchNormOf.get(module);
         PackedConvolution convolution =
             FoldedConvolution.of(
                 plain.asConv2d(),
-                norm == null ? null : norm.module().asBatchNorm2d(),
+                after == null ? null : after.module().asBatchNorm2d(),
                 sequence.inputSizes.get(module),
                 kind);
+        Submodule before = sequence.normBefore.get(module);
+        if (kind.packed() && before != null && NormAsBounds.fits(convolution)) {
+          NormAsBounds norm = boundsOf(before.module().asBatchNorm2d());
+          standIns.computeIfAbsent(before, absent -> norm.bounds());
+          activationOf.put(before, Activation.RELU);
+          convolution = norm.into(convolution);
+        }
         convolutions.put(module, convolution);
         layers.put(module, convolution);
       } else if (kind.packed() && sequence.inputSizes.containsKey(module)) {
@@ -170,6 +179,15 @@ final class ModuleFolding implements AutoCloseable {
                     kind.packed()
                         ? packed(layer, activationOf.get(module))
                         : convolutions.get(module).plain()));
+  }
+
+  private static NormAsBounds boundsOf(BatchNorm2dImpl norm) {
+    return NormAsBounds.of(
+        norm.weight(),
+        norm.bias(),
+        norm.running_mean(),
+        norm.running_var(),
+        norm.options().eps().get());
   }
 
   private static PackedLinear linear(
@@ -275,6 +293,14 @@ final class ModuleFolding implements AutoCloseable {
 
     final Map<Submodule, Activation> activationOf = new HashMap<>();
 
+    /** The batch norm whose output a convolution is given by a ReLU, where each is called once. */
+    final Map<Submodule, Submodule> normBefore = new HashMap<>();
+
+    /** As origins, what norms of their own put out, and what ReLUs make of it. */
+    private final IdentityHashMap<Tensor, Origin> normed = new IdentityHashMap<>();
+
+    private final IdentityHashMap<Tensor, Origin> rectified = new IdentityHashMap<>();
+
     /** By identity: the very object that one module returned and the next was given. */
     private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
 
@@ -312,6 +338,8 @@ final class ModuleFolding implements AutoCloseable {
       seen.add(module);
       Submodule producer = Origin.in(origins, input).orElse(null);
       Optional<Submodule> before = Origin.in(activated, input);
+      Optional<Submodule> norm = Origin.in(normed, input);
+      Optional<Submodule> normBeforeRelu = Origin.in(rectified, input);
       Tensor output = forward.apply(input);
       boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
       List<Long> sizes = LayerInputs.inChunk(1, input.shape());
@@ -322,7 +350,11 @@ final class ModuleFolding implements AutoCloseable {
       if (isConvolution(module)) {
         if (onlyCall) {
           before.ifPresent(convolution -> next.put(convolution, module));
+          normBeforeRelu
+              .filter(each -> calls.get(each) == 1)
+              .ifPresent(each -> normBefore.put(module, each));
         } else {
+          normBefore.remove(module);
           next.remove(module);
           next.values().removeIf(module::equals);
         }
@@ -332,6 +364,8 @@ final class ModuleFolding implements AutoCloseable {
         if (producer != null && calls.get(producer) == 1) {
           activationOf.put(producer, activation);
           activated.put(output, new Origin(producer, output._version()));
+        } else if (activation == Activation.RELU) {
+          norm.ifPresent(each -> rectified.put(output, new Origin(each, output._version())));
         }
       } else if (producer != null
           && isBatchNorm(module)
@@ -342,6 +376,10 @@ final class ModuleFolding implements AutoCloseable {
         convolutionOf.put(module, producer);
         origins.put(output, new Origin(producer, output._version()));
       } else {
+        if (isBatchNorm(module) && module.module().asBatchNorm2d().running_mean().defined()) {
+          normed.put(output, new Origin(module, output._version()));
+          normBefore.values().removeIf(each -> !onlyCall && each.equals(module));
+        }
         convolutionOf.remove(module);
         convolutionOf.values().removeIf(module::equals);
         activationOf.remove(module);

@@ -43,6 +43,10 @@ class LayerFusionTest {
   private static final String LINEAR =
       "torch.linear(torch.transpose(torch.flatten(x, 2), 1, 2), self.l, self.b)";
 
+  /** Of 32 channels some have a negative scale. */
+  private static final String NORM =
+      "torch.batch_norm(x, self.n, self.b, self.b, self.b * self.b + 0.5, False, 0.1, 1e-5, True)";
+
   private static final String ONEDNN_LINEAR = "mkldnn::_linear_pointwise";
 
   @TempDir Path folder;
@@ -80,6 +84,7 @@ class LayerFusionTest {
         .weight("d", 32, 1, 3, 3)
         .weight("e", 32, 1, 5, 5)
         .weight("l", 32, 32)
+        .weight("n", 32)
         .weight("b", 32);
   }
 
@@ -574,6 +579,56 @@ class LayerFusionTest {
             "if bool(x.sum() < 1e9):",
             "    y = torch.linear(y, self.l, self.b)",
             "return y"));
+  }
+
+  private static String pointOf(String input) {
+    return POINT.replace("x,", input + ",");
+  }
+
+  @Test
+  void normsBeforeConvolutionsBecomeBounds() {
+    List<String> bounds = List.of("aten::clamp", ONEDNN);
+    for (String relu : List.of("torch.relu(%s)", "torch.relu_(%s)")) {
+      String conv = pointOf(relu.formatted(NORM));
+      assertEquals(bounds, operatorsAfterFusing(1, "return " + conv), relu);
+      // What follows the convolution is part of it, as ever.
+      assertEquals(bounds, operatorsAfterFusing(1, "return torch.relu(" + conv + " + x)"), relu);
+    }
+    for (String norm :
+        List.of(
+            NORM.replace("self.n", "None"),
+            NORM.replace("self.n, self.b", "None, None"),
+            // All or most of some channels is what the shift makes of it.
+            NORM.replace("self.n", "self.n * 0."),
+            NORM.replace("self.n", "torch.clamp(self.n, 0.)"),
+            NORM.replace("self.n", "self.n * 1e-30"),
+            NORM.replace("self.n", "self.n * 1e-6"))) {
+      assertEquals(
+          bounds, operatorsAfterFusing(1, "return " + pointOf("torch.relu(" + norm + ")")), norm);
+    }
+  }
+
+  @Test
+  void otherNormsStay() {
+    List<String> apart = List.of("aten::batch_norm", "aten::relu", ONEDNN);
+    String relu = "torch.relu(" + NORM + ")";
+    String ofTheChunk = NORM.replace("False, 0.1", "True, 0.");
+    assertTrue(
+        operatorsAfterFusing(1, "return " + pointOf("torch.relu(" + ofTheChunk + ")"))
+            .containsAll(apart));
+    assertEquals(
+        List.of("aten::batch_norm", "aten::relu", winograd()),
+        operatorsAfterFusing(1, "return " + CONV.replace("x,", relu + ",")));
+    assertEquals(
+        apart, operatorsAfterFusing(1, "return " + pointOf(relu).replace("[0, 0]", "[1, 1]")));
+    assertEquals(
+        List.of("aten::batch_norm", "aten::silu", ONEDNN),
+        operatorsAfterFusing(1, "return " + pointOf("torch.silu(" + NORM + ")")));
+    // Something else reads them.
+    assertEquals(apart, operatorsAfterFusing(1, "y = " + relu, "return y + " + pointOf("y")));
+    assertTrue(
+        operatorsAfterFusing(1, "y = " + NORM, "return y * " + pointOf("torch.relu(y)"))
+            .containsAll(apart));
   }
 
   @Test

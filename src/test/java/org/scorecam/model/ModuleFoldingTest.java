@@ -17,8 +17,10 @@ import org.bytedeco.pytorch.GELUImpl;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.ReLUImpl;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.StringTensorDict;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterEach;
@@ -391,6 +393,45 @@ class ModuleFoldingTest {
     try (OneVector network = ready(new OneVector())) {
       assertEquals(List.of("fc"), computing(network, PACKED));
       assertEquals(List.of(), computing(network, REDUCED));
+    }
+  }
+
+  /** A norm and a ReLU before a convolution of 1×1, as in DenseNets, and before one of 3×3. */
+  private static final class NormBefore extends Network {
+    private final boolean lookedAt;
+    private final Submodule norm1 = child("norm1", TestNetworks.batchNorm(3));
+    private final Submodule relu1 = child("relu1", TestNetworks.reluInPlace());
+    private final Submodule conv1 = child("conv1", Inverted.filter(3, 8, 1, 1));
+    private final Submodule norm2 = child("norm2", TestNetworks.batchNorm(11));
+    private final Submodule relu2 = child("relu2", new ReLUImpl());
+    private final Submodule conv2 = child("conv2", Inverted.filter(11, 4, 3, 1));
+
+    NormBefore(boolean lookedAt) {
+      this.lookedAt = lookedAt;
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor rectified = sequence(x, norm1, relu1);
+      Tensor grown = torch.cat(new TensorVector(x, conv1.forward(rectified)), 1);
+      Tensor means = sequence(grown, norm2, relu2, conv2).mean(2, 3);
+      return lookedAt ? means.add(rectified.mean().mul(new Scalar(10))) : means;
+    }
+  }
+
+  @Test
+  void aNormBeforeAConvolutionIsPartOfItButForItsBounds() {
+    try (NormBefore network = ready(new NormBefore(false))) {
+      assertEquals(List.of("norm1", "relu1", "norm2", "relu2"), computing(network, PLAIN));
+      assertEquals(List.of("norm2", "relu2"), computing(network, PACKED));
+      assertEquals(List.of("relu1", "relu2"), computing(network, REDUCED));
+    }
+  }
+
+  @Test
+  void aNormThatIsReadElsewhereIsLeftAsItIs() {
+    try (NormBefore network = ready(new NormBefore(true))) {
+      assertEquals(List.of("norm1", "relu1", "norm2", "relu2"), computing(network, PACKED));
     }
   }
 
