@@ -25,7 +25,8 @@ import org.scorecam.graph.InvertedResidual.Step;
  * </pre>
  *
  * <p>Convolutions that make up an {@link InvertedResidual} become one operator together, and of a
- * batch norm and a ReLU before a convolution {@linkplain NormAsBounds bounds} are left.
+ * batch norm and a ReLU before a convolution {@linkplain NormAsBounds bounds} are left. Batch norms
+ * after convolutions are {@linkplain NormFolding part of them}.
  *
  * <p>Only what is certain to be the sole use of a layer's output is taken, and a sum only where
  * nothing is overwritten between the layer and it.
@@ -61,6 +62,7 @@ public final class LayerFusion {
    */
   public static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
     Block program = frozen.get_method("forward").graph().block();
+    NormFolding.in(program, inputSizes);
     Map<JitNode, LayerFusion> found = new LinkedHashMap<>();
     Set<JitNode> claimed = new HashSet<>();
     for (JitNode node : GraphNodes.deepOf(program)) {

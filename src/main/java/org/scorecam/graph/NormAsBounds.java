@@ -1,17 +1,15 @@
 package org.scorecam.graph;
 
 import java.util.Optional;
-import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A batch norm and a ReLU <em>before</em> a convolution, as DenseNets have them, where the norm
- * cannot become part of a convolution before it. With s = γ / √(σ² + ε) and t = β − μ·s,
+ * cannot become part of a convolution before it. With s and t of {@link BatchNorm},
  *
  * <p>ReLU(s·x + t) = s·bounded(x) + t
  *
@@ -32,21 +30,14 @@ public final class NormAsBounds {
   }
 
   /**
-   * Of a norm in evaluation mode. Needs an open scope, which owns the result's tensors.
+   * Of a norm and the ReLU after it. Needs an open scope, which owns the result's tensors.
    *
-   * @param gamma [C], undefined for 1
-   * @param beta [C], undefined for 0
-   * @param mean [C]
-   * @param variance [C]
-   * @param epsilon what is added to the variance
-   * @return the norm, with the ReLU after it
+   * @param norm s and t
+   * @return the two
    */
-  public static NormAsBounds of(
-      Tensor gamma, Tensor beta, Tensor mean, Tensor variance, double epsilon) {
-    Tensor inverse = inDouble(variance).add(new Scalar(epsilon)).rsqrt();
-    Tensor scale = gamma.defined() ? inDouble(gamma).mul(inverse) : inverse;
-    Tensor centred = inDouble(mean).mul(scale).neg();
-    Tensor shift = beta.defined() ? centred.add(inDouble(beta)) : centred;
+  public static NormAsBounds of(BatchNorm norm) {
+    Tensor scale = norm.scale();
+    Tensor shift = norm.shift();
     Tensor constant = scale.abs().le(shift.abs().mul(new Scalar(CONSTANT)));
     Tensor none = torch.zeros_like(scale);
     return new NormAsBounds(
@@ -76,10 +67,6 @@ public final class NormAsBounds {
     return values.to(ScalarType.Float).view(-1, 1, 1);
   }
 
-  private static Tensor inDouble(Tensor values) {
-    return values.to(ScalarType.Double);
-  }
-
   /**
    * Whether a convolution can take in a norm.
    *
@@ -102,9 +89,10 @@ public final class NormAsBounds {
    * @return W′ and b′, still to be packed
    */
   public PackedConvolution into(PackedConvolution convolution) {
-    Tensor weight = inDouble(convolution.weight());
+    Tensor weight = BatchNorm.inDouble(convolution.weight());
     Tensor added = weight.flatten(1, -1).mv(shift);
-    Tensor bias = convolution.bias().defined() ? added.add(inDouble(convolution.bias())) : added;
+    Tensor bias =
+        convolution.bias().defined() ? added.add(BatchNorm.inDouble(convolution.bias())) : added;
     return new PackedConvolution(
         weight.mul(scale.view(1, -1, 1, 1)).to(ScalarType.Float),
         bias.to(ScalarType.Float),
@@ -122,24 +110,7 @@ public final class NormAsBounds {
       return Optional.empty();
     }
     JitNode norm = relu.input(0).node();
-    if (!GraphNodes.kindOf(norm).equals("aten::batch_norm") || !isOnlyFor(norm, relu)) {
-      return Optional.empty();
-    }
-    Optional<Tensor> gamma = tensorOf(norm.input(1));
-    Optional<Tensor> beta = tensorOf(norm.input(2));
-    Optional<Tensor> mean = tensorOf(norm.input(3)).filter(Tensor::defined);
-    Optional<Tensor> variance = tensorOf(norm.input(4)).filter(Tensor::defined);
-    boolean trains = GraphNodes.constantOf(norm.input(5)).map(IValue::toBool).orElse(true);
-    Optional<IValue> epsilon = GraphNodes.constantOf(norm.input(7)).filter(IValue::isDouble);
-    return trains
-            || gamma.isEmpty()
-            || beta.isEmpty()
-            || mean.isEmpty()
-            || variance.isEmpty()
-            || epsilon.isEmpty()
-        ? Optional.empty()
-        : Optional.of(
-            of(gamma.get(), beta.get(), mean.get(), variance.get(), epsilon.get().toDouble()));
+    return isOnlyFor(norm, relu) ? BatchNorm.of(norm).map(NormAsBounds::of) : Optional.empty();
   }
 
   /** Puts the bounds in the place of the norm and the ReLU that were found before a node. */
@@ -151,13 +122,6 @@ public final class NormAsBounds {
     }
     relu.destroy();
     norm.destroy();
-  }
-
-  /** A constant tensor, undefined for None; nothing if it is none. */
-  private static Optional<Tensor> tensorOf(Value value) {
-    return GraphNodes.constantOf(value)
-        .filter(constant -> constant.isNone() || constant.isTensor())
-        .map(constant -> constant.isNone() ? new Tensor() : new Tensor(constant.toTensor()));
   }
 
   private static boolean isOnlyFor(JitNode node, JitNode user) {

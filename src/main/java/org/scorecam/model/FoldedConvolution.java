@@ -5,17 +5,12 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.BatchNorm2dImpl;
 import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.DetailConv2dOptions;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.scorecam.graph.BatchNorm;
 import org.scorecam.graph.ConvolutionGeometry;
 import org.scorecam.graph.PackedConvolution;
 
-/**
- * A convolution and the batch norm after it as one convolution.
- *
- * <p>In evaluation mode batch norm is y = (x − μ) / √(σ² + ε) · γ + β, and x = W ∗ a + b; so that y
- * = W′ ∗ a + b′ with s = γ / √(σ² + ε), W′ = s·W and b′ = (b − μ)·s + β.
- */
+/** A module's convolution and the {@linkplain BatchNorm batch norm} after it as one convolution. */
 final class FoldedConvolution {
   private FoldedConvolution() {}
 
@@ -45,15 +40,9 @@ final class FoldedConvolution {
     Tensor weight = convolution.weight();
     Tensor bias = convolution.bias();
     if (batchNorm != null) {
-      Tensor deviation =
-          batchNorm.running_var().add(new Scalar(batchNorm.options().eps().get())).sqrt();
-      boolean affine = batchNorm.weight().defined();
-      Tensor scale = affine ? batchNorm.weight().div(deviation) : deviation.reciprocal();
-      Tensor mean = batchNorm.running_mean();
-      Tensor centred = bias.defined() ? bias.sub(mean) : mean.neg();
-      Tensor scaled = centred.mul(scale);
-      weight = weight.mul(scale.view(-1, 1, 1, 1));
-      bias = affine ? scaled.add(batchNorm.bias()) : scaled;
+      BatchNorm norm = BatchNorm.of(batchNorm);
+      weight = norm.weightWith(weight);
+      bias = norm.biasWith(bias);
     }
     weight = weight.to(kind.precision().dtype()).contiguous(kind.memoryFormat());
     bias = bias.defined() ? bias.to(kind.precision().dtype()) : bias;

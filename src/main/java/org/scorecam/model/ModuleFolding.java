@@ -20,6 +20,7 @@ import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.graph.Activation;
+import org.scorecam.graph.BatchNorm;
 import org.scorecam.graph.InvertedResidual;
 import org.scorecam.graph.LayerInputs;
 import org.scorecam.graph.NormAsBounds;
@@ -147,7 +148,7 @@ final class ModuleFolding implements AutoCloseable {
                 kind);
         Submodule before = sequence.normBefore.get(module);
         if (kind.packed() && before != null && NormAsBounds.fits(convolution)) {
-          NormAsBounds norm = boundsOf(before.module().asBatchNorm2d());
+          NormAsBounds norm = NormAsBounds.of(BatchNorm.of(before.module().asBatchNorm2d()));
           standIns.computeIfAbsent(before, absent -> norm.bounds());
           activationOf.put(before, Activation.RELU);
           convolution = norm.into(convolution);
@@ -179,15 +180,6 @@ final class ModuleFolding implements AutoCloseable {
                     kind.packed()
                         ? packed(layer, activationOf.get(module))
                         : convolutions.get(module).plain()));
-  }
-
-  private static NormAsBounds boundsOf(BatchNorm2dImpl norm) {
-    return NormAsBounds.of(
-        norm.weight(),
-        norm.bias(),
-        norm.running_mean(),
-        norm.running_var(),
-        norm.options().eps().get());
   }
 
   private static PackedLinear linear(

@@ -581,6 +581,25 @@ class LayerFusionTest {
             "return y"));
   }
 
+  @Test
+  void normsAfterConvolutionsWhoseDimensionsAreAskedForArePartOfThem() {
+    String norm = "z = torch.relu(" + NORM.replace("x,", "y,") + ")";
+    for (String conv :
+        List.of(CONV, CONV.replace("self.b", "None"), POINT, pointOf("torch.relu(" + NORM + ")"))) {
+      List<String> kinds =
+          operatorsAfterFusing(1, "y = " + conv, "d = y.dim()", norm, "return z * d");
+      List<String> bounds = conv.contains("batch_norm") ? List.of("aten::clamp") : List.of();
+      List<String> expected = new ArrayList<>(bounds);
+      expected.add(conv.contains("self.w") ? winograd() : ONEDNN);
+      expected.add("aten::mul");
+      assertEquals(expected, kinds, conv);
+    }
+    // What else reads the convolution's output wants it as it is.
+    assertTrue(
+        operatorsAfterFusing(1, "y = " + CONV, "d = y.dim()", norm, "return (z + y) * d")
+            .contains("aten::batch_norm"));
+  }
+
   private static String pointOf(String input) {
     return POINT.replace("x,", input + ",");
   }

@@ -1,0 +1,76 @@
+package org.scorecam.graph;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Block;
+import org.bytedeco.pytorch.Graph;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Makes batch norms part of the convolutions before them, where freezing has left them: programs
+ * ask how many dimensions a convolution's output has before they call the norm, and that they ask
+ * is another use of it.
+ */
+final class NormFolding {
+  private static final long DIMENSIONS = 4;
+
+  private NormFolding() {}
+
+  /**
+   * Rewrites a program in place. Needs an open scope.
+   *
+   * @param inputSizes as {@link LayerInputs} has them; a convolution without stays as it is
+   */
+  static void in(Block program, Map<Long, List<Long>> inputSizes) {
+    List<JitNode> convolutions = new ArrayList<>();
+    List<JitNode> questions = new ArrayList<>();
+    for (JitNode node : GraphNodes.deepOf(program)) {
+      if (isConvolution(node, inputSizes)) {
+        convolutions.add(node);
+      } else if (GraphNodes.kindOf(node).equals("aten::dim")
+          && isConvolution(node.input(0).node(), inputSizes)) {
+        questions.add(node);
+      }
+    }
+    questions.forEach(NormFolding::answer);
+    convolutions.forEach(NormFolding::fold);
+  }
+
+  private static boolean isConvolution(JitNode node, Map<Long, List<Long>> inputSizes) {
+    return GraphNodes.kindOf(node).equals("aten::conv2d")
+        && inputSizes.getOrDefault(node.output().unique(), List.of()).size() == DIMENSIONS;
+  }
+
+  private static void answer(JitNode question) {
+    Graph graph = question.owningGraph();
+    graph.setInsertPoint(question);
+    question.output().replaceAllUsesWith(graph.insertConstant(new IValue(DIMENSIONS)));
+    question.destroy();
+  }
+
+  private static void fold(JitNode convolution) {
+    Optional<JitNode> user = GraphNodes.onlyUserOf(convolution.output());
+    Optional<BatchNorm> norm = user.flatMap(BatchNorm::of);
+    Optional<IValue> weight = GraphNodes.constantOf(convolution.input(1)).filter(IValue::isTensor);
+    Optional<IValue> bias = GraphNodes.constantOf(convolution.input(2));
+    if (norm.isEmpty() || weight.isEmpty() || bias.isEmpty()) {
+      return;
+    }
+    Tensor before = weight.get().toTensor();
+    ScalarType dtype = before.scalar_type().intern();
+    Tensor biasBefore = bias.get().isNone() ? new Tensor() : bias.get().toTensor();
+    Graph graph = convolution.owningGraph();
+    graph.setInsertPoint(convolution);
+    convolution.replaceInput(
+        1, graph.insertConstant(new IValue(norm.get().weightWith(before).to(dtype))));
+    convolution.replaceInput(
+        2, graph.insertConstant(new IValue(norm.get().biasWith(biasBefore).to(dtype))));
+    user.get().output().replaceAllUsesWith(convolution.output());
+    user.get().destroy();
+  }
+}
