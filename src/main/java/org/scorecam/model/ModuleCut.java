@@ -217,7 +217,7 @@ final class ModuleCut extends Network {
         return reached ? new Tensor(output) : zeros(forRows(before.next()));
       }
       Tensor result = outer == null ? forward.apply(input) : outer.call(module, input, forward);
-      if (factors == null || !ModuleFolding.isLayerNorm(module)) {
+      if (factors == null || !ModuleTypes.isLayerNorm(module)) {
         return result;
       }
       Tensor masked = result.mul(factors);

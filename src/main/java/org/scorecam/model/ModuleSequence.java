@@ -1,0 +1,135 @@
+package org.scorecam.model;
+
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.scorecam.graph.Activation;
+import org.scorecam.graph.InvertedResidual;
+import org.scorecam.graph.LayerInputs;
+import org.scorecam.graph.PackedLinear;
+import org.scorecam.nn.Interceptor;
+import org.scorecam.nn.Submodule;
+
+/**
+ * What follows what in a pass through a network of modules: notes each batch norm and activation
+ * whose input is the very tensor that a layer just put out, and each convolution whose input is
+ * what such an activation made of it.
+ */
+final class ModuleSequence implements Interceptor {
+  /** In the order of the calls. */
+  final Set<Submodule> seen = new LinkedHashSet<>();
+
+  /** The convolution after a convolution, where each is called once. */
+  final Map<Submodule, Submodule> next = new HashMap<>();
+
+  final Map<Submodule, Submodule> convolutionOf = new HashMap<>();
+
+  /** What layers are given in a chunk. */
+  final Map<Submodule, List<Long>> inputSizes = new HashMap<>();
+
+  final Map<Submodule, Activation> activationOf = new HashMap<>();
+
+  /** The batch norm whose output a convolution is given by a ReLU, where each is called once. */
+  final Map<Submodule, Submodule> normBefore = new HashMap<>();
+
+  /** As origins, what norms of their own put out, and what ReLUs make of it. */
+  private final IdentityHashMap<Tensor, Origin> normed = new IdentityHashMap<>();
+
+  private final IdentityHashMap<Tensor, Origin> rectified = new IdentityHashMap<>();
+
+  /** By identity: the very object that one module returned and the next was given. */
+  private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
+
+  /** As origins, what activations put out. */
+  private final IdentityHashMap<Tensor, Origin> activated = new IdentityHashMap<>();
+
+  private final Map<Submodule, Integer> calls = new HashMap<>();
+
+  /** The same modules, none of them part of another. */
+  ModuleSequence withoutFollowers() {
+    ModuleSequence separate = new ModuleSequence();
+    separate.seen.addAll(seen);
+    separate.inputSizes.putAll(inputSizes);
+    return separate;
+  }
+
+  /** A convolution and those after it, as many as may run together. */
+  List<Submodule> successionFrom(Submodule first) {
+    return Stream.iterate(first, Objects::nonNull, next::get)
+        .limit(InvertedResidual.MOST_STEPS)
+        .toList();
+  }
+
+  /** The layer that a tensor is from; another version has been written to in place. */
+  private record Origin(Submodule layer, long version) {
+    static Optional<Submodule> in(IdentityHashMap<Tensor, Origin> origins, Tensor tensor) {
+      return Optional.ofNullable(origins.get(tensor))
+          .filter(origin -> origin.version == tensor._version())
+          .map(Origin::layer);
+    }
+  }
+
+  @Override
+  public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
+    seen.add(module);
+    Submodule producer = Origin.in(origins, input).orElse(null);
+    Optional<Submodule> before = Origin.in(activated, input);
+    Optional<Submodule> norm = Origin.in(normed, input);
+    Optional<Submodule> normBeforeRelu = Origin.in(rectified, input);
+    Tensor output = forward.apply(input);
+    boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
+    List<Long> sizes = LayerInputs.inChunk(1, input.shape());
+    if (ModuleTypes.isConvolution(module)
+        || (ModuleTypes.isLinear(module) && PackedLinear.takes(sizes))) {
+      origins.put(output, new Origin(module, output._version()));
+      inputSizes.put(module, sizes);
+    }
+    if (ModuleTypes.isConvolution(module)) {
+      if (onlyCall) {
+        before.ifPresent(convolution -> next.put(convolution, module));
+        normBeforeRelu
+            .filter(each -> calls.get(each) == 1)
+            .ifPresent(each -> normBefore.put(module, each));
+      } else {
+        normBefore.remove(module);
+        next.remove(module);
+        next.values().removeIf(module::equals);
+      }
+    }
+    Activation activation = Activation.of(module);
+    if (activation != Activation.NONE) {
+      if (producer != null && calls.get(producer) == 1) {
+        activationOf.put(producer, activation);
+        activated.put(output, new Origin(producer, output._version()));
+      } else if (activation == Activation.RELU) {
+        norm.ifPresent(each -> rectified.put(output, new Origin(each, output._version())));
+      }
+    } else if (producer != null
+        && ModuleTypes.isBatchNorm(module)
+        && ModuleTypes.isConvolution(producer)
+        && onlyCall
+        && calls.get(producer) == 1
+        && !convolutionOf.containsValue(producer)) {
+      convolutionOf.put(module, producer);
+      origins.put(output, new Origin(producer, output._version()));
+    } else {
+      if (ModuleTypes.isBatchNorm(module)
+          && module.module().asBatchNorm2d().running_mean().defined()) {
+        normed.put(output, new Origin(module, output._version()));
+        normBefore.values().removeIf(each -> !onlyCall && each.equals(module));
+      }
+      convolutionOf.remove(module);
+      convolutionOf.values().removeIf(module::equals);
+      activationOf.remove(module);
+    }
+    return output;
+  }
+}
