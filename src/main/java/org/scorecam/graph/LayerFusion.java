@@ -115,7 +115,7 @@ public final class LayerFusion {
 
   private static Optional<PackedLayer> readLinear(
       Tensor weight, Tensor bias, List<Long> inputSize) {
-    return weight.dim() == 2 && PackedLinear.takes(inputSize)
+    return weight.dim() == 2 && PackedLinear.takes(weight, inputSize)
         ? Optional.of(new PackedLinear(weight, bias, inputSize))
         : Optional.empty();
   }

@@ -9,6 +9,9 @@ import org.bytedeco.pytorch.Tensor;
  * instructions.
  */
 public final class PackedLinear implements PackedLayer {
+  /** Bytes of weights; more than that is far from any core. */
+  private static final long LARGE = 16 << 20;
+
   private final Tensor weight;
   private final Tensor bias;
   private final long rows;
@@ -27,13 +30,17 @@ public final class PackedLinear implements PackedLayer {
   }
 
   /**
-   * Whether inputs of a size suit it: a single vector is LibTorch's own affair.
+   * Whether it pays, and works. A single vector is LibTorch's own affair. Large weights that there
+   * is one vector for in each image, as in VGG's classifier, take longer to read than to multiply
+   * with, and a second copy of them would only take memory.
    *
-   * @param inputSize empty if it is not known
-   * @return whether it has two dimensions or more
+   * @param weight [O, I]
+   * @param inputSize [.., I]; empty if it is not known
+   * @return whether to pack the layer
    */
-  public static boolean takes(List<Long> inputSize) {
-    return inputSize.size() >= 2;
+  public static boolean takes(Tensor weight, List<Long> inputSize) {
+    return inputSize.size() > 2
+        || (inputSize.size() == 2 && weight.numel() * weight.element_size() <= LARGE);
   }
 
   /** Sums stay: they cost little beside the product, and may spread what they add. */

@@ -77,6 +77,11 @@ final class ModuleSequence implements Interceptor {
     }
   }
 
+  private static boolean isPacked(Submodule module, List<Long> inputSize) {
+    return ModuleTypes.isLinear(module)
+        && PackedLinear.takes(module.module().asLinear().weight(), inputSize);
+  }
+
   @Override
   public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
     seen.add(module);
@@ -87,8 +92,7 @@ final class ModuleSequence implements Interceptor {
     Tensor output = forward.apply(input);
     boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
     List<Long> sizes = LayerInputs.inChunk(1, input.shape());
-    if (ModuleTypes.isConvolution(module)
-        || (ModuleTypes.isLinear(module) && PackedLinear.takes(sizes))) {
+    if (ModuleTypes.isConvolution(module) || isPacked(module, sizes)) {
       origins.put(output, new Origin(module, output._version()));
       inputSizes.put(module, sizes);
     }

@@ -555,6 +555,28 @@ class LayerFusionTest {
   }
 
   @Test
+  void largeWeightsArePackedForSeveralVectorsInAnImage() {
+    assertEquals(
+        List.of("aten::flatten", "aten::linear", "aten::relu"), ofLarge(0, "torch.flatten(x, 1)"));
+    assertEquals(
+        List.of("aten::flatten", "aten::transpose", ONEDNN_LINEAR),
+        ofLarge(1, "torch.transpose(torch.flatten(x, 2), 1, 2)"));
+  }
+
+  /** Of 16 MiB and a row. */
+  private List<String> ofLarge(int packed, String vectors) {
+    Path file =
+        ScriptedModels.script(
+                "Large",
+                "def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(torch.linear("
+                    + vectors
+                    + ", self.l, None))\n")
+            .weight("l", 2049, 2048)
+            .save(folder);
+    return operatorsAfterFusing(file, packed, torch.randn(2, 2048, 1, 1));
+  }
+
+  @Test
   void sumsAfterLinearLayersStay() {
     assertEquals(
         List.of(ONEDNN_LINEAR, "aten::add", "aten::relu"),
