@@ -74,9 +74,13 @@ final class PhysicalCores {
         String[] ends = range.split("-", -1);
         int last = Integer.parseInt(ends[ends.length - 1]);
         for (int processor = Integer.parseInt(ends[0]); processor <= last; processor++) {
-          String siblings =
-              "sys/devices/system/cpu/cpu%d/topology/thread_siblings_list".formatted(processor);
-          cores.add(Files.readString(root.resolve(siblings)));
+          Path siblings =
+              root.resolve(
+                  "sys/devices/system/cpu/cpu%d/topology/thread_siblings_list"
+                      .formatted(processor));
+          if (Files.exists(siblings)) { // What is allowed may be offline, or not be there at all.
+            cores.add(Files.readString(siblings));
+          }
         }
       }
       return cores.size();

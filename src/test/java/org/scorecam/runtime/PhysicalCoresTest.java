@@ -70,6 +70,14 @@ class PhysicalCoresTest {
   }
 
   @Test
+  void processorsThatAreNotThereDoNotCount() throws IOException {
+    allow("0-255");
+    assertEquals(4, cores(1, 8).insteadOf(1));
+    allow("8-255");
+    assertEquals(0, cores(1, 8).insteadOf(1));
+  }
+
+  @Test
   void aContainersShareCounts() {
     assertEquals(2, cores(MANY, 2).insteadOf(MANY));
   }
