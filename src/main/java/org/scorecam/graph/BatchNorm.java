@@ -6,7 +6,6 @@ import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -48,10 +47,10 @@ public final class BatchNorm {
     if (!GraphNodes.kindOf(node).equals("aten::batch_norm")) {
       return Optional.empty();
     }
-    Optional<Tensor> gamma = tensorOf(node.input(1));
-    Optional<Tensor> beta = tensorOf(node.input(2));
-    Optional<Tensor> mean = tensorOf(node.input(3)).filter(Tensor::defined);
-    Optional<Tensor> variance = tensorOf(node.input(4)).filter(Tensor::defined);
+    Optional<Tensor> gamma = GraphNodes.tensorOf(node.input(1));
+    Optional<Tensor> beta = GraphNodes.tensorOf(node.input(2));
+    Optional<Tensor> mean = GraphNodes.tensorOf(node.input(3)).filter(Tensor::defined);
+    Optional<Tensor> variance = GraphNodes.tensorOf(node.input(4)).filter(Tensor::defined);
     boolean trains = GraphNodes.constantOf(node.input(5)).map(IValue::toBool).orElse(true);
     Optional<Double> epsilon =
         GraphNodes.constantOf(node.input(7)).filter(IValue::isDouble).map(IValue::toDouble);
@@ -65,13 +64,6 @@ public final class BatchNorm {
         ? Optional.of(
             new BatchNorm(gamma.get(), beta.get(), mean.get(), variance.get(), epsilon.get()))
         : Optional.empty();
-  }
-
-  /** A constant tensor, undefined for None; nothing if it is none. */
-  private static Optional<Tensor> tensorOf(Value value) {
-    return GraphNodes.constantOf(value)
-        .filter(constant -> constant.isNone() || constant.isTensor())
-        .map(constant -> constant.isNone() ? new Tensor() : new Tensor(constant.toTensor()));
   }
 
   static Tensor inDouble(Tensor values) {

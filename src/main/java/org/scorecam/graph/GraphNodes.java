@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.FunctionSchema;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueOptional;
 import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Use;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
@@ -134,5 +135,12 @@ public final class GraphNodes {
   public static Optional<IValue> constantOf(Value value) {
     IValueOptional constant = torch.toIValue(value);
     return constant.has_value() ? Optional.of(constant.get()) : Optional.empty();
+  }
+
+  /** A constant that is a tensor, undefined for None; nothing if it is neither. */
+  static Optional<Tensor> tensorOf(Value value) {
+    return constantOf(value)
+        .filter(constant -> constant.isNone() || constant.isTensor())
+        .map(constant -> constant.isNone() ? new Tensor() : new Tensor(constant.toTensor()));
   }
 }

@@ -100,11 +100,8 @@ public final class LayerFusion {
 
   /** The layer of a node, if it is one that packing knows. */
   private static Optional<PackedLayer> read(JitNode node, List<Long> inputSize) {
-    Optional<Tensor> weight =
-        GraphNodes.constantOf(node.input(1)).filter(IValue::isTensor).map(IValue::toTensor);
-    Optional<Tensor> bias =
-        GraphNodes.constantOf(node.input(2))
-            .map(value -> value.isNone() ? new Tensor() : new Tensor(value.toTensor()));
+    Optional<Tensor> weight = GraphNodes.tensorOf(node.input(1)).filter(Tensor::defined);
+    Optional<Tensor> bias = GraphNodes.tensorOf(node.input(2));
     if (weight.isEmpty() || bias.isEmpty()) {
       return Optional.empty();
     }

@@ -56,20 +56,18 @@ final class NormFolding {
   private static void fold(JitNode convolution) {
     Optional<JitNode> user = GraphNodes.onlyUserOf(convolution.output());
     Optional<BatchNorm> norm = user.flatMap(BatchNorm::of);
-    Optional<IValue> weight = GraphNodes.constantOf(convolution.input(1)).filter(IValue::isTensor);
-    Optional<IValue> bias = GraphNodes.constantOf(convolution.input(2));
+    Optional<Tensor> weight = GraphNodes.tensorOf(convolution.input(1)).filter(Tensor::defined);
+    Optional<Tensor> bias = GraphNodes.tensorOf(convolution.input(2));
     if (norm.isEmpty() || weight.isEmpty() || bias.isEmpty()) {
       return;
     }
-    Tensor before = weight.get().toTensor();
-    ScalarType dtype = before.scalar_type().intern();
-    Tensor biasBefore = bias.get().isNone() ? new Tensor() : bias.get().toTensor();
+    ScalarType dtype = weight.get().scalar_type().intern();
     Graph graph = convolution.owningGraph();
     graph.setInsertPoint(convolution);
     convolution.replaceInput(
-        1, graph.insertConstant(new IValue(norm.get().weightWith(before).to(dtype))));
+        1, graph.insertConstant(new IValue(norm.get().weightWith(weight.get()).to(dtype))));
     convolution.replaceInput(
-        2, graph.insertConstant(new IValue(norm.get().biasWith(biasBefore).to(dtype))));
+        2, graph.insertConstant(new IValue(norm.get().biasWith(bias.get()).to(dtype))));
     user.get().output().replaceAllUsesWith(convolution.output());
     user.get().destroy();
   }

@@ -128,7 +128,9 @@ final class ModuleSequence implements Interceptor {
       if (ModuleTypes.isBatchNorm(module)
           && module.module().asBatchNorm2d().running_mean().defined()) {
         normed.put(output, new Origin(module, output._version()));
-        normBefore.values().removeIf(each -> !onlyCall && each.equals(module));
+        if (!onlyCall) {
+          normBefore.values().removeIf(module::equals);
+        }
       }
       convolutionOf.remove(module);
       convolutionOf.values().removeIf(module::equals);

@@ -639,7 +639,7 @@ class LayerFusionTest {
         List.of(
             NORM.replace("self.n", "None"),
             NORM.replace("self.n, self.b", "None, None"),
-            // All or most of some channels is what the shift makes of it.
+            // Some or all channels are what the shift makes of them.
             NORM.replace("self.n", "self.n * 0."),
             NORM.replace("self.n", "torch.clamp(self.n, 0.)"),
             NORM.replace("self.n", "self.n * 1e-30"),
