@@ -5,6 +5,7 @@ module org.scorecam {
   requires org.bytedeco.openblas;
   requires transitive java.desktop;
   requires java.logging;
+  requires java.management;
   requires jdk.jfr;
   requires com.google.gson;
   requires com.twelvemonkeys.imageio.core;

@@ -134,7 +134,8 @@ public final class LibTorch {
    */
   public static int threads() {
     int wanted = wantedThreads();
-    return wanted > 0 ? wanted : torch.get_num_threads();
+    int ofFreeCores = LibTorchWork.threadsOfFreeCores();
+    return wanted > 0 ? wanted : ofFreeCores > 0 ? ofFreeCores : torch.get_num_threads();
   }
 
   /**
@@ -182,6 +183,11 @@ public final class LibTorch {
   static int wantedThreads() {
     load();
     return threads > 0 ? threads : loaded.cores.insteadOf(torch.get_num_threads());
+  }
+
+  /** Whether the program or its user named a number of threads for our work. */
+  static boolean hasGivenThreads() {
+    return threads > 0;
   }
 
   /** The threads that OpenBLAS has during our work; 0 where the BLAS is another. */

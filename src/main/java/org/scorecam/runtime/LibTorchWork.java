@@ -12,10 +12,11 @@ import java.nio.LongBuffer;
  * try (LibTorchWork work = LibTorchWork.begin()) { … }
  * }</pre>
  *
- * <p>The number of threads belongs to the thread that works; all else to the process, where the
- * first of several works that overlap sets it and the last gives it back. A value that somebody
- * else sets meanwhile stays. Works nest; one belongs to the thread that began it. A nested one
- * costs next to nothing, the outermost some microseconds.
+ * <p>The number of threads belongs to the thread that works: it is that of the cores which are free
+ * ({@link CoreShare}), unless {@link LibTorch#setThreads} or the system property named one. All
+ * else to the process, where the first of several works that overlap sets it and the last gives it
+ * back. A value that somebody else sets meanwhile stays. Works nest; one belongs to the thread that
+ * began it. A nested one costs next to nothing, the outermost some microseconds.
  */
 public final class LibTorchWork implements AutoCloseable {
   private static final ThreadLocal<OfThread> OPEN = new ThreadLocal<>();
@@ -31,6 +32,26 @@ public final class LibTorchWork implements AutoCloseable {
 
     /** Null where the number of threads is left alone. */
     private Borrowed<Integer> threads;
+
+    /** What it would be if all cores were free; 0 where it is that. */
+    private int threadsOfFreeCores;
+
+    /**
+     * As many as are set for all, or, if nobody named a number, as cores are free; 0 to keep it.
+     */
+    private int wantedThreads() {
+      int wanted = LibTorch.wantedThreads();
+      if (LibTorch.hasGivenThreads()) {
+        return wanted;
+      }
+      int all = wanted > 0 ? wanted : LibTorch.threadCounts().ofThisThread();
+      int free = CoreShare.freeOf(all);
+      if (free == all) {
+        return wanted;
+      }
+      threadsOfFreeCores = all;
+      return free;
+    }
   }
 
   private LibTorchWork(OfThread thread, boolean tensorFloat32) {
@@ -110,7 +131,7 @@ public final class LibTorchWork implements AutoCloseable {
     ProcessValues values = LibTorch.values();
     values.enter();
     try {
-      int wanted = ownThreads > 0 ? ownThreads : LibTorch.wantedThreads();
+      int wanted = ownThreads > 0 ? ownThreads : thread.wantedThreads();
       if (wanted > 0) {
         ThreadCounts counts = LibTorch.threadCounts();
         Borrowed<Integer> threads = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);
@@ -123,6 +144,12 @@ public final class LibTorchWork implements AutoCloseable {
       values.leave();
       throw e;
     }
+  }
+
+  /** What this thread's number would be if all cores were free; 0 where it is that. */
+  static int threadsOfFreeCores() {
+    OfThread thread = OPEN.get();
+    return thread == null ? 0 : thread.threadsOfFreeCores;
   }
 
   /**

@@ -5,6 +5,7 @@ import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.NativeScope;
 
 /**
  * Memory that masked inputs are written to, and what the scorer does with it, if that was recorded.
@@ -38,6 +39,18 @@ final class Chunk implements AutoCloseable {
 
   long stream() {
     return stream;
+  }
+
+  /** Runs the network on the first rows alone, as it is; otherwise as the other one. */
+  void score(Scorer by, long first, Consumer<ModelOutput> reader) {
+    if (first == rows.size(0)) {
+      score(by, reader);
+      return;
+    }
+    try (NativeScope scope = NativeScope.open();
+        ModelOutput output = by.score(rows.narrow(0, 0, first))) {
+      reader.accept(output);
+    }
   }
 
   /**

@@ -8,6 +8,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -19,6 +20,12 @@ final class PassRun implements Workers.Work {
   private final Scorer scorer;
   private final int total;
 
+  /**
+   * The last chunks are so many times smaller where cores are scarce: a worker that has to share
+   * its core takes long for a full one, and the others would wait for it.
+   */
+  private static final long SMALLER = 4;
+
   /** Held while scores are read, which sources and targets are not asked for by two threads. */
   private final Object reading = new Object();
 
@@ -29,6 +36,9 @@ final class PassRun implements Workers.Work {
 
   /** Memory that no step uses, all of one shape. */
   private Deque<Chunk> chunks = new ArrayDeque<>();
+
+  /** Steps that may be beside each other. */
+  private int most;
 
   private int scored;
 
@@ -57,6 +67,7 @@ final class PassRun implements Workers.Work {
   /** Takes the memory for the steps that follow, of which each uses one chunk. */
   synchronized void use(List<Chunk> memory) {
     chunks = new ArrayDeque<>(memory);
+    most = memory.size();
   }
 
   /** How many passes were scored after the earliest step that this was not asked for yet. */
@@ -67,20 +78,22 @@ final class PassRun implements Workers.Work {
   @Override
   public boolean step() {
     Chunk chunk;
+    long rows;
     BitSet passes = new BitSet();
     synchronized (this) {
       if (waiting.isEmpty()) {
         return false;
       }
       chunk = chunks.pop();
-      for (int row = 0; row < chunk.rows().size(0) && !waiting.isEmpty(); row++) {
+      rows = rowsOf(chunk);
+      for (int row = 0; row < rows && !waiting.isEmpty(); row++) {
         int pass = waiting.nextSetBit(0);
         waiting.clear(pass);
         passes.set(pass);
       }
     }
     try {
-      score(chunk, partsOf(passes));
+      score(chunk, rows, partsOf(passes));
     } catch (RuntimeException | Error e) {
       synchronized (this) {
         waiting.or(passes);
@@ -93,6 +106,13 @@ final class PassRun implements Workers.Work {
       untold.add(scored);
     }
     return true;
+  }
+
+  /** How many rows of a chunk the next step has. */
+  private long rowsOf(Chunk chunk) {
+    long all = chunk.rows().size(0);
+    boolean lastOfMany = most > 1 && 2L * waiting.cardinality() <= most * all;
+    return lastOfMany && CoreShare.isScarce() ? (all + SMALLER - 1) / SMALLER : all;
   }
 
   private List<Part> partsOf(BitSet passes) {
@@ -112,7 +132,7 @@ final class PassRun implements Workers.Work {
     return parts;
   }
 
-  private void score(Chunk chunk, List<Part> parts) {
+  private void score(Chunk chunk, long rowsScored, List<Part> parts) {
     int filled = parts.stream().mapToInt(Part::count).sum();
     ChunkStage.Masks masksStage = new ChunkStage.Masks(filled);
     for (Part part : parts) {
@@ -122,9 +142,10 @@ final class PassRun implements Workers.Work {
       }
     }
     masksStage.commit();
-    ChunkStage.Network networkStage = new ChunkStage.Network((int) chunk.rows().size(0), filled);
+    ChunkStage.Network networkStage = new ChunkStage.Network((int) rowsScored, filled);
     chunk.score(
         scorer,
+        rowsScored,
         output -> {
           networkStage.commit();
           synchronized (reading) {
