@@ -92,7 +92,8 @@ final class PassRun implements Workers.Work {
         passes.set(pass);
       }
     }
-    try {
+    // On a device of its own this thread mostly waits.
+    try (CoreShare share = chunk.rows().is_cpu() ? CoreShare.measure() : null) {
       score(chunk, rows, partsOf(passes));
     } catch (RuntimeException | Error e) {
       synchronized (this) {

@@ -5,7 +5,6 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
-import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.LibTorchWork;
 
@@ -178,18 +177,11 @@ final class Workers {
       boolean done = false;
       Throwable thrown = null;
       try (LibTorchWork work = LibTorchWork.begin(job.threadsEach)) {
-        done = job.threadsEach == 1 ? measured(job.work) : job.work.step();
+        done = job.work.step();
       } catch (RuntimeException | Error e) {
         thrown = e;
       }
       finish(job, done, thrown);
-    }
-  }
-
-  /** A step that this thread does without the help of others. */
-  private static boolean measured(Work work) {
-    try (CoreShare share = CoreShare.measure()) {
-      return work.step();
     }
   }
 
