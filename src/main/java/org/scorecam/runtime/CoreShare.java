@@ -27,8 +27,8 @@ public final class CoreShare implements AutoCloseable {
 
   private static double lately = 1;
 
-  private final long began = System.nanoTime();
   private final long computedBefore = computed();
+  private final long began = System.nanoTime();
   private boolean closed;
 
   private CoreShare() {}
@@ -73,7 +73,12 @@ public final class CoreShare implements AutoCloseable {
    * @return from 1 to as many
    */
   static synchronized int freeOf(int threads) {
-    return (int) Math.max(1, Math.min(threads, Math.round(threads * (2 - 1 / lately))));
+    return freeOf(threads, lately);
+  }
+
+  /** The same for a share s of one core, above 0. */
+  static int freeOf(int threads, double share) {
+    return (int) Math.max(1, Math.min(threads, Math.round(threads * (2 - 1 / share))));
   }
 
   private static synchronized void takeIn(double share) {

@@ -14,7 +14,6 @@ import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Scorer;
-import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.Findings;
@@ -190,7 +189,7 @@ final class ChunkRows {
     }
     Request request = whole.eachOf(workersWithMemory(whole, passes));
     probeWhatPays(request, passes);
-    if (togetherIn(request)) {
+    if (fasterTogether && request.choosing) {
       request = whole.eachOf(1);
     }
     long fastest = fastest(request);
@@ -208,11 +207,6 @@ final class ChunkRows {
             ? ChunkPlan.Basis.REDUCED
             : chunks.isEmpty() ? ChunkPlan.Basis.FITTED : ChunkPlan.Basis.PROBED;
     return planOf(request, rows, basis);
-  }
-
-  /** What is faster together where cores are free is not where threads wait for each other's. */
-  private boolean togetherIn(Request request) {
-    return fasterTogether && request.choosing && !CoreShare.isScarce();
   }
 
   /** Single rows, by as many workers as can have one, for a network that is not prepared. */
@@ -243,7 +237,7 @@ final class ChunkRows {
     long fitting = Math.min(rows, fittingRows(whole));
     long chunks = (passes + fitting - 1) / fitting;
     return planOf(
-        whole.eachOf(togetherIn(whole) ? 1 : workersFor(whole, chunks)),
+        whole.eachOf(fasterTogether && whole.choosing ? 1 : workersFor(whole, chunks)),
         fitting,
         fitting < rows ? ChunkPlan.Basis.REDUCED : ChunkPlan.Basis.GIVEN);
   }

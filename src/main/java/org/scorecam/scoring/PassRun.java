@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
@@ -16,15 +17,13 @@ import org.scorecam.runtime.NativeScope;
  * for it. A step scores one chunk; several threads may be at a step each.
  */
 final class PassRun implements Workers.Work {
+  /** The last chunks are so many times smaller, where they are to be. */
+  private static final long SMALLER = 4;
+
   private final List<? extends MaskedInputs> inputs;
   private final Scorer scorer;
   private final int total;
-
-  /**
-   * The last chunks are so many times smaller where cores are scarce: a worker that has to share
-   * its core takes long for a full one, and the others would wait for it.
-   */
-  private static final long SMALLER = 4;
+  private final BooleanSupplier endsSmall;
 
   /** Held while scores are read, which sources and targets are not asked for by two threads. */
   private final Object reading = new Object();
@@ -48,7 +47,13 @@ final class PassRun implements Workers.Work {
   /** Passes of one source that stand in a chunk's rows one after the other. */
   private record Part(int source, int firstPass, int count, int firstRow) {}
 
-  PassRun(ScoredRows rows) {
+  /**
+   * Nothing scored yet.
+   *
+   * @param endsSmall tells whether the last chunks are to be smaller than the others
+   */
+  PassRun(ScoredRows rows, BooleanSupplier endsSmall) {
+    this.endsSmall = endsSmall;
     this.inputs = rows.inputs();
     this.scorer = rows.scorer();
     this.total = inputs.stream().mapToInt(MaskedInputs::passes).reduce(0, Math::addExact);
@@ -113,7 +118,7 @@ final class PassRun implements Workers.Work {
   private long rowsOf(Chunk chunk) {
     long all = chunk.rows().size(0);
     boolean lastOfMany = most > 1 && 2L * waiting.cardinality() <= most * all;
-    return lastOfMany && CoreShare.isScarce() ? (all + SMALLER - 1) / SMALLER : all;
+    return lastOfMany && endsSmall.getAsBoolean() ? (all + SMALLER - 1) / SMALLER : all;
   }
 
   private List<Part> partsOf(BitSet passes) {

@@ -19,6 +19,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
@@ -31,7 +32,8 @@ import org.scorecam.runtime.NativeScope;
  * cuDNN plan anew for each; what is left of the last one is scored and not looked at.
  *
  * <p>On the CPU several chunks are scored beside each other by {@link Workers}, where there are
- * enough masked inputs for that.
+ * enough masked inputs for that. Where other processes have the cores as well, the last ones are
+ * smaller than the others, unless their rows were given.
  *
  * <p>Where a chunk does not fit the memory, the same masked inputs are tried again in chunks of
  * half the rows; what was scored before stays scored.
@@ -128,7 +130,10 @@ public final class PassScoring implements AutoCloseable {
             : choice.knownFor(passes, shape);
     ScoredRows rows = choice.rows(decision, inputs, shape);
     ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes), rows.bytes());
-    PassRun run = new PassRun(rows);
+    // A worker that has to share its core takes long for a full chunk; the others would wait for
+    // it.
+    boolean given = plan.basis() == ChunkPlan.Basis.GIVEN;
+    PassRun run = new PassRun(rows, () -> !given && CoreShare.isScarce());
     Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());
     ChunkPlan done = scoreAll(run, rows, tell, decision, shape, plan);
     return rows.note().map(done::noting).orElse(done);

@@ -11,6 +11,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.Findings;
@@ -157,7 +158,8 @@ final class ScoringChoice {
         device,
         shape,
         mostWorkers(),
-        givenWorkers == 0,
+        // What is faster together where cores are free is not where threads wait for each other's.
+        givenWorkers == 0 && !CoreShare.isScarce(),
         budget - kept);
   }
 
