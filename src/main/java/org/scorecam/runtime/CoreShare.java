@@ -2,6 +2,7 @@ package org.scorecam.runtime;
 
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
+import org.bytedeco.pytorch.global.torch;
 
 /**
  * How much of a core our threads had lately while they computed: less than a whole one where other
@@ -12,8 +13,9 @@ import java.lang.management.ThreadMXBean;
  * try (CoreShare share = CoreShare.measure()) { … }
  * }</pre>
  *
- * <p>A measurement belongs to the thread that began it, and is of what that thread itself computes:
- * not of work that it only waits for. What was measured counts for the whole process.
+ * <p>A measurement belongs to the thread that began it, and is of what that thread itself computes.
+ * Where LibTorch's operations have other threads to help it, it waits for these, and nothing is
+ * measured. What was measured counts for the whole process.
  */
 public final class CoreShare implements AutoCloseable {
   /** Short stretches say little: the system gives cores for some milliseconds at a time. */
@@ -25,9 +27,13 @@ public final class CoreShare implements AutoCloseable {
   /** What a measurement counts beside those before it: on a busy machine some threads are lucky. */
   private static final double WEIGHT = 0.3;
 
-  private static double lately = 1;
+  /** What was measured longer ago says nothing of now. */
+  private static final long LATELY_NANOS = 10_000_000_000L;
 
-  private final long computedBefore = computed();
+  private static double known = 1;
+  private static long knownSince = System.nanoTime();
+
+  private final long computedBefore = torch.get_num_threads() == 1 ? computed() : -1;
   private final long began = System.nanoTime();
   private boolean closed;
 
@@ -59,8 +65,8 @@ public final class CoreShare implements AutoCloseable {
    *
    * @return false where nothing was measured lately, or the system does not tell
    */
-  public static synchronized boolean isScarce() {
-    return lately < ENOUGH;
+  public static boolean isScarce() {
+    return lately() < ENOUGH;
   }
 
   /**
@@ -72,8 +78,8 @@ public final class CoreShare implements AutoCloseable {
    * @param threads at least 1
    * @return from 1 to as many
    */
-  static synchronized int freeOf(int threads) {
-    return freeOf(threads, lately);
+  static int freeOf(int threads) {
+    return freeOf(threads, lately());
   }
 
   /** The same for a share s of one core, above 0. */
@@ -81,8 +87,13 @@ public final class CoreShare implements AutoCloseable {
     return (int) Math.max(1, Math.min(threads, Math.round(threads * (2 - 1 / share))));
   }
 
+  private static synchronized double lately() {
+    return System.nanoTime() - knownSince > LATELY_NANOS ? 1 : known;
+  }
+
   private static synchronized void takeIn(double share) {
-    lately += WEIGHT * (share - lately);
+    known = lately() + WEIGHT * (share - lately());
+    knownSince = System.nanoTime();
   }
 
   /** Ends the measurement, which counts from now on. Closing again does nothing. */

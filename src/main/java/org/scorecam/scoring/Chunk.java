@@ -5,6 +5,7 @@ import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
+import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -48,7 +49,7 @@ final class Chunk implements AutoCloseable {
       return;
     }
     try (NativeScope scope = NativeScope.open();
-        ModelOutput output = by.score(rows.narrow(0, 0, first))) {
+        ModelOutput output = output(by, rows.narrow(0, 0, first))) {
       reader.accept(output);
     }
   }
@@ -71,8 +72,15 @@ final class Chunk implements AutoCloseable {
       reader.accept(recording.get().replay());
       return;
     }
-    try (ModelOutput output = by.score(rows)) {
+    try (ModelOutput output = output(by, rows)) {
       reader.accept(output);
+    }
+  }
+
+  private static ModelOutput output(Scorer by, Tensor rows) {
+    // On a device of its own this thread mostly waits.
+    try (CoreShare share = rows.is_cpu() ? CoreShare.measure() : null) {
+      return by.score(rows);
     }
   }
 

@@ -9,7 +9,6 @@ import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
-import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -97,8 +96,7 @@ final class PassRun implements Workers.Work {
         passes.set(pass);
       }
     }
-    // On a device of its own this thread mostly waits.
-    try (CoreShare share = chunk.rows().is_cpu() ? CoreShare.measure() : null) {
+    try {
       score(chunk, rows, partsOf(passes));
     } catch (RuntimeException | Error e) {
       synchronized (this) {

@@ -12,14 +12,16 @@ final class CoreShareProbe {
     // As a program of ours sets it for its own thread.
     LibTorch.threadCounts().setOfThisThread(4);
     print("at first: " + CoreShare.isScarce());
-    for (int i = 0; i < 50; i++) {
-      CoreShare.measure().close();
+    try (LibTorchWork work = LibTorchWork.begin(1)) {
+      for (int i = 0; i < 50; i++) {
+        CoreShare.measure().close();
+      }
     }
     print("after short stretches: " + CoreShare.isScarce());
-    for (int i = 0; i < 20; i++) {
-      try (CoreShare share = CoreShare.measure()) {
-        Thread.sleep(5);
-      }
+    sleep();
+    print("after waiting for helpers: " + CoreShare.isScarce());
+    try (LibTorchWork work = LibTorchWork.begin(1)) {
+      sleep();
     }
     print("scarce: " + CoreShare.isScarce());
     System.out.println("afterwards: " + torch.get_num_threads());
@@ -28,6 +30,14 @@ final class CoreShareProbe {
     }
     LibTorch.setThreads(4);
     print("named");
+  }
+
+  private static void sleep() throws InterruptedException {
+    for (int i = 0; i < 20; i++) {
+      try (CoreShare share = CoreShare.measure()) {
+        Thread.sleep(5);
+      }
+    }
   }
 
   /** How many threads an operation has now, and how many it would have if all cores were free. */

@@ -36,6 +36,7 @@ class CoreShareTest {
         List.of(
             "at first: false, 4 of 4",
             "after short stretches: false, 4 of 4",
+            "after waiting for helpers: false, 4 of 4",
             "scarce: true, 1 of 4",
             "afterwards: 4",
             "a worker's own: 3",
