@@ -46,9 +46,19 @@ public final class CoreShare implements AutoCloseable {
         BEAN.isCurrentThreadCpuTimeSupported() && BEAN.isThreadCpuTimeEnabled();
   }
 
-  /** The nanoseconds that this thread had a core; negative if the system does not tell. */
   private static long computed() {
     return Threads.TELL ? Threads.BEAN.getCurrentThreadCpuTime() : -1;
+  }
+
+  /**
+   * A clock that only runs while the current thread has a core, so that what it computes alone
+   * takes as long beside other processes as by itself.
+   *
+   * @return nanoseconds, to be compared with an earlier answer to this thread; of the usual clock
+   *     where the system does not tell
+   */
+  public static long nanoTime() {
+    return Threads.TELL ? Threads.BEAN.getCurrentThreadCpuTime() : System.nanoTime();
   }
 
   /**

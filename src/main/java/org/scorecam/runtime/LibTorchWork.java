@@ -23,6 +23,10 @@ public final class LibTorchWork implements AutoCloseable {
 
   private final OfThread thread;
   private final boolean tensorFloat32;
+
+  /** The number of threads of the work around one that is alone; else null. */
+  private Borrowed<Integer> alone;
+
   private boolean closed;
 
   /** What a thread has open. */
@@ -81,6 +85,20 @@ public final class LibTorchWork implements AutoCloseable {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
     }
     return new LibTorchWork(ofThisThread(threads), false);
+  }
+
+  /**
+   * Begins a work in which the operations that this thread calls have no other threads to help,
+   * also within another work of this thread; only where {@link LibTorch#countsForEachThread}.
+   *
+   * @return to be closed by this thread, before the works that it is within
+   */
+  public static LibTorchWork beginAlone() {
+    LibTorchWork work = begin();
+    ThreadCounts counts = LibTorch.threadCounts();
+    work.alone = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);
+    work.alone.take(shared -> 1);
+    return work;
   }
 
   /**
@@ -168,6 +186,9 @@ public final class LibTorchWork implements AutoCloseable {
     closed = true;
     thread.works--;
     try {
+      if (alone != null) {
+        alone.giveBack();
+      }
       if (tensorFloat32) {
         LibTorch.values().forbidTensorFloat32();
       }

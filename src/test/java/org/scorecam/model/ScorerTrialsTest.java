@@ -12,7 +12,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -26,6 +25,7 @@ import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
+import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 
 /** Which of several ways to score is kept, and that nothing is left of the others. */
@@ -53,7 +53,10 @@ class ScorerTrialsTest {
 
     @Override
     ModelOutput run(Tensor chunk) {
-      LockSupport.parkNanos((runs++ < 2 ? firstMillis : millis) * 1_000_000);
+      long end = CoreShare.nanoTime() + (runs++ < 2 ? firstMillis : millis) * 1_000_000;
+      while (CoreShare.nanoTime() < end) {
+        Thread.onSpinWait();
+      }
       return ModelOutput.of(change.apply(chunk.mean(2, 3)).<Tensor>retainReference());
     }
 
@@ -199,7 +202,7 @@ class ScorerTrialsTest {
           return y;
         };
     ScorerTrials.of(List.of(() -> fast(upToOne)), SHAPE, Device.cpu()).close();
-    assertEquals(List.of(4L, 2L, 1L), tried.subList(0, 3));
+    assertEquals(List.of(2L, 1L), tried.subList(0, 2));
     assertThrows(
         NativeMemoryException.class,
         () ->

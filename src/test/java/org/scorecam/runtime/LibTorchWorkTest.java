@@ -380,6 +380,26 @@ class LibTorchWorkTest {
   }
 
   @Test
+  void oneThatIsAloneHasOneThreadWithinOthers() {
+    int before = LibTorch.threads();
+    LibTorch.setThreads(2);
+    try (LibTorchWork work = LibTorchWork.begin()) {
+      try (LibTorchWork alone = LibTorchWork.beginAlone();
+          LibTorchWork within = LibTorchWork.begin()) {
+        assertEquals(1, values().threads);
+        assertEquals(2, LibTorch.threads());
+      }
+      assertEquals(2, values().threads);
+    } finally {
+      LibTorch.setThreads(before);
+    }
+    try (LibTorchWork alone = LibTorchWork.beginAlone()) {
+      assertEquals(1, values().threads);
+    }
+    assertEquals(HOST_THREADS, values().threads);
+  }
+
+  @Test
   void threadsAreThoseOfOurWork() {
     int before = LibTorch.threads();
     try {
