@@ -20,7 +20,6 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -285,8 +284,7 @@ class PrecisionTest {
             ScoreCam.on(model).layer("layer3").batch(64).precision(Precision.BFLOAT16).build()) {
       model.chunks.clear();
       // In the trial they take turns, and float32 is the first.
-      model.beforeChunk =
-          rows -> LockSupport.parkNanos(model.chunks.size() % 2 == 0 ? 100_000_000L : 0);
+      model.beforeChunk = rows -> Computation.ofMillis(model.chunks.size() % 2 == 0 ? 100 : 0);
       Set<List<String>> notes =
           inThreeThreads(
               () -> {

@@ -10,21 +10,15 @@ import org.bytedeco.pytorch.Tensor;
 import org.scorecam.error.InputException;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.ScoreCamException;
-import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
-import org.scorecam.runtime.LibTorch;
-import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.TimedWork;
 import org.scorecam.tensor.Tensors;
 
 /**
  * Tries several ways to run the same network, and keeps the fastest that computes the same; finds
  * out, too, whether rows may be given to it together.
- *
- * <p>On the CPU a way is run by one thread, as workers run it, and what counts is the time that the
- * thread had a core: beside other processes, threads that wait for each other would tell more of
- * these than of the network.
  */
 final class ScorerTrials {
   private static final System.Logger LOG = System.getLogger(ScorerTrials.class.getName());
@@ -58,8 +52,7 @@ final class ScorerTrials {
   /** False where there is one way only, whose time need not be known. */
   private final boolean timed;
 
-  /** Whether one thread runs each way, by a clock of its own. */
-  private final boolean alone;
+  private final TimedWork work;
 
   /** What is run; less than at first where rows cannot be given together. */
   private Tensor sample;
@@ -75,9 +68,9 @@ final class ScorerTrials {
   /** Why rows must be given one at a time; empty where they may be given together. */
   private Optional<String> oneByOne = Optional.empty();
 
-  private ScorerTrials(Tensor sample, Device device, boolean alone, boolean timed) {
+  private ScorerTrials(Tensor sample, Device device, TimedWork work, boolean timed) {
     this.sample = sample;
-    this.alone = alone;
+    this.work = work;
     this.timed = timed;
     this.memory = DeviceMemory.of(device);
   }
@@ -94,12 +87,20 @@ final class ScorerTrials {
    */
   static NetworkScorer of(
       List<Supplier<NetworkScorer>> candidates, InputShape inputShape, Device device) {
-    boolean alone = device.type() == Device.Type.CPU && LibTorch.countsForEachThread();
-    for (long rows = alone ? ROWS_OF_ONE_THREAD : ROWS; ; rows /= 2) {
-      try (NativeScope scope = NativeScope.open();
-          LibTorchWork work = alone ? LibTorchWork.beginAlone() : LibTorchWork.begin()) {
+    try (TimedWork work = TimedWork.on(device)) {
+      return of(candidates, inputShape, device, work);
+    }
+  }
+
+  private static NetworkScorer of(
+      List<Supplier<NetworkScorer>> candidates,
+      InputShape inputShape,
+      Device device,
+      TimedWork work) {
+    for (long rows = work.isAlone() ? ROWS_OF_ONE_THREAD : ROWS; ; rows /= 2) {
+      try (NativeScope scope = NativeScope.open()) {
         Tensor sample = ProbeInput.of(device, inputShape.batchOf(rows));
-        ScorerTrials trials = new ScorerTrials(sample, device, alone, candidates.size() > 1);
+        ScorerTrials trials = new ScorerTrials(sample, device, work, candidates.size() > 1);
         try {
           return trials.among(candidates);
         } finally {
@@ -256,18 +257,12 @@ final class ScorerTrials {
   private long run(NetworkScorer scorer, Tensor chunk, Consumer<ModelOutput> looking) {
     // A copy, since a network may work in place on its input.
     try (Tensor copy = chunk.clone()) {
-      memory.finishWork();
-      long start = nanoTime();
+      long start = work.nanoTime();
       try (ModelOutput output = scorer.score(copy)) {
-        memory.finishWork();
-        long taken = nanoTime() - start;
+        long taken = work.nanoTime() - start;
         looking.accept(output);
         return taken;
       }
     }
-  }
-
-  private long nanoTime() {
-    return alone ? CoreShare.nanoTime() : System.nanoTime();
   }
 }

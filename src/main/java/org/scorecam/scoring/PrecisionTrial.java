@@ -13,6 +13,7 @@ import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.NativeScope;
+import org.scorecam.runtime.TimedWork;
 import org.scorecam.tensor.Tensors;
 
 /**
@@ -133,13 +134,14 @@ final class PrecisionTrial {
 
   private Finding compare(Scorer exact, Scorer reduced, int rows) {
     try (NativeScope scope = NativeScope.open();
+        TimedWork work = TimedWork.on(device);
         Runner exactly = runner(exact, rows);
         Runner roughly = runner(reduced, rows)) {
       double ratio = 1;
       for (int round = 0; round < ROUNDS && ratio < CLEAR && 1 / ratio < CLEAR; round++) {
         for (int first = 0; first < passes.length; first += rows) {
-          run(exactly, first, rows);
-          run(roughly, first, rows);
+          run(exactly, first, rows, work);
+          run(roughly, first, rows, work);
         }
         ratio = roughly.medianMillis() / exactly.medianMillis();
       }
@@ -163,18 +165,15 @@ final class PrecisionTrial {
     return new Runner(scorer, chunk, inputs.passes());
   }
 
-  private void run(Runner runner, int first, int rows) {
+  private void run(Runner runner, int first, int rows, TimedWork work) {
     int count = Math.min(rows, passes.length - first);
     try (NativeScope scope = NativeScope.open()) {
       for (int row = 0; row < count; row++) {
         inputs.write(passes[first + row], 1, runner.chunk.narrow(0, row, 1));
       }
-      DeviceMemory memory = DeviceMemory.of(device);
-      memory.finishWork();
-      long start = System.nanoTime();
+      long start = work.nanoTime();
       try (ModelOutput output = runner.scorer.score(runner.chunk)) {
-        memory.finishWork();
-        runner.millis.add((System.nanoTime() - start) / NANOS_PER_MILLI);
+        runner.millis.add((work.nanoTime() - start) / NANOS_PER_MILLI);
         float[] scores = Tensors.toArray(inputs.scoresOf(output, 0, count));
         int targets = scores.length / count;
         for (int row = 0; row < count; row++) {

@@ -19,13 +19,13 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.scorecam.Computation;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
-import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 
 /** Which of several ways to score is kept, and that nothing is left of the others. */
@@ -53,10 +53,7 @@ class ScorerTrialsTest {
 
     @Override
     ModelOutput run(Tensor chunk) {
-      long end = CoreShare.nanoTime() + (runs++ < 2 ? firstMillis : millis) * 1_000_000;
-      while (CoreShare.nanoTime() < end) {
-        Thread.onSpinWait();
-      }
+      Computation.ofMillis(runs++ < 2 ? firstMillis : millis);
       return ModelOutput.of(change.apply(chunk.mean(2, 3)).<Tensor>retainReference());
     }
 
