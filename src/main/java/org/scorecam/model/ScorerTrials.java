@@ -204,7 +204,7 @@ final class ScorerTrials {
     }
   }
 
-  private Tensor timed() {
+  private Tensor timedRows() {
     boolean few = work.isAlone() && sample.size(0) > TIMED_ROWS_OF_ONE_THREAD;
     return few ? sample.narrow(0, 0, TIMED_ROWS_OF_ONE_THREAD) : sample;
   }
@@ -213,7 +213,7 @@ final class ScorerTrials {
   private void tryOut(NetworkScorer scorer) {
     NetworkScorer loser = scorer;
     try (NativeScope scope = NativeScope.open();
-        Tensor chunk = Tensors.inFormat(timed().to(scorer.dtype()), scorer.memoryFormat())) {
+        Tensor chunk = Tensors.inFormat(timedRows().to(scorer.dtype()), scorer.memoryFormat())) {
       for (int run = 0; timed && run < UNCOUNTED_RUNS; run++) {
         run(scorer, chunk, put -> {});
       }

@@ -33,7 +33,8 @@ public final class CoreShare implements AutoCloseable {
   private static double known = 1;
   private static long knownSince = System.nanoTime();
 
-  private final long computedBefore = torch.get_num_threads() == 1 ? computed() : -1;
+  private final boolean alone = torch.get_num_threads() == 1;
+  private final long computedBefore = nanoTime();
   private final long began = System.nanoTime();
   private boolean closed;
 
@@ -44,10 +45,6 @@ public final class CoreShare implements AutoCloseable {
     static final ThreadMXBean BEAN = ManagementFactory.getThreadMXBean();
     static final boolean TELL =
         BEAN.isCurrentThreadCpuTimeSupported() && BEAN.isThreadCpuTimeEnabled();
-  }
-
-  private static long computed() {
-    return Threads.TELL ? Threads.BEAN.getCurrentThreadCpuTime() : -1;
   }
 
   /**
@@ -110,8 +107,8 @@ public final class CoreShare implements AutoCloseable {
   @Override
   public void close() {
     long nanos = System.nanoTime() - began;
-    if (!closed && computedBefore >= 0 && nanos >= SHORTEST_NANOS) {
-      takeIn(Math.min(1, (double) (computed() - computedBefore) / nanos));
+    if (!closed && alone && nanos >= SHORTEST_NANOS) {
+      takeIn(Math.min(1, (double) (nanoTime() - computedBefore) / nanos));
     }
     closed = true;
   }

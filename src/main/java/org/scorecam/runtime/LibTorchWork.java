@@ -14,9 +14,9 @@ import java.nio.LongBuffer;
  *
  * <p>The number of threads belongs to the thread that works: it is that of the cores which are free
  * ({@link CoreShare}), unless {@link LibTorch#setThreads} or the system property named one. All
- * else to the process, where the first of several works that overlap sets it and the last gives it
- * back. A value that somebody else sets meanwhile stays. Works nest; one belongs to the thread that
- * began it. A nested one costs next to nothing, the outermost some microseconds.
+ * else belongs to the process, where the first of several works that overlap sets it and the last
+ * gives it back. A value that somebody else sets meanwhile stays. Works nest; one belongs to the
+ * thread that began it. A nested one costs next to nothing, the outermost some microseconds.
  */
 public final class LibTorchWork implements AutoCloseable {
   private static final ThreadLocal<OfThread> OPEN = new ThreadLocal<>();
@@ -95,10 +95,16 @@ public final class LibTorchWork implements AutoCloseable {
    */
   public static LibTorchWork beginAlone() {
     LibTorchWork work = begin();
-    ThreadCounts counts = LibTorch.threadCounts();
-    work.alone = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);
-    work.alone.take(shared -> 1);
+    work.alone = borrowed(1);
     return work;
+  }
+
+  /** This thread's number, which is another one until it is given back. */
+  private static Borrowed<Integer> borrowed(int threads) {
+    ThreadCounts counts = LibTorch.threadCounts();
+    Borrowed<Integer> number = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);
+    number.take(theirs -> threads);
+    return number;
   }
 
   /**
@@ -151,10 +157,7 @@ public final class LibTorchWork implements AutoCloseable {
     try {
       int wanted = ownThreads > 0 ? ownThreads : thread.wantedThreads();
       if (wanted > 0) {
-        ThreadCounts counts = LibTorch.threadCounts();
-        Borrowed<Integer> threads = new Borrowed<>(counts::ofThisThread, counts::setOfThisThread);
-        threads.take(theirs -> wanted);
-        thread.threads = threads;
+        thread.threads = borrowed(wanted);
       }
       OPEN.set(thread);
       return thread;

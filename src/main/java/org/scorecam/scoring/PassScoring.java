@@ -130,8 +130,7 @@ public final class PassScoring implements AutoCloseable {
             : choice.knownFor(passes, shape);
     ScoredRows rows = choice.rows(decision, inputs, shape);
     ChunkPlan plan = choice.plan(decision, shape, Math.max(1, passes), rows.bytes());
-    // A worker that has to share its core takes long for a full chunk; the others would wait for
-    // it.
+    // All wait for the last chunk, and a worker that has to share its core takes long for it.
     boolean given = plan.basis() == ChunkPlan.Basis.GIVEN;
     PassRun run = new PassRun(rows, () -> !given && CoreShare.isScarce());
     Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());
