@@ -102,7 +102,7 @@ final class ExplainCommand implements Callable<Integer> {
     Findings.keepIn(noCache ? Optional.empty() : Findings.usualFolder());
     targets = target.targets();
     failures = new Failures(spec.commandLine(), progress);
-    output.requireFolders();
+    output.requireWritable();
     labels = labelFile == null ? Labels.NONE : Labels.read(labelFile);
     if (input.tensor() == null) {
       List<Path> images = input.images();

@@ -5,10 +5,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.scorecam.error.OutputException;
 import org.scorecam.image.Colormap;
 import org.scorecam.image.Interpolation;
 import org.scorecam.image.Overlay;
+import org.scorecam.image.Picture;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -112,11 +114,12 @@ final class OutputOptions {
   }
 
   /** Finds out before a long computation that its results could not be written. */
-  void requireFolders() {
+  void requireWritable() {
     files().values().forEach(OutputOptions::requireFolder);
+    Stream.of(overlay, heatmap).filter(Objects::nonNull).forEach(Picture::requireWritableName);
   }
 
-  /** The same for one file. */
+  /** Finds out that a file could not be written for want of its folder. */
   static void requireFolder(Path file) {
     Path folder = file.toAbsolutePath().getParent();
     if (folder == null || !Files.isDirectory(folder)) {

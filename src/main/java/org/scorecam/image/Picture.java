@@ -248,6 +248,17 @@ public final class Picture {
   }
 
   /**
+   * Finds out before a long computation that {@link #write} would refuse a name.
+   *
+   * @param file the name; nothing is looked up
+   * @throws org.scorecam.error.OutputException if it ends in anything but {@code .png}, {@code
+   *     .jpg} or {@code .jpeg}
+   */
+  public static void requireWritableName(Path file) {
+    PictureEncoder.formatOf(file);
+  }
+
+  /**
    * Writes the picture as PNG or JPEG (quality 0.95), by the name's ending; whole or not at all.
    *
    * @param file ends in {@code .png}, {@code .jpg} or {@code .jpeg}; replaced if it exists

@@ -40,7 +40,8 @@ final class PictureEncoder {
     return bytes.toByteArray();
   }
 
-  private static String formatOf(Path file) {
+  /** By the name's ending, which is refused if it is another one. */
+  static String formatOf(Path file) {
     String name = file.toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".png")) {
       return "png";

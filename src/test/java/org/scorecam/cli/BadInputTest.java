@@ -279,6 +279,25 @@ class BadInputTest {
   }
 
   @Test
+  void aPictureOfAnUnknownFormatIsSaidBeforeAnythingIsRun() throws IOException {
+    Path gif = folder.resolve("picture.gif");
+    for (String option : List.of("--out", "--heatmap")) {
+      CommandLineRun.of(
+              "explain",
+              "--model",
+              folder.resolve("none.pt"),
+              "--layer",
+              "layer3",
+              "--image",
+              folder.resolve("none.png"),
+              option,
+              gif)
+          .assertFails(ExitCode.OTHER, "cannot write " + gif, "must end in .png, .jpg or .jpeg");
+    }
+    assertEquals(List.of(), filesInFolder());
+  }
+
+  @Test
   void anOutputThatFailsLaterLeavesNothingHalfWritten() throws IOException {
     // Two pictures: the folder in the way of the second one's map is found when it is written.
     Path first = folder.resolve("a.png");
