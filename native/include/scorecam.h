@@ -312,7 +312,44 @@ SCORECAM_API scorecam_status scorecam_inverted_residual_pack(const scorecam_inve
 SCORECAM_API scorecam_status scorecam_inverted_residual_batch(const scorecam_inverted_residual *block);
 
 /*
- * Registers the two above with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
+ * A convolution of 1 x 1 over the channels of one or several tensors, each kept within bounds:
+ *
+ *     x[p]         = input[0][p], input[1][p], .. one after the other
+ *     output[p, o] = a(sum over i of weight[o, i] * min(max(x[p, i], least[i]), most[i]) + bias[o])
+ *
+ * That is what is left of a batch norm and a ReLU before the convolution, as in DenseNets (Huang et al., "Densely
+ * Connected Convolutional Networks", CVPR 2017), once the norm's scale and shift are part of it. Tensors are dense
+ * float32, channels last; what is joined and bounded is never stored as a whole.
+ */
+typedef struct scorecam_bounded_pointwise {
+  int64_t pixels;            /* of all images; with 0 nothing happens */
+  int64_t tensors;           /* T >= 1 */
+  const int64_t *channels;   /* [T], some of them may be 0 */
+  const float *const *input; /* [T], each [pixels, channels] */
+  int64_t outputs;           /* O >= 1; fastest in multiples of 32 */
+  int32_t activation;        /* a, of SCORECAM_ACTIVATION_* */
+  const float *weight;       /* from scorecam_bounded_pointwise_pack */
+  float *output;             /* [pixels, O] */
+} scorecam_bounded_pointwise;
+
+typedef struct scorecam_bounded_pointwise_weights {
+  const scorecam_tensor *weight; /* [O, I, 1, 1], any dtype and strides; I is the channels of all tensors */
+  const float *bias;             /* [O]; 0 if it is null */
+  const float *least;            /* [I], negative infinity where there is no such bound */
+  const float *most;             /* [I], infinity likewise; not below least */
+} scorecam_bounded_pointwise_weights;
+
+/* How many floats scorecam_bounded_pointwise_pack writes. */
+SCORECAM_API scorecam_status scorecam_bounded_pointwise_weight_size(int64_t inputs, int64_t outputs, int64_t *floats);
+
+/* As scorecam_winograd_pack. */
+SCORECAM_API scorecam_status scorecam_bounded_pointwise_pack(const scorecam_bounded_pointwise_weights *weights,
+                                                             float *packed);
+
+SCORECAM_API scorecam_status scorecam_bounded_pointwise_batch(const scorecam_bounded_pointwise *convolution);
+
+/*
+ * Registers those above with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
  * does nothing. Float32 tensors go in, and come out channels-last; what is not dense and channels-last is copied first:
  *
  *     scorecam::winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
@@ -321,7 +358,10 @@ SCORECAM_API scorecam_status scorecam_inverted_residual_batch(const scorecam_inv
  *     scorecam::inverted_residual(Tensor input, Tensor weight, int hidden, int outputs, int side, int stride,
  *                                 int activation, bool expands, bool adds_input) -> Tensor
  *
- * with a weight from scorecam_winograd_pack or scorecam_inverted_residual_pack and a bias of O floats.
+ *     scorecam::bounded_pointwise(Tensor input, Tensor weight, int outputs, int activation) -> Tensor
+ *     scorecam::bounded_pointwise_cat(Tensor[] inputs, Tensor weight, int outputs, int activation) -> Tensor
+ *
+ * with a weight from the function that packs it and a bias of O floats.
  *
  *   libtorch_cpu the path of the library, which this process has loaded; it is found by its stable C interface
  *

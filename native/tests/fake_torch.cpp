@@ -76,6 +76,9 @@ EXPORT int32_t aoti_torch_library_impl(void *, const char *, scorecam::StableKer
 EXPORT int32_t aoti_torch_library_init_fragment(const char *, const char *, uint32_t, void **) { std::abort(); }
 EXPORT int32_t aoti_torch_get_device_type(TorchTensor *, int32_t *) { std::abort(); }
 EXPORT int32_t aoti_torch_get_device_index(TorchTensor *, int32_t *) { std::abort(); }
+EXPORT int32_t torch_list_size(scorecam::TorchList *, std::size_t *) { std::abort(); }
+EXPORT int32_t torch_list_get_item(scorecam::TorchList *, std::size_t, scorecam::StableValue *) { std::abort(); }
+EXPORT int32_t torch_delete_list(scorecam::TorchList *) { std::abort(); }
 EXPORT int32_t aoti_torch_dtype_float16() { std::abort(); }
 EXPORT int32_t aoti_torch_dtype_bfloat16() { std::abort(); }
 EXPORT int32_t aoti_torch_dtype_float64() { std::abort(); }

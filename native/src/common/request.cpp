@@ -6,6 +6,7 @@
 
 #include "common/failure.h"
 #include "common/window.h"
+#include "cpu/bounded_pointwise.h"
 #include "cpu/inverted_residual.h"
 #include "cpu/winograd.h"
 
@@ -49,6 +50,11 @@ void check_tensor(const scorecam_tensor *tensor, const char *name, int32_t rank)
   }
   if (tensor->data == nullptr)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s has no data", name, shape(*tensor).c_str());
+}
+
+void check_activation(int32_t activation) {
+  if (!(activation >= SCORECAM_ACTIVATION_NONE && activation <= SCORECAM_ACTIVATION_HARDSWISH))
+    fail(SCORECAM_STATUS_UNSUPPORTED, "activation is %" PRId32 ", none of SCORECAM_ACTIVATION_*", activation);
 }
 
 // Whether offsets into so many images would not fit. Whatever is rounded up, sizes with a margin fit as well.
@@ -354,8 +360,7 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
   check_inverted_residual_weight_size(b.inputs, b.hidden, b.outputs, b.side);
   if (b.stride != 1 && b.stride != 2)
     fail(SCORECAM_STATUS_UNSUPPORTED, "stride is %" PRId32 ", not 1 or 2", b.stride);
-  if (!(b.activation >= SCORECAM_ACTIVATION_NONE && b.activation <= SCORECAM_ACTIVATION_HARDSWISH))
-    fail(SCORECAM_STATUS_UNSUPPORTED, "activation is %" PRId32 ", none of SCORECAM_ACTIVATION_*", b.activation);
+  check_activation(b.activation);
   check_flag(b.expands, "expands");
   check_flag(b.adds_input, "adds_input");
   if (b.expands == 0 && b.inputs != b.hidden)
@@ -390,6 +395,58 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
   check_not_null(b.weight, "weight");
   check_not_null(b.output, "output");
   return request;
+}
+
+int64_t check_bounded_pointwise_weight_size(int64_t inputs, int64_t outputs) {
+  if (inputs < 1 || outputs < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the convolution has %" PRId64 " inputs and %" PRId64 " outputs", inputs,
+         outputs);
+  int64_t weights;
+  if (inputs > kMostFloats || outputs > kMostFloats || __builtin_mul_overflow(inputs + 32, outputs + 32, &weights) ||
+      weights > kMostFloats)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weights of %" PRId64 " inputs and %" PRId64
+         " outputs exceed the address space", inputs, outputs);
+  return bounded_pointwise::Packed(inputs, outputs).floats;
+}
+
+BoundedPointwisePackRequest check_bounded_pointwise_pack(const scorecam_bounded_pointwise_weights *weights,
+                                                         float *packed) {
+  check_not_null(weights, "weights");
+  check_tensor(weights->weight, "weight", 4);
+  const scorecam_tensor &weight = *weights->weight;
+  if (weight.sizes[2] != 1 || weight.sizes[3] != 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weight has shape %s, not [O, I, 1, 1]", shape(weight).c_str());
+  check_bounded_pointwise_weight_size(weight.sizes[1], weight.sizes[0]);
+  check_not_null(weights->least, "least");
+  check_not_null(weights->most, "most");
+  check_not_null(packed, "packed");
+  return {weight, weights->bias, weights->least, weights->most, packed};
+}
+
+BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise *convolution) {
+  check_not_null(convolution, "convolution");
+  const scorecam_bounded_pointwise &c = *convolution;
+  if (c.pixels < 0 || c.tensors < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " pixels in %" PRId64 " tensors", c.pixels, c.tensors);
+  check_not_null(c.channels, "channels");
+  int64_t inputs = 0;
+  for (int64_t t = 0; t < c.tensors; ++t)
+    if (c.channels[t] < 0 || __builtin_add_overflow(inputs, c.channels[t], &inputs))
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor %" PRId64 " has %" PRId64 " channels", t, c.channels[t]);
+  check_bounded_pointwise_weight_size(inputs, c.outputs);
+  check_activation(c.activation);
+  if (exceed_memory(c.pixels, 1, 1, std::max(inputs, c.outputs)))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " pixels with %" PRId64 " inputs and %" PRId64
+         " outputs exceed the address space", c.pixels, inputs, c.outputs);
+  if (c.pixels > 0) {
+    check_not_null(c.input, "input");
+    for (int64_t t = 0; t < c.tensors; ++t)
+      if (c.channels[t] > 0 && c.input[t] == nullptr)
+        fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor %" PRId64 " has no data", t);
+    check_not_null(c.weight, "weight");
+    check_not_null(c.output, "output");
+  }
+  return {c.pixels, c.tensors, c.channels, c.input, inputs, c.outputs, c.activation, c.weight, c.output};
 }
 
 }  // namespace scorecam

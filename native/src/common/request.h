@@ -62,6 +62,23 @@ struct InvertedResidualRequest {
   float *output;        // [N, out_height, out_width, O], or E without a projection
 };
 
+struct BoundedPointwisePackRequest {
+  scorecam_tensor weight;    // [O, I, 1, 1]
+  const float *bias;         // [O] or null
+  const float *least, *most; // [I]
+  float *packed;
+};
+
+struct BoundedPointwiseRequest {
+  int64_t pixels, tensors;
+  const int64_t *channels;    // [T]
+  const float *const *input;  // [T], each [pixels, channels]
+  int64_t inputs, outputs;    // I: the channels of all tensors; O
+  int32_t activation;
+  const float *weight;  // packed
+  float *output;        // [pixels, O]
+};
+
 struct StemRequest {
   scorecam_stem stem;
   const int64_t *row_channels;  // [B]
@@ -91,6 +108,11 @@ int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int6
 InvertedResidualPackRequest check_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
                                                          float *packed);
 InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual *block);
+
+int64_t check_bounded_pointwise_weight_size(int64_t inputs, int64_t outputs);
+BoundedPointwisePackRequest check_bounded_pointwise_pack(const scorecam_bounded_pointwise_weights *weights,
+                                                         float *packed);
+BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise *convolution);
 
 inline int64_t element_size(int32_t dtype) { return dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2; }
 

@@ -94,7 +94,26 @@ scorecam_status scorecam_inverted_residual_batch(const scorecam_inverted_residua
   return guarded([&] {
     const InvertedResidualRequest request = check_inverted_residual(block);
     if (request.images > 0)
-      run(request, &Isa::inverted_residual_kernels, inverted_residual_batch, oracle::inverted_residual_batch);
+      run(request, &Isa::pixel_kernels, inverted_residual_batch, oracle::inverted_residual_batch);
+  });
+}
+
+scorecam_status scorecam_bounded_pointwise_weight_size(int64_t inputs, int64_t outputs, int64_t *floats) {
+  return guarded([&] {
+    if (floats == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "floats is null");
+    *floats = check_bounded_pointwise_weight_size(inputs, outputs);
+  });
+}
+
+scorecam_status scorecam_bounded_pointwise_pack(const scorecam_bounded_pointwise_weights *weights, float *packed) {
+  return guarded([&] { bounded_pointwise_pack(check_bounded_pointwise_pack(weights, packed)); });
+}
+
+scorecam_status scorecam_bounded_pointwise_batch(const scorecam_bounded_pointwise *convolution) {
+  return guarded([&] {
+    const BoundedPointwiseRequest request = check_bounded_pointwise(convolution);
+    if (request.pixels > 0)
+      run(request, &Isa::pixel_kernels, bounded_pointwise_batch, oracle::bounded_pointwise_batch);
   });
 }
 

@@ -19,7 +19,7 @@ constexpr int64_t kLargestSide = 5;
 // Rows of one image on their way through the block, in a thread's own memory.
 class Rows {
  public:
-  Rows(const InvertedResidualRequest &request, const InvertedResidualKernels &kernels, const float *zeros,
+  Rows(const InvertedResidualRequest &request, const PixelKernels &kernels, const float *zeros,
        float *scratch)
       : request_(request),
         kernels_(kernels),
@@ -97,7 +97,7 @@ class Rows {
   }
 
   const InvertedResidualRequest &request_;
-  const InvertedResidualKernels &kernels_;
+  const PixelKernels &kernels_;
   const Packed packed_;
   const float *const zeros_;
   float *const ring_, *const filtered_;
@@ -105,7 +105,7 @@ class Rows {
 
 }  // namespace
 
-void inverted_residual_batch(const InvertedResidualRequest &request, const InvertedResidualKernels &kernels) {
+void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels) {
   const int64_t rows = request.images * request.out_height;
   const int threads = thread_count(rows, rows * request.out_width * request.hidden * 4);
   // Where images are fewer than threads they are cut into bands, each of which expands the rows above it anew.

@@ -7,27 +7,23 @@
 
 #include <cstdint>
 
+#include "cpu/pointwise_weight.h"
 #include "cpu/row_kernels.h"
 
 namespace scorecam {
 namespace inverted_residual {
 
-// Weights of E and P lie in panels of outputs: [panel, input, kPanel], filled up with zeros.
-constexpr int64_t kPanel = 32;
-
-inline int64_t panels(int64_t outputs) { return (outputs + kPanel - 1) / kPanel; }
-
-// Packed weights: E, e, D, d, P, p, of which the first and the last two may be missing. Rows of D are [tap, hidden
-// channel], filled up with zeros to whole vectors.
+// Packed weights: E, e, D, d, P, p, of which the first and the last two may be missing. E and P lie in panels. Rows of D
+// are [tap, hidden channel], filled up with zeros to whole vectors.
 struct Packed {
   // inputs are 0 without E, outputs without P.
   Packed(int64_t inputs, int64_t hidden, int64_t outputs, int64_t side)
-      : expand_bias(panels(hidden) * kPanel * inputs),
-        filter(expand_bias + (inputs == 0 ? 0 : panels(hidden) * kPanel)),
+      : expand_bias(pointwise_weight::floats(inputs, hidden)),
+        filter(expand_bias + (inputs == 0 ? 0 : pointwise_weight::bias_floats(hidden))),
         filter_bias(filter + side * side * padded(hidden)),
         project(filter_bias + padded(hidden)),
-        project_bias(project + panels(outputs) * kPanel * hidden),
-        floats(project_bias + panels(outputs) * kPanel) {}
+        project_bias(project + pointwise_weight::floats(hidden, outputs)),
+        floats(project_bias + pointwise_weight::bias_floats(outputs)) {}
 
   // Offsets; E is at 0.
   int64_t expand_bias, filter, filter_bias, project, project_bias, floats;

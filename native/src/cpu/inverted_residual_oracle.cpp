@@ -1,46 +1,15 @@
 // An inverted residual as it is defined, in double, one pixel at a time: SCORECAM_MAX_ISA=scalar.
-#include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "cpu/inverted_residual.h"
 #include "cpu/operations.h"
+#include "cpu/pixel_oracle.h"
 
 namespace scorecam {
 namespace oracle {
-namespace {
-
-using namespace inverted_residual;
-
-double activation(int32_t kind, double y) {
-  switch (kind) {
-    case SCORECAM_ACTIVATION_RELU:
-      return y < 0 ? 0 : y;
-    case SCORECAM_ACTIVATION_RELU6:
-      return y < 0 ? 0 : y > 6 ? 6 : y;
-    case SCORECAM_ACTIVATION_SILU:
-      return y / (1 + std::exp(-y));
-    case SCORECAM_ACTIVATION_HARDSWISH:
-      return y * (y < -3 ? 0 : y > 3 ? 1 : (y + 3) / 6);
-    default:
-      return y;
-  }
-}
-
-// Output o of a convolution of 1 x 1.
-template <class Value>
-double pointwise(const Value *values, int64_t inputs, const float *weights, const float *bias, int64_t o) {
-  double sum = static_cast<double>(bias[o]);
-  for (int64_t i = 0; i < inputs; ++i)
-    sum += static_cast<double>(weights[(o / kPanel * inputs + i) * kPanel + o % kPanel]) *
-           static_cast<double>(values[i]);
-  return sum;
-}
-
-}  // namespace
 
 void inverted_residual_batch(const InvertedResidualRequest &request) {
-  const Packed at(request.expands ? request.inputs : 0, request.hidden, request.outputs, request.side);
+  const inverted_residual::Packed at(request.expands ? request.inputs : 0, request.hidden, request.outputs, request.side);
   const float *const weight = request.weight;
   const int64_t hidden = request.hidden, pixels = request.height * request.width;
   std::vector<double> expanded(static_cast<std::size_t>(pixels * hidden)), filtered(static_cast<std::size_t>(hidden));

@@ -8,19 +8,6 @@
 namespace scorecam {
 namespace {
 
-using namespace inverted_residual;
-
-// [O, I, 1, 1] to [panel, input, kPanel]; then the bias, [panel, kPanel].
-void pack_pointwise(const scorecam_tensor &weight, const float *bias, float *to, float *bias_to) {
-  const int64_t outputs = weight.sizes[0], inputs = weight.sizes[1];
-  std::fill_n(to, panels(outputs) * kPanel * inputs, 0.0f);
-  std::fill_n(bias_to, panels(outputs) * kPanel, 0.0f);
-  const Elements from = elements(weight);
-  for (int64_t o = 0; o < outputs; ++o)
-    from.read(o * weight.strides[0], weight.strides[1], inputs, to + o / kPanel * kPanel * inputs + o % kPanel, kPanel);
-  if (bias != nullptr) std::copy_n(bias, outputs, bias_to);
-}
-
 // [C, 1, side, side] to [side, side, padded C]; then the bias, [padded C].
 void pack_filter(const scorecam_tensor &weight, const float *bias, float *to, float *bias_to) {
   const int64_t channels = weight.sizes[0], side = weight.sizes[2];
@@ -38,13 +25,13 @@ void pack_filter(const scorecam_tensor &weight, const float *bias, float *to, fl
 
 void inverted_residual_pack(const InvertedResidualPackRequest &request) {
   const scorecam_inverted_residual_weights &weights = request.weights;
-  const Packed at(request.inputs, request.hidden, request.outputs, request.side);
+  const inverted_residual::Packed at(request.inputs, request.hidden, request.outputs, request.side);
   if (weights.expand != nullptr)
-    pack_pointwise(*weights.expand, weights.expand_bias, request.packed, request.packed + at.expand_bias);
+    pointwise_weight::pack(*weights.expand, weights.expand_bias, request.packed, request.packed + at.expand_bias);
   pack_filter(*weights.filter, weights.filter_bias, request.packed + at.filter, request.packed + at.filter_bias);
   if (weights.project != nullptr)
-    pack_pointwise(*weights.project, weights.project_bias, request.packed + at.project,
-                   request.packed + at.project_bias);
+    pointwise_weight::pack(*weights.project, weights.project_bias, request.packed + at.project,
+                 request.packed + at.project_bias);
 }
 
 }  // namespace scorecam

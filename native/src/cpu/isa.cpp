@@ -38,7 +38,7 @@ bool baseline() { return true; }
 
 // From the slowest to the fastest.
 #define ENTRY(isa)                                                                                         \
-  {#isa, available::isa, &isa::row_kernels, &isa::stem_kernels, &isa::winograd_kernels, &isa::inverted_residual_kernels},
+  {#isa, available::isa, &isa::row_kernels, &isa::stem_kernels, &isa::winograd_kernels, &isa::pixel_kernels},
 const Isa kIsas[] = {{"scalar", available::scalar, nullptr, nullptr, nullptr, nullptr}, SCORECAM_ISAS(ENTRY)};
 #undef ENTRY
 

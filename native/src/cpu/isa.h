@@ -1,7 +1,7 @@
 // Which instruction set the operations run on.
 #pragma once
 
-#include "cpu/inverted_residual_kernels.h"
+#include "cpu/pixel_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/stem_kernels.h"
 #include "cpu/winograd_kernels.h"
@@ -15,7 +15,7 @@ struct Isa {
   const RowKernels *row_kernels;
   const StemKernels *stem_kernels;
   const WinogradKernels *winograd_kernels;
-  const InvertedResidualKernels *inverted_residual_kernels;
+  const PixelKernels *pixel_kernels;
 };
 
 // The best that the machine has and the cap allows; throws Failure if SCORECAM_MAX_ISA is unknown.

@@ -2,7 +2,7 @@
 // subnormal numbers for zeros.
 #define SCORECAM_ISA avx512bf16
 #define SCORECAM_LANES 16
-#include "cpu/inverted_residual_kernels.inl"
+#include "cpu/pixel_kernels.inl"
 #include "cpu/row_kernels.inl"
 #include "cpu/stem_kernels.inl"
 #include "cpu/winograd_kernels.inl"

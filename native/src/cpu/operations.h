@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/request.h"
-#include "cpu/inverted_residual_kernels.h"
+#include "cpu/pixel_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/stem_kernels.h"
 #include "cpu/winograd_kernels.h"
@@ -16,8 +16,10 @@ void stem_classes(int32_t upsampling, const int64_t map[2], const int64_t image[
 void stem_batch(const StemRequest &request, const StemKernels &kernels);
 void winograd_pack(const WinogradPackRequest &request);
 void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels);
+void bounded_pointwise_pack(const BoundedPointwisePackRequest &request);
+void bounded_pointwise_batch(const BoundedPointwiseRequest &request, const PixelKernels &kernels);
 void inverted_residual_pack(const InvertedResidualPackRequest &request);
-void inverted_residual_batch(const InvertedResidualRequest &request, const InvertedResidualKernels &kernels);
+void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels);
 
 // The plain definitions: one pixel at a time, nothing shared between pixels, no threads.
 namespace oracle {
@@ -25,6 +27,7 @@ void channel_range(const RangeRequest &request);
 void masked_batch(const MaskedBatchRequest &request);
 void stem_batch(const StemRequest &request);
 void winograd_convolution(const ConvolutionRequest &request);
+void bounded_pointwise_batch(const BoundedPointwiseRequest &request);
 void inverted_residual_batch(const InvertedResidualRequest &request);
 }  // namespace oracle
 

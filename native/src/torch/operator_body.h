@@ -1,7 +1,10 @@
 // What the bodies of our operators share: LibTorch's functions, its tensors' handles, and how a failure is told.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <string>
 
 #include "common/failure.h"
@@ -77,6 +80,21 @@ class Handle {
  private:
   TorchTensor *tensor_ = nullptr;
 };
+
+// Those of a list of tensors, which is deleted.
+inline std::deque<Handle> handles_of(StableValue list) {
+  const auto remove = [](TorchList *own) { torch.torch_delete_list(own); };
+  const std::unique_ptr<TorchList, decltype(remove)> tensors(reinterpret_cast<TorchList *>(list), remove);
+  std::deque<Handle> handles;
+  std::size_t size = 0;
+  CALL(torch_list_size, tensors.get(), &size);
+  for (std::size_t i = 0; i < size; ++i) {
+    StableValue item = 0;
+    CALL(torch_list_get_item, tensors.get(), i, &item);
+    handles.emplace_back(item);
+  }
+  return handles;
+}
 
 inline std::string list(const int64_t *values, int64_t count) {
   std::string text = "[";

@@ -1,9 +1,12 @@
-// Our convolutions and inverted residuals as operators of LibTorch's dispatcher, so that a TorchScript graph can call them.
+// Our convolutions as operators of LibTorch's dispatcher, so that a TorchScript graph can call them.
 #include "torch/operators.h"
 
+#include <algorithm>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "torch/operator_body.h"
 
@@ -188,6 +191,64 @@ void inverted_residual(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
+// The channels of all tensors, which have the same images.
+StableValue convolve_bounded(const std::deque<Handle> &inputs, const Handle &weight, int64_t outputs,
+                             int32_t activation) {
+  std::deque<Image> images;
+  std::vector<int64_t> channels;
+  std::vector<const float *> floats;
+  int64_t all_channels = 0;
+  for (const Handle &input : inputs) {
+    const Shape &shape = images.emplace_back(input, "an input").shape();
+    Shape expected = images.front().shape();
+    expected.sizes[1] = shape.sizes[1];
+    require(std::equal(expected.sizes, expected.sizes + kRank, shape.sizes),
+            "inputs of shape " + list(images.front().shape().sizes, kRank) + " and " + list(shape.sizes, kRank) +
+                " cannot be joined");
+    channels.push_back(shape.sizes[1]);
+    floats.push_back(images.back().floats());
+    all_channels += shape.sizes[1];
+  }
+  require(!images.empty(), "there is no input");
+  int64_t weight_floats = 0;
+  require_success(scorecam_bounded_pointwise_weight_size(all_channels, outputs, &weight_floats));
+  require_floats(weight, weight_floats,
+                 std::to_string(all_channels) + " inputs and " + std::to_string(outputs) + " outputs");
+  Shape out = images.front().shape();
+  out.sizes[1] = outputs;
+  Handle output(allocate(out, "an output"));
+  scorecam_bounded_pointwise convolution = {};
+  convolution.pixels = out.sizes[0] * out.sizes[2] * out.sizes[3];
+  convolution.tensors = static_cast<int64_t>(images.size());
+  convolution.channels = channels.data();
+  convolution.input = floats.data();
+  convolution.outputs = outputs;
+  convolution.activation = activation;
+  convolution.weight = weight.data<float>();
+  convolution.output = output.data<float>();
+  require_success(scorecam_bounded_pointwise_batch(&convolution));
+  return output.release();
+}
+
+// (Tensor input, Tensor weight, int outputs, int activation)
+void bounded_pointwise(StableValue *stack, uint64_t, uint64_t) {
+  reporting("scorecam::bounded_pointwise", [&] {
+    std::deque<Handle> inputs;
+    inputs.emplace_back(stack[0]);
+    const Handle weight(stack[1]);
+    stack[0] = convolve_bounded(inputs, weight, static_cast<int64_t>(stack[2]), narrowed(stack[3]));
+  });
+}
+
+// (Tensor[] inputs, Tensor weight, int outputs, int activation)
+void bounded_pointwise_cat(StableValue *stack, uint64_t, uint64_t) {
+  reporting("scorecam::bounded_pointwise_cat", [&] {
+    const std::deque<Handle> inputs = handles_of(stack[0]);
+    const Handle weight(stack[1]);
+    stack[0] = convolve_bounded(inputs, weight, static_cast<int64_t>(stack[2]), narrowed(stack[3]));
+  });
+}
+
 struct Operator {
   const char *schema, *name;
   StableKernel kernel;
@@ -199,7 +260,11 @@ const Operator kOperators[] = {
      "winograd_add", winograd_add},
     {"inverted_residual(Tensor input, Tensor weight, int hidden, int outputs, int side, int stride, int activation, "
      "bool expands, bool adds_input) -> Tensor",
-     "inverted_residual", inverted_residual}};
+     "inverted_residual", inverted_residual},
+    {"bounded_pointwise(Tensor input, Tensor weight, int outputs, int activation) -> Tensor", "bounded_pointwise",
+     bounded_pointwise},
+    {"bounded_pointwise_cat(Tensor[] inputs, Tensor weight, int outputs, int activation) -> Tensor",
+     "bounded_pointwise_cat", bounded_pointwise_cat}};
 
 }  // namespace
 

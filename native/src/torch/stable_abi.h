@@ -2,14 +2,17 @@
 // not come with its binaries. The functions are looked up in the library that is loaded.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace scorecam {
 
-// An argument or a result of an operator: an integer, a truth value, a double or a tensor's handle in the lowest bytes.
+// An argument or a result of an operator: an integer, a truth value, a double, or the handle of a tensor or a list, in
+// the lowest bytes.
 using StableValue = uint64_t;
 
 struct TorchTensor;
+struct TorchList;
 
 // Takes `inputs` arguments from the stack, and leaves its results there. Handles among the arguments are its own.
 using StableKernel = void (*)(StableValue *stack, uint64_t inputs, uint64_t outputs);
@@ -36,6 +39,9 @@ using StableKernel = void (*)(StableValue *stack, uint64_t inputs, uint64_t outp
                                                TorchTensor **tensor))                                               \
   FUNCTION(int32_t, aoti_torch_copy_, (TorchTensor * to, TorchTensor * from, int32_t non_blocking))                 \
   FUNCTION(int32_t, aoti_torch_delete_tensor_object, (TorchTensor * tensor))                                        \
+  FUNCTION(int32_t, torch_list_size, (TorchList * list, std::size_t *size))                                         \
+  FUNCTION(int32_t, torch_list_get_item, (TorchList * list, std::size_t index, StableValue *item))                  \
+  FUNCTION(int32_t, torch_delete_list, (TorchList * list))                                                          \
   FUNCTION(int32_t, aoti_torch_dtype_float16, ())                                                                   \
   FUNCTION(int32_t, aoti_torch_dtype_bfloat16, ())                                                                  \
   FUNCTION(int32_t, aoti_torch_dtype_float32, ())                                                                   \

@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.kernel.CpuBinding;
 import org.scorecam.nn.Activations;
 import org.scorecam.nn.Submodule;
 
@@ -42,7 +43,19 @@ public enum Activation {
     return oneDnn;
   }
 
-  /** Its numbers there. */
+  /** Our native library's number; negative if its operators do not know the activation. */
+  int kernelCode() {
+    return switch (this) {
+      case NONE -> CpuBinding.SCORECAM_ACTIVATION_NONE;
+      case RELU -> CpuBinding.SCORECAM_ACTIVATION_RELU;
+      case RELU6 -> CpuBinding.SCORECAM_ACTIVATION_RELU6;
+      case SILU -> CpuBinding.SCORECAM_ACTIVATION_SILU;
+      case HARDSWISH -> CpuBinding.SCORECAM_ACTIVATION_HARDSWISH;
+      case SIGMOID, GELU -> -1;
+    };
+  }
+
+  /** Its numbers for oneDNN. */
   List<Double> oneDnnNumbers() {
     return this == RELU6 ? List.of(0.0, 6.0) : List.of();
   }

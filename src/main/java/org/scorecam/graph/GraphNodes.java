@@ -116,14 +116,20 @@ public final class GraphNodes {
    *     another block
    */
   public static Optional<JitNode> onlyUserOf(Value value) {
+    return Optional.of(usersOf(value))
+        .filter(users -> users.size() == 1)
+        .map(users -> users.get(0))
+        .filter(user -> user.owningBlock().equals(value.node().owningBlock()));
+  }
+
+  /** What uses a value: a node for each place at which it does. */
+  static List<JitNode> usersOf(Value value) {
     Use uses = value.uses();
-    if (uses.limit() - uses.position() != 1) {
-      return Optional.empty();
+    List<JitNode> users = new ArrayList<>();
+    for (long i = uses.position(); i < uses.limit(); i++) {
+      users.add(new Use(uses).<Use>position(i).user());
     }
-    JitNode user = uses.user();
-    return user.owningBlock().equals(value.node().owningBlock())
-        ? Optional.of(user)
-        : Optional.empty();
+    return users;
   }
 
   /**

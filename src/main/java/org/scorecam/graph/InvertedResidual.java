@@ -5,7 +5,6 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.kernel.CpuBinding;
 import org.scorecam.kernel.InvertedResidualKernel;
 import org.scorecam.kernel.InvertedResidualKernel.Weights;
 import org.scorecam.kernel.Winograd;
@@ -76,7 +75,8 @@ public final class InvertedResidual {
     List<Step> rest = steps.subList(expands ? 2 : 1, steps.size());
     boolean fits =
         isDepthwise(filter)
-            && codeOf(filter.activation) >= 0
+            && filter.activation != Activation.NONE
+            && filter.activation.kernelCode() >= 0
             && (!expands || steps.get(0).activation == filter.activation)
             && rest.size() <= 1
             && rest.stream().allMatch(InvertedResidual::isProjection)
@@ -118,17 +118,6 @@ public final class InvertedResidual {
         && inputSize.get(2) * inputSize.get(3) * hidden * Float.BYTES >= LARGE;
   }
 
-  /** The native library's number; negative if it does not know the activation. */
-  private static int codeOf(Activation activation) {
-    return switch (activation) {
-      case RELU -> CpuBinding.SCORECAM_ACTIVATION_RELU;
-      case RELU6 -> CpuBinding.SCORECAM_ACTIVATION_RELU6;
-      case SILU -> CpuBinding.SCORECAM_ACTIVATION_SILU;
-      case HARDSWISH -> CpuBinding.SCORECAM_ACTIVATION_HARDSWISH;
-      default -> -1;
-    };
-  }
-
   /**
    * How many of the steps it takes.
    *
@@ -164,7 +153,7 @@ public final class InvertedResidual {
         .with(project == null ? 0 : project.convolution.outputs())
         .with(filters.size(2))
         .with(stride())
-        .with((long) codeOf(filter.activation))
+        .with((long) filter.activation.kernelCode())
         .with(expand != null)
         .with(addsInput);
   }

@@ -32,6 +32,8 @@ import org.scorecam.graph.InvertedResidual.Step;
  * nothing is overwritten between the layer and it.
  */
 public final class LayerFusion {
+  private static final String SUM = "aten::add_?";
+
   private final PackedLayer layer;
 
   /** The layer, then what is done with its output, up to the value that takes its place. */
@@ -152,8 +154,23 @@ public final class LayerFusion {
     if (norm.isEmpty()) {
       return layer;
     }
+    PackedConvolution convolution = norm.get().into((PackedConvolution) layer);
+    Optional<BoundedConvolution> bounded =
+        BoundedConvolution.fits(convolution) && !isAddedTo(node)
+            ? norm.get().joinedWith(node, convolution)
+            : Optional.empty();
+    if (bounded.isPresent()) {
+      return bounded.get();
+    }
     norm.get().replaceBefore(node);
-    return norm.get().into((PackedConvolution) layer);
+    return convolution;
+  }
+
+  /** Whether a sum follows, which oneDNN's convolution takes in. */
+  private static boolean isAddedTo(JitNode node) {
+    return GraphNodes.onlyUserOf(node.output())
+        .filter(user -> GraphNodes.kindOf(user).matches(SUM))
+        .isPresent();
   }
 
   private static Optional<List<Long>> longsOf(Value value) {
@@ -208,8 +225,8 @@ public final class LayerFusion {
 
   private boolean isSum(JitNode node) {
     String kind = GraphNodes.kindOf(node);
-    boolean sum = kind.equals("aten::add") || kind.equals("aten::add_");
-    if (!sum || !GraphNodes.constantOf(node.input(2)).filter(v -> isOne(v)).isPresent()) {
+    if (!kind.matches(SUM)
+        || !GraphNodes.constantOf(node.input(2)).filter(v -> isOne(v)).isPresent()) {
       return false;
     }
     Value other = otherThan(last().output(), node);

@@ -3,7 +3,9 @@ package org.scorecam.graph;
 import java.util.Optional;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -45,26 +47,40 @@ public final class NormAsBounds {
   }
 
   /**
-   * The bounds. Needs an open scope.
+   * The bounds as an operator by themselves. Needs an open scope.
    *
-   * @return the operator, ready to be called with x [N, C, H, W] in float32; owned by the caller
+   * @return ready to be called with x [N, C, H, W] in float32; owned by the caller
    */
-  public OperatorCall bounds() {
-    Tensor zero = torch.zeros_like(scale);
-    Tensor bound = shift.neg().div(scale);
-    Tensor unbounded = torch.full_like(scale, new Scalar(Double.POSITIVE_INFINITY));
-    Tensor rises = scale.gt(new Scalar(0.0));
-    Tensor falls = scale.lt(new Scalar(0.0));
-    Tensor least = torch.where(rises, bound, torch.where(falls, unbounded.neg(), zero));
-    Tensor most = torch.where(rises, unbounded, torch.where(falls, bound, zero));
+  public OperatorCall operator() {
     return new OperatorCall("aten::clamp", "Tensor")
         .open()
-        .with(ofChannels(least))
-        .with(ofChannels(most));
+        .with(least().view(-1, 1, 1))
+        .with(most().view(-1, 1, 1));
   }
 
-  private static Tensor ofChannels(Tensor values) {
-    return values.to(ScalarType.Float).view(-1, 1, 1);
+  /** The lower bounds [C], float32. Needs an open scope. */
+  Tensor least() {
+    return bounds(isPositive(), isNegative(), Double.NEGATIVE_INFINITY);
+  }
+
+  /** The upper bounds [C], float32. Needs an open scope. */
+  Tensor most() {
+    return bounds(isNegative(), isPositive(), Double.POSITIVE_INFINITY);
+  }
+
+  private Tensor isPositive() {
+    return scale.gt(new Scalar(0.0));
+  }
+
+  private Tensor isNegative() {
+    return scale.lt(new Scalar(0.0));
+  }
+
+  /** The same number for channels without a bound; of those with a scale of 0 both are 0. */
+  private Tensor bounds(Tensor bounded, Tensor unbounded, double none) {
+    Tensor others =
+        torch.where(unbounded, torch.full_like(scale, new Scalar(none)), torch.zeros_like(scale));
+    return torch.where(bounded, shift.neg().div(scale), others).to(ScalarType.Float);
   }
 
   /**
@@ -115,11 +131,66 @@ public final class NormAsBounds {
 
   /** Puts the bounds in the place of the norm and the ReLU that were found before a node. */
   void replaceBefore(JitNode convolution) {
+    JitNode norm = convolution.input(0).node().input(0).node();
+    try (OperatorCall bounds = operator()) {
+      Value bounded = bounds.insertBefore(norm, norm.input(0));
+      removeBefore(convolution, bounded);
+    }
+  }
+
+  /**
+   * A convolution that is given what norm and ReLU before it were given: the tensor, or the tensors
+   * that were joined for them alone. Takes all these nodes out.
+   *
+   * @param convolution one that {@linkplain BoundedConvolution#fits fits}, with the norm in it
+   * @return nothing, and all stays, if the tensors may be overwritten before the convolution is run
+   */
+  Optional<BoundedConvolution> joinedWith(JitNode node, PackedConvolution convolution) {
+    JitNode relu = node.input(0).node();
+    JitNode norm = relu.input(0).node();
+    JitNode join = norm.input(0).node();
+    boolean joins =
+        isJoin(join)
+            && convolution.inputSize().size() == NormFolding.DIMENSIONS
+            && GraphNodes.usersOf(join.output()).stream()
+                .allMatch(user -> user.equals(norm) || NormFolding.isQuestion(user));
+    for (JitNode each = (joins ? join : norm).next(); !each.equals(node); each = each.next()) {
+      if (GraphNodes.writes(each) && !each.equals(relu)) {
+        return Optional.empty();
+      }
+    }
+    removeBefore(node, joins ? copyOf(join.input(0), node) : norm.input(0));
+    if (joins) {
+      GraphNodes.usersOf(join.output()).forEach(NormFolding::answer);
+      join.destroy();
+    }
+    return Optional.of(new BoundedConvolution(convolution, this, joins));
+  }
+
+  /** Whether a node joins tensors [N, C, H, W] by their channels. */
+  private static boolean isJoin(JitNode node) {
+    return GraphNodes.kindOf(node).equals("aten::cat")
+        && GraphNodes.constantOf(node.input(1))
+            .filter(dimension -> dimension.toInt() == 1 || dimension.toInt() == -3)
+            .isPresent();
+  }
+
+  /**
+   * A list of the same tensors for an operator of ours alone: LibTorch's stable interface takes
+   * them out of the list that it hands over, which the program may go on using.
+   */
+  private static Value copyOf(Value list, JitNode place) {
+    JitNode copy = place.owningGraph().create(Symbol.fromQualString("aten::list"));
+    copy.addInput(list);
+    copy.output().setType(list.type());
+    return copy.insertBefore(place).output();
+  }
+
+  /** Takes norm and ReLU out, and gives the convolution something else. */
+  private static void removeBefore(JitNode convolution, Value input) {
     JitNode relu = convolution.input(0).node();
     JitNode norm = relu.input(0).node();
-    try (OperatorCall bounds = bounds()) {
-      convolution.replaceInput(0, bounds.insertBefore(norm, norm.input(0)));
-    }
+    convolution.replaceInput(0, input);
     relu.destroy();
     norm.destroy();
   }

@@ -17,7 +17,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * is another use of it.
  */
 final class NormFolding {
-  private static final long DIMENSIONS = 4;
+  /** Of images, [N, C, H, W]. */
+  static final int DIMENSIONS = 4;
 
   private NormFolding() {}
 
@@ -32,8 +33,7 @@ final class NormFolding {
     for (JitNode node : GraphNodes.deepOf(program)) {
       if (isConvolution(node, inputSizes)) {
         convolutions.add(node);
-      } else if (GraphNodes.kindOf(node).equals("aten::dim")
-          && isConvolution(node.input(0).node(), inputSizes)) {
+      } else if (isQuestion(node) && isConvolution(node.input(0).node(), inputSizes)) {
         questions.add(node);
       }
     }
@@ -46,10 +46,16 @@ final class NormFolding {
         && inputSizes.getOrDefault(node.output().unique(), List.of()).size() == DIMENSIONS;
   }
 
-  private static void answer(JitNode question) {
+  /** Whether a node asks how many dimensions a value has, and does nothing else with it. */
+  static boolean isQuestion(JitNode node) {
+    return GraphNodes.kindOf(node).equals("aten::dim");
+  }
+
+  /** Puts the answer in the place of a question about images. */
+  static void answer(JitNode question) {
     Graph graph = question.owningGraph();
     graph.setInsertPoint(question);
-    question.output().replaceAllUsesWith(graph.insertConstant(new IValue(DIMENSIONS)));
+    question.output().replaceAllUsesWith(graph.insertConstant(new IValue((long) DIMENSIONS)));
     question.destroy();
   }
 

@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.graph.Activation;
 import org.scorecam.graph.BatchNorm;
+import org.scorecam.graph.BoundedConvolution;
 import org.scorecam.graph.InvertedResidual;
 import org.scorecam.graph.NormAsBounds;
 import org.scorecam.graph.PackedConvolution;
@@ -35,7 +36,7 @@ import org.scorecam.tensor.Tensors;
 final class ModuleFolding implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(ModuleFolding.class.getName());
 
-  /** Stands in for a convolution that a later one computes as well. */
+  /** Stands in for a convolution or a norm that a later convolution computes as well. */
   private static final StandIn PASSING_ON =
       new StandIn() {
         @Override
@@ -140,9 +141,14 @@ final class ModuleFolding implements AutoCloseable {
         Submodule before = sequence.normBefore.get(module);
         if (kind.packed() && before != null && NormAsBounds.fits(convolution)) {
           NormAsBounds norm = NormAsBounds.of(BatchNorm.of(before.module().asBatchNorm2d()));
-          standIns.computeIfAbsent(before, absent -> norm.bounds());
           activationOf.put(before, Activation.RELU);
           convolution = norm.into(convolution);
+          if (BoundedConvolution.fits(convolution) && sequence.isBeforeOne(before)) {
+            standIns.put(before, PASSING_ON);
+            layers.put(module, new BoundedConvolution(convolution, norm, false));
+            continue;
+          }
+          standIns.computeIfAbsent(before, absent -> norm.operator());
         }
         convolutions.put(module, convolution);
         layers.put(module, convolution);

@@ -68,6 +68,11 @@ final class ModuleSequence implements Interceptor {
         .toList();
   }
 
+  /** Whether a norm is before one convolution alone. */
+  boolean isBeforeOne(Submodule norm) {
+    return normBefore.values().stream().filter(norm::equals).count() == 1;
+  }
+
   /** The layer that a tensor is from; another version has been written to in place. */
   private record Origin(Submodule layer, long version) {
     static Optional<Submodule> in(IdentityHashMap<Tensor, Origin> origins, Tensor tensor) {

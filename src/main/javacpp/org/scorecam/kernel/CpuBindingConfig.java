@@ -32,6 +32,8 @@ public class CpuBindingConfig implements InfoMapper {
         .put(new Info("scorecam_masking").pointerTypes("Masking"))
         .put(new Info("scorecam_range").pointerTypes("ChannelRange"))
         .put(new Info("scorecam_convolution").pointerTypes("Convolution"))
+        .put(new Info("scorecam_bounded_pointwise").pointerTypes("BoundedPointwiseConvolution"))
+        .put(new Info("scorecam_bounded_pointwise_weights").pointerTypes("BoundedPointwiseWeights"))
         .put(new Info("scorecam_inverted_residual").pointerTypes("InvertedResidualBlock"))
         .put(new Info("scorecam_inverted_residual_weights").pointerTypes("InvertedResidualWeights"))
         .put(new Info("scorecam_window").pointerTypes("FilterWindow"))

@@ -23,7 +23,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.kernel.BoundedPointwiseKernel;
 import org.scorecam.kernel.InvertedResidualKernel;
+import org.scorecam.kernel.NativeBuild;
 import org.scorecam.kernel.Winograd;
 import org.scorecam.runtime.NativeScope;
 
@@ -610,9 +612,12 @@ class LayerFusionTest {
         List.of(CONV, CONV.replace("self.b", "None"), POINT, pointOf("torch.relu(" + NORM + ")"))) {
       List<String> kinds =
           operatorsAfterFusing(1, "y = " + conv, "d = y.dim()", norm, "return z * d");
-      List<String> bounds = conv.contains("batch_norm") ? List.of("aten::clamp") : List.of();
-      List<String> expected = new ArrayList<>(bounds);
-      expected.add(conv.contains("self.w") ? winograd() : ONEDNN);
+      List<String> expected = new ArrayList<>();
+      if (conv.contains("batch_norm")) {
+        expected.addAll(bounded());
+      } else {
+        expected.add(conv.contains("self.w") ? winograd() : ONEDNN);
+      }
       expected.add("aten::mul");
       assertEquals(expected, kinds, conv);
     }
@@ -628,12 +633,15 @@ class LayerFusionTest {
 
   @Test
   void normsBeforeConvolutionsBecomeBounds() {
-    List<String> bounds = List.of("aten::clamp", ONEDNN);
     for (String relu : List.of("torch.relu(%s)", "torch.relu_(%s)")) {
       String conv = pointOf(relu.formatted(NORM));
-      assertEquals(bounds, operatorsAfterFusing(1, "return " + conv), relu);
+      assertEquals(bounded(), operatorsAfterFusing(1, "return " + conv), relu);
       // What follows the convolution is part of it, as ever.
-      assertEquals(bounds, operatorsAfterFusing(1, "return torch.relu(" + conv + " + x)"), relu);
+      assertEquals(bounded(), operatorsAfterFusing(1, "return torch.relu(" + conv + ")"), relu);
+      assertEquals(
+          List.of("aten::clamp", ONEDNN),
+          operatorsAfterFusing(1, "return torch.relu(" + conv + " + x)"),
+          relu);
     }
     for (String norm :
         List.of(
@@ -645,7 +653,64 @@ class LayerFusionTest {
             NORM.replace("self.n", "self.n * 1e-30"),
             NORM.replace("self.n", "self.n * 1e-6"))) {
       assertEquals(
-          bounds, operatorsAfterFusing(1, "return " + pointOf("torch.relu(" + norm + ")")), norm);
+          bounded(),
+          operatorsAfterFusing(1, "return " + pointOf("torch.relu(" + norm + ")")),
+          norm);
+    }
+  }
+
+  private static List<String> bounded() {
+    return Winograd.isAvailable()
+        ? List.of(BoundedPointwiseKernel.OPERATOR)
+        : List.of("aten::clamp", ONEDNN);
+  }
+
+  private static final String HALVES = "zs = [x[:, 16:], x[:, :16]]";
+
+  private static final String JOINED = pointOf("torch.relu(" + NORM.replace("x,", "y,") + ")");
+
+  @Test
+  void tensorsThatAreJoinedBeforeANormStayApart() {
+    NativeBuild.require();
+    List<String> kinds =
+        operatorsAfterFusing(
+            1,
+            HALVES,
+            "y = torch.cat(zs, 1)",
+            "assert y.dim() == 4",
+            "zs.append(" + JOINED + ")",
+            // The list is what it was.
+            "return zs[2] + torch.mean(zs[0]) + zs[1].max()");
+    assertTrue(kinds.contains(BoundedPointwiseKernel.JOINING_OPERATOR), kinds.toString());
+    assertTrue(kinds.stream().noneMatch(kind -> kind.matches("aten::(cat|batch_norm|dim)")));
+  }
+
+  @Test
+  void tensorsAreJoinedFirstWhereThatIsNotForTheNormAlone() {
+    NativeBuild.require();
+    for (String[] lines :
+        new String[][] {
+          {HALVES, "y = torch.cat(zs, 1)", "return y * " + JOINED},
+          {"y = torch.cat([x[:, :, 4:], x[:, :, :4]], 2)", "return " + JOINED}
+        }) {
+      List<String> kinds = operatorsAfterFusing(1, lines);
+      assertTrue(
+          kinds.containsAll(List.of("aten::cat", BoundedPointwiseKernel.OPERATOR)),
+          kinds.toString());
+    }
+  }
+
+  @Test
+  void tensorsThatAreOverwrittenAreJoinedBefore() {
+    for (String change : List.of("zs[0].mul_(2.)", "zs.append(x)", "zs.clear()")) {
+      List<String> kinds =
+          operatorsAfterFusing(
+              1,
+              HALVES,
+              "z = torch.relu(" + NORM.replace("x,", "torch.cat(zs, 1),") + ")",
+              change,
+              "return " + pointOf("z") + " * len(zs)");
+      assertTrue(kinds.containsAll(List.of("aten::cat", "aten::clamp", ONEDNN)), kinds.toString());
     }
   }
 

@@ -428,6 +428,31 @@ class ModuleFoldingTest {
     }
   }
 
+  /** The same before convolutions of many channels; two of them share one, as in pre-activation. */
+  private static final class NormBeforeTwo extends Network {
+    private final Submodule norm1 = child("norm1", TestNetworks.batchNorm(3));
+    private final Submodule relu1 = child("relu1", TestNetworks.reluInPlace());
+    private final Submodule conv1 = child("conv1", Inverted.filter(3, 40, 1, 1));
+    private final Submodule norm2 = child("norm2", TestNetworks.batchNorm(43));
+    private final Submodule relu2 = child("relu2", new ReLUImpl());
+    private final Submodule conv2 = child("conv2", Inverted.filter(43, 32, 1, 1));
+    private final Submodule narrow = child("narrow", Inverted.filter(43, 8, 1, 1));
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor grown = torch.cat(new TensorVector(x, sequence(x, norm1, relu1, conv1)), 1);
+      Tensor rectified = sequence(grown, norm2, relu2);
+      return conv2.forward(rectified).mean(1).add(narrow.forward(rectified).mean(1));
+    }
+  }
+
+  @Test
+  void aNormBeforeTwoConvolutionsIsPartOfBoth() {
+    try (NormBeforeTwo network = ready(new NormBeforeTwo())) {
+      assertEquals(List.of(), computing(network, PACKED));
+    }
+  }
+
   @Test
   void aNormThatIsReadElsewhereIsLeftAsItIs() {
     try (NormBefore network = ready(new NormBefore(true))) {

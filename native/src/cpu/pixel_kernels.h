@@ -1,4 +1,4 @@
-// The inner loops of inverted residuals, compiled once per instruction set. Adding one is as in row_kernels.h.
+// The inner loops over pixels of channels-last images, compiled once per instruction set. Adding one is as in row_kernels.h.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,16 @@
 #include "cpu/isas.h"
 
 namespace scorecam {
+
+// Channels that are kept within bounds of their own.
+struct BoundedRun {
+  int64_t pixels, channels;
+  const float *values;  // [pixels, channels]
+  int64_t value_stride;
+  const float *least, *most;  // [channels]
+  float *out;                 // [pixels, channels]
+  int64_t out_stride;
+};
 
 // A convolution of 1 x 1 over pixels next to each other.
 struct PointwiseRun {
@@ -33,23 +43,25 @@ struct DepthwiseRun {
   int64_t out_stride;
 };
 
+// bounded      out[p, c] = min(max(values[p, c], least[c]), most[c]).
 // pointwise    out[p, o] = activation(sum over i of weights[o, i] * values[p, i] + bias[o]) + residual[p, o].
 // depthwise    out[p, c] = activation(sum over r, s of filter[r, s, c] * rows[r][p * stride + s, c] + bias[c]).
-#define SCORECAM_INVERTED_RESIDUAL_KERNELS(KERNEL) \
+#define SCORECAM_PIXEL_KERNELS(KERNEL) \
+  KERNEL(bounded, (const BoundedRun &run))         \
   KERNEL(pointwise, (const PointwiseRun &run))     \
   KERNEL(depthwise, (const DepthwiseRun &run))
 
-struct InvertedResidualKernels {
+struct PixelKernels {
 #define SLOT(name, parameters) void(*name) parameters;
-  SCORECAM_INVERTED_RESIDUAL_KERNELS(SLOT)
+  SCORECAM_PIXEL_KERNELS(SLOT)
 #undef SLOT
 };
 
 #define DECLARE(name, parameters) void name parameters;
 #define DECLARE_ISA(isa)                                              \
   namespace isa {                                                     \
-  SCORECAM_INVERTED_RESIDUAL_KERNELS(DECLARE)                         \
-  extern const InvertedResidualKernels inverted_residual_kernels;     \
+  SCORECAM_PIXEL_KERNELS(DECLARE)                         \
+  extern const PixelKernels pixel_kernels;     \
   }
 SCORECAM_ISAS(DECLARE_ISA)
 #undef DECLARE_ISA

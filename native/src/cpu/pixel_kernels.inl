@@ -1,12 +1,12 @@
-// The bodies of the kernels of inverted residuals, written once over vectors of floats and included by one file per
+// The bodies of the kernels over pixels, written once over vectors of floats and included by one file per
 // instruction set.
 
 #include <cstdint>
 #include <type_traits>
 
 #include "cpu/activations.inl"
-#include "cpu/inverted_residual.h"
-#include "cpu/inverted_residual_kernels.h"
+#include "cpu/pointwise_weight.h"
+#include "cpu/pixel_kernels.h"
 #include "cpu/vectors.inl"
 
 namespace scorecam {
@@ -25,10 +25,13 @@ constexpr int kPixels = 6, kVectors = 2;
 // Outputs of a filtered row that are summed up at once.
 constexpr int kRun = 8;
 
+// Vectors of channels that are kept within bounds at once.
+constexpr int kBounded = 2;
+
 // What is left of a row goes in strips of so many, and single pixels.
 constexpr int kRest = 4;
 
-static_assert(inverted_residual::kPanel % (kVectors * kLanes) == 0, "panels hold whole groups of vectors");
+static_assert(pointwise_weight::kPanel % (kVectors * kLanes) == 0, "panels hold whole groups of vectors");
 
 // Calls `work` with strips that cover the pixels: their first pixel, and how many they are. The last of several may
 // begin before the one ahead of it ends; what both compute is the same.
@@ -43,11 +46,32 @@ inline void in_strips(int64_t pixels, Work &&work) {
   for (; pixel < pixels; ++pixel) work(pixel, std::integral_constant<int, 1>());
 }
 
+// Channels `first` to `first + Vectors` vectors of all pixels.
+template <int Vectors>
+inline void bounded_of(const BoundedRun &run, int64_t first) {
+  Floats least[Vectors], most[Vectors];
+  UNROLLED
+  for (int v = 0; v < Vectors; ++v) {
+    least[v] = load_some(run.least + first + v * kLanes, run.channels - first - v * kLanes);
+    most[v] = load_some(run.most + first + v * kLanes, run.channels - first - v * kLanes);
+  }
+  for (int64_t p = 0; p < run.pixels; ++p) {
+    const float *from = run.values + p * run.value_stride + first;
+    float *to = run.out + p * run.out_stride + first;
+    UNROLLED
+    for (int v = 0; v < Vectors; ++v) {
+      const int64_t rest = run.channels - first - v * kLanes;
+      // This way round a NaN stays one.
+      store_some(to + v * kLanes, smaller(most[v], larger(least[v], load_some(from + v * kLanes, rest))), rest);
+    }
+  }
+}
+
 // Outputs `first` to `first + Vectors` vectors of Pixels pixels.
 template <int Pixels, int Vectors, class Activation>
 void pointwise_of(const PointwiseRun &run, int64_t pixel, int64_t first, const Activation &activation) {
-  using inverted_residual::kPanel;
-  const float *weights = run.weights + first / kPanel * kPanel * run.inputs + first % kPanel;
+  using pointwise_weight::kPanel;
+  const float *weights = run.weights + pointwise_weight::column(first, run.inputs);
   const float *values = run.values + pixel * run.value_stride;
   Floats sums[Pixels][Vectors];
   UNROLLED
@@ -121,6 +145,12 @@ inline void depthwise_row(const DepthwiseRun &run, const Activation &activation)
 
 }  // namespace
 
+void bounded(const BoundedRun &run) {
+  int64_t channel = 0;
+  for (; channel + kBounded * kLanes <= run.channels; channel += kBounded * kLanes) bounded_of<kBounded>(run, channel);
+  for (; channel < run.channels; channel += kLanes) bounded_of<1>(run, channel);
+}
+
 void pointwise(const PointwiseRun &run) {
   with_activation(run.activation, [&](const auto &activation) {
     int64_t first = 0;
@@ -140,7 +170,7 @@ void depthwise(const DepthwiseRun &run) {
 }
 
 #define INITIALISE(name, parameters) name,
-const InvertedResidualKernels inverted_residual_kernels = {SCORECAM_INVERTED_RESIDUAL_KERNELS(INITIALISE)};
+const PixelKernels pixel_kernels = {SCORECAM_PIXEL_KERNELS(INITIALISE)};
 #undef INITIALISE
 
 }  // namespace SCORECAM_ISA
