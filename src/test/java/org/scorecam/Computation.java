@@ -7,8 +7,8 @@ public final class Computation {
   private Computation() {}
 
   /** Computes for as long on a core of its own, and longer on one that others have as well. */
-  public static void ofMillis(long millis) {
-    long end = CoreShare.nanoTime() + millis * 1_000_000;
+  public static void ofMillis(double millis) {
+    long end = CoreShare.nanoTime() + (long) (millis * 1e6);
     while (CoreShare.nanoTime() < end) {
       Thread.onSpinWait();
     }

@@ -24,9 +24,10 @@ import org.scorecam.graph.InvertedResidual.Step;
  * conv2d → add_ → relu_     becomes one operator
  * </pre>
  *
- * <p>Convolutions that make up an {@link InvertedResidual} become one operator together, and of a
- * batch norm and a ReLU before a convolution {@linkplain NormAsBounds bounds} are left. Batch norms
- * after convolutions are {@linkplain NormFolding part of them}.
+ * <p>Convolutions that make up an {@link InvertedResidual} become one operator together, and so do
+ * a batch norm, a ReLU and a convolution after them: a {@link BoundedConvolution}, or at least
+ * {@linkplain NormAsBounds bounds} before it. Batch norms after convolutions are {@linkplain
+ * NormFolding part of them}.
  *
  * <p>Only what is certain to be the sole use of a layer's output is taken, and a sum only where
  * nothing is overwritten between the layer and it.

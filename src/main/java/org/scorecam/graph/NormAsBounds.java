@@ -16,8 +16,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * <p>ReLU(s·x + t) = s·bounded(x) + t
  *
  * <p>where a channel is kept from falling below −t / s if s is positive, and from rising above it
- * if s is negative. Bounding takes one pass over memory, and the convolution takes in s and t: W′ =
- * W·s and b′ = b + W t. That needs a convolution that sees no padding, such as one of 1×1.
+ * if s is negative. The convolution takes in s and t: W′ = W·s and b′ = b + W t. That needs one
+ * that sees no padding, such as one of 1×1. Bounding takes one pass over memory, or none where it
+ * is part of a {@link BoundedConvolution}.
  */
 public final class NormAsBounds {
   /** With a scale that small beside the shift, a channel is what the shift makes of it. */
@@ -151,6 +152,7 @@ public final class NormAsBounds {
     JitNode join = norm.input(0).node();
     boolean joins =
         isJoin(join)
+            && join.owningBlock().equals(norm.owningBlock())
             && convolution.inputSize().size() == NormFolding.DIMENSIONS
             && GraphNodes.usersOf(join.output()).stream()
                 .allMatch(user -> user.equals(norm) || NormFolding.isQuestion(user));

@@ -691,7 +691,16 @@ class LayerFusionTest {
     for (String[] lines :
         new String[][] {
           {HALVES, "y = torch.cat(zs, 1)", "return y * " + JOINED},
-          {"y = torch.cat([x[:, :, 4:], x[:, :, :4]], 2)", "return " + JOINED}
+          {"y = torch.cat([x[:, :, 4:], x[:, :, :4]], 2)", "return " + JOINED},
+          {
+            HALVES,
+            "y = torch.cat(zs, 1)",
+            "if bool(x.sum() < 1e9):",
+            "    z = " + JOINED,
+            "else:",
+            "    z = x",
+            "return z"
+          }
         }) {
       List<String> kinds = operatorsAfterFusing(1, lines);
       assertTrue(

@@ -53,7 +53,7 @@ class ScorerTrialsTest {
 
     @Override
     ModelOutput run(Tensor chunk) {
-      Computation.ofMillis(runs++ < 2 ? firstMillis : millis);
+      Computation.ofMillis((double) (runs++ < 2 ? firstMillis : millis));
       return ModelOutput.of(change.apply(chunk.mean(2, 3)).<Tensor>retainReference());
     }
 

@@ -10,13 +10,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
-import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.scorecam.Computation;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.Saliency;
@@ -72,13 +72,7 @@ class ChunksTest {
 
   /** Makes a chunk take its own time and that of its rows. */
   private void takeMillis(double perChunk, double perRow) {
-    model.beforeChunk =
-        rows -> {
-          long end = System.nanoTime() + (long) (1e6 * (perChunk + rows * perRow));
-          for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
-            LockSupport.parkNanos(left);
-          }
-        };
+    model.beforeChunk = rows -> Computation.ofMillis(perChunk + rows * perRow);
   }
 
   /** A plan for more passes than a layer of 64 channels has. */
