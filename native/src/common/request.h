@@ -63,9 +63,9 @@ struct InvertedResidualRequest {
 };
 
 struct BoundedPointwisePackRequest {
-  scorecam_tensor weight;    // [O, I, 1, 1]
-  const float *bias;         // [O] or null
-  const float *least, *most; // [I]
+  scorecam_tensor weight;     // [O, I, 1, 1]
+  const float *bias;          // [O] or null
+  const float *least, *most;  // [I]
   float *packed;
 };
 

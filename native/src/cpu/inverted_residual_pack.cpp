@@ -31,7 +31,7 @@ void inverted_residual_pack(const InvertedResidualPackRequest &request) {
   pack_filter(*weights.filter, weights.filter_bias, request.packed + at.filter, request.packed + at.filter_bias);
   if (weights.project != nullptr)
     pointwise_weight::pack(*weights.project, weights.project_bias, request.packed + at.project,
-                 request.packed + at.project_bias);
+                           request.packed + at.project_bias);
 }
 
 }  // namespace scorecam

@@ -1,4 +1,5 @@
-// The inner loops over pixels of channels-last images, compiled once per instruction set. Adding one is as in row_kernels.h.
+// The inner loops over pixels of channels-last images, compiled once per instruction set. Adding one is as in
+// row_kernels.h.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +47,9 @@ struct DepthwiseRun {
 // bounded      out[p, c] = min(max(values[p, c], least[c]), most[c]).
 // pointwise    out[p, o] = activation(sum over i of weights[o, i] * values[p, i] + bias[o]) + residual[p, o].
 // depthwise    out[p, c] = activation(sum over r, s of filter[r, s, c] * rows[r][p * stride + s, c] + bias[c]).
-#define SCORECAM_PIXEL_KERNELS(KERNEL) \
-  KERNEL(bounded, (const BoundedRun &run))         \
-  KERNEL(pointwise, (const PointwiseRun &run))     \
+#define SCORECAM_PIXEL_KERNELS(KERNEL)         \
+  KERNEL(bounded, (const BoundedRun &run))     \
+  KERNEL(pointwise, (const PointwiseRun &run)) \
   KERNEL(depthwise, (const DepthwiseRun &run))
 
 struct PixelKernels {
@@ -58,10 +59,10 @@ struct PixelKernels {
 };
 
 #define DECLARE(name, parameters) void name parameters;
-#define DECLARE_ISA(isa)                                              \
-  namespace isa {                                                     \
-  SCORECAM_PIXEL_KERNELS(DECLARE)                         \
-  extern const PixelKernels pixel_kernels;     \
+#define DECLARE_ISA(isa)                   \
+  namespace isa {                          \
+  SCORECAM_PIXEL_KERNELS(DECLARE)          \
+  extern const PixelKernels pixel_kernels; \
   }
 SCORECAM_ISAS(DECLARE_ISA)
 #undef DECLARE_ISA

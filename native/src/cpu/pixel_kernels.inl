@@ -1,12 +1,12 @@
-// The bodies of the kernels over pixels, written once over vectors of floats and included by one file per
-// instruction set.
+// The bodies of the kernels over pixels, written once over vectors of floats and included by one file per instruction
+// set.
 
 #include <cstdint>
 #include <type_traits>
 
 #include "cpu/activations.inl"
-#include "cpu/pointwise_weight.h"
 #include "cpu/pixel_kernels.h"
+#include "cpu/pointwise_weight.h"
 #include "cpu/vectors.inl"
 
 namespace scorecam {
