@@ -3,7 +3,6 @@
 //
 //   bounded_pointwise_test values | arguments
 #include <algorithm>
-#include <cinttypes>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -11,14 +10,14 @@
 
 #include "arrays.h"
 #include "check.h"
+#include "convolutions.h"
 #include "variants.h"
 
 namespace {
 
 using arrays::Dense;
-
-// Of the largest output.
-constexpr double kTolerance = 3e-6;
+using convolutions::activated;
+using convolutions::expect;
 
 struct Case {
   int64_t pixels;
@@ -33,12 +32,6 @@ std::string describe(const Case &at) {
   for (const int64_t channels : at.channels) text += " " + std::to_string(channels);
   return text + " to " + std::to_string(at.outputs) + ", activation " + std::to_string(at.activation) +
          (at.bias ? ", bias" : "");
-}
-
-double activated(int32_t kind, double y) {
-  return kind == SCORECAM_ACTIVATION_RELU    ? std::max(y, 0.0)
-         : kind == SCORECAM_ACTIVATION_RELU6 ? std::min(std::max(y, 0.0), 6.0)
-                                             : y;
 }
 
 void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 &random) {
@@ -62,7 +55,6 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
   }
 
   std::vector<double> expected;
-  double largest = 1;
   for (int64_t p = 0; p < at.pixels; ++p)
     for (int64_t o = 0; o < at.outputs; ++o) {
       double sum = at.bias ? static_cast<double>(bias[o]) : 0;
@@ -72,7 +64,6 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
           sum += static_cast<double>(weight[i * at.outputs + o]) *
                  static_cast<double>(std::min(std::max(tensors[t][p * at.channels[t] + c], least[i]), most[i]));
       expected.push_back(activated(at.activation, sum));
-      largest = std::max(largest, std::fabs(expected.back()));
     }
 
   const scorecam_tensor view = {
@@ -91,14 +82,7 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
         at.pixels,     static_cast<int64_t>(tensors.size()), at.channels.data(), input.data(), at.outputs,
         at.activation, packed.data(),                        output.data()};
     if (!variants::ok(scorecam_bounded_pointwise_batch(&convolution))) continue;
-    CHECK(output.guards_intact(), "%s: %s: written beyond the output", isa.c_str(), describe(at).c_str());
-    for (int64_t i = 0; i < output.size(); ++i) {
-      const double difference = std::fabs(static_cast<double>(output[i]) - expected[static_cast<std::size_t>(i)]);
-      if (!CHECK(difference <= kTolerance * largest, "%s: %s: element %" PRId64 " is %.9g, not %.9g, of up to %.3g",
-                 isa.c_str(), describe(at).c_str(), i, static_cast<double>(output[i]),
-                 expected[static_cast<std::size_t>(i)], largest))
-        break;
-    }
+    convolutions::compare(output, expected, isa + ": " + describe(at));
   }
 }
 
@@ -142,11 +126,6 @@ void extremes(const std::vector<std::string> &isas) {
 void arguments() {
   float floats[64] = {};
   int64_t size = 0;
-  const auto expect = [](scorecam_status actual, scorecam_status expected, const char *message) {
-    CHECK(actual == expected && std::strstr(scorecam_last_message(), message) != nullptr,
-          "%s \"%s\", expected %s \"%s\"", scorecam_status_name(actual), scorecam_last_message(),
-          scorecam_status_name(expected), message);
-  };
   const scorecam_status invalid = SCORECAM_STATUS_INVALID_ARGUMENT, unsupported = SCORECAM_STATUS_UNSUPPORTED;
 
   expect(scorecam_bounded_pointwise_weight_size(3, 2, nullptr), invalid, "floats is null");

@@ -11,12 +11,14 @@
 
 #include "arrays.h"
 #include "check.h"
+#include "convolutions.h"
 #include "variants.h"
 
 namespace {
 
 using arrays::Dense;
 using arrays::Layout;
+using convolutions::expect;
 
 // Of the largest sum of |weight| times the largest |input| of the channel: a tile shares its error, so that what its
 // outputs could be counts, even if the input is zero in most of the tile.
@@ -169,10 +171,6 @@ void values() {
 void arguments() {
   float input[4 * 4 * 2] = {}, output[4 * 4 * 3] = {}, weight[3 * 2 * 9] = {};
   int64_t floats = 0;
-  const auto expect = [](scorecam_status actual, scorecam_status expected, const char *message) {
-    CHECK(actual == expected && std::strstr(scorecam_last_message(), message) != nullptr,
-          "%s \"%s\", expected %s \"%s\"", scorecam_status_name(actual), scorecam_last_message(), scorecam_status_name(expected), message);
-  };
   const scorecam_status invalid = SCORECAM_STATUS_INVALID_ARGUMENT, unsupported = SCORECAM_STATUS_UNSUPPORTED;
 
   expect(scorecam_winograd_weight_size(2, 3, nullptr), invalid, "floats is null");

@@ -11,15 +11,15 @@
 
 #include "arrays.h"
 #include "check.h"
+#include "convolutions.h"
 #include "variants.h"
 
 namespace {
 
 using arrays::Dense;
 using arrays::Layout;
-
-// Of the largest output.
-constexpr double kTolerance = 3e-6;
+using convolutions::activated;
+using convolutions::expect;
 
 struct Case {
   int64_t images, height, width;
@@ -36,21 +36,6 @@ std::string describe(const Case &at) {
                 at.activation, at.expands ? "" : ", not expanded", at.adds_input ? ", added" : "",
                 at.biases ? ", biases" : "");
   return text;
-}
-
-double activated(int32_t kind, double y) {
-  switch (kind) {
-    case SCORECAM_ACTIVATION_RELU:
-      return std::max(y, 0.0);
-    case SCORECAM_ACTIVATION_RELU6:
-      return std::min(std::max(y, 0.0), 6.0);
-    case SCORECAM_ACTIVATION_SILU:
-      return y / (1 + std::exp(-y));
-    case SCORECAM_ACTIVATION_HARDSWISH:
-      return y * std::min(std::max(y + 3, 0.0), 6.0) / 6;
-    default:
-      return y;
-  }
 }
 
 // Weights [O, I, side, side] behind the library's view of them; Array has [O * I, side, side].
@@ -137,8 +122,6 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
   input.fill(random);
   Block block(at, turn, random);
   const std::vector<double> expected = define(at, input, block);
-  double largest = 1;
-  for (const double value : expected) largest = std::max(largest, std::fabs(value));
 
   const auto bias = [&](Weights &of) { return at.biases ? of.bias.data() : nullptr; };
   const scorecam_inverted_residual_weights weights = {
@@ -158,14 +141,7 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
         at.images,     at.height,  at.width,      at.inputs,    at.hidden,    at.outputs,    at.side,
         at.stride,     at.activation, at.expands, at.adds_input, input.data(), packed.data(), output.data()};
     if (!variants::ok(scorecam_inverted_residual_batch(&residual))) continue;
-    CHECK(output.guards_intact(), "%s: %s: written beyond the output", isa.c_str(), describe(at).c_str());
-    for (int64_t i = 0; i < output.size(); ++i) {
-      const double difference = std::fabs(static_cast<double>(output[i]) - expected[static_cast<std::size_t>(i)]);
-      if (!CHECK(difference <= kTolerance * largest, "%s: %s: element %" PRId64 " is %.9g, not %.9g, of up to %.3g",
-                 isa.c_str(), describe(at).c_str(), i, static_cast<double>(output[i]),
-                 expected[static_cast<std::size_t>(i)], largest))
-        break;
-    }
+    convolutions::compare(output, expected, isa + ": " + describe(at));
   }
 }
 
@@ -236,11 +212,6 @@ void extremes(const std::vector<std::string> &isas) {
 void arguments() {
   float input[4 * 4 * 2] = {}, output[4 * 4 * 3] = {}, weight[3 * 5 * 9] = {}, bias[5] = {};
   int64_t floats = 0;
-  const auto expect = [](scorecam_status actual, scorecam_status expected, const char *message) {
-    CHECK(actual == expected && std::strstr(scorecam_last_message(), message) != nullptr,
-          "%s \"%s\", expected %s \"%s\"", scorecam_status_name(actual), scorecam_last_message(),
-          scorecam_status_name(expected), message);
-  };
   const scorecam_status invalid = SCORECAM_STATUS_INVALID_ARGUMENT, unsupported = SCORECAM_STATUS_UNSUPPORTED;
 
   expect(scorecam_inverted_residual_weight_size(2, 5, 3, 3, nullptr), invalid, "floats is null");

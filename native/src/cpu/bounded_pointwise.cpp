@@ -26,14 +26,16 @@ void bounded_pointwise_batch(const BoundedPointwiseRequest &request, const Pixel
   const Scratch scratch(threads, kStripPixels * stride);
   parallel(threads, strips, [&](int64_t begin, int64_t end, int thread) {
     float *const values = scratch.piece(thread);
-    for (int64_t first = begin * kStripPixels; first < std::min(end * kStripPixels, request.pixels);
-         first += kStripPixels) {
+    for (int64_t strip = begin; strip < end; ++strip) {
+      const int64_t first = strip * kStripPixels;
       const int64_t pixels = std::min(kStripPixels, request.pixels - first);
       int64_t channel = 0;
-      for (int64_t t = 0; t < request.tensors; channel += request.channels[t++])
-        kernels.bounded({pixels, request.channels[t], request.input[t] + first * request.channels[t],
-                         request.channels[t], weight + at.least + channel, weight + at.most + channel,
-                         values + channel, stride});
+      for (int64_t t = 0; t < request.tensors; ++t) {
+        const int64_t channels = request.channels[t];
+        kernels.bounded({pixels, channels, request.input[t] + first * channels, channels,
+                         weight + at.least + channel, weight + at.most + channel, values + channel, stride});
+        channel += channels;
+      }
       kernels.pointwise({pixels, request.inputs, request.outputs, values, stride, weight, weight + at.bias, nullptr,
                          request.activation, request.output + first * request.outputs, request.outputs});
     }

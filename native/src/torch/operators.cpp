@@ -243,8 +243,8 @@ void bounded_pointwise(StableValue *stack, uint64_t, uint64_t) {
 // (Tensor[] inputs, Tensor weight, int outputs, int activation)
 void bounded_pointwise_cat(StableValue *stack, uint64_t, uint64_t) {
   reporting("scorecam::bounded_pointwise_cat", [&] {
-    const std::deque<Handle> inputs = handles_of(stack[0]);
     const Handle weight(stack[1]);
+    const std::deque<Handle> inputs = handles_of(stack[0]);
     stack[0] = convolve_bounded(inputs, weight, static_cast<int64_t>(stack[2]), narrowed(stack[3]));
   });
 }

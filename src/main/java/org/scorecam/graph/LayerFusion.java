@@ -33,7 +33,8 @@ import org.scorecam.graph.InvertedResidual.Step;
  * nothing is overwritten between the layer and it.
  */
 public final class LayerFusion {
-  private static final String SUM = "aten::add_?";
+  /** The kinds of nodes that add two values. */
+  static final String SUM = "aten::add_?";
 
   private final PackedLayer layer;
 
@@ -146,32 +147,11 @@ public final class LayerFusion {
             inputSize));
   }
 
-  /** A convolution with what it takes in of a norm before it, of which bounds are left. */
+  /** A convolution with what it takes in of a norm before it. */
   private static PackedLayer withNormBefore(JitNode node, PackedLayer layer) {
-    Optional<NormAsBounds> norm =
-        layer instanceof PackedConvolution convolution && NormAsBounds.fits(convolution)
-            ? NormAsBounds.before(node)
-            : Optional.empty();
-    if (norm.isEmpty()) {
-      return layer;
-    }
-    PackedConvolution convolution = norm.get().into((PackedConvolution) layer);
-    Optional<BoundedConvolution> bounded =
-        BoundedConvolution.fits(convolution) && !isAddedTo(node)
-            ? norm.get().joinedWith(node, convolution)
-            : Optional.empty();
-    if (bounded.isPresent()) {
-      return bounded.get();
-    }
-    norm.get().replaceBefore(node);
-    return convolution;
-  }
-
-  /** Whether a sum follows, which oneDNN's convolution takes in. */
-  private static boolean isAddedTo(JitNode node) {
-    return GraphNodes.onlyUserOf(node.output())
-        .filter(user -> GraphNodes.kindOf(user).matches(SUM))
-        .isPresent();
+    return layer instanceof PackedConvolution convolution && NormAsBounds.fits(convolution)
+        ? NormBefore.of(node).map(norm -> norm.into(convolution)).orElse(layer)
+        : layer;
   }
 
   private static Optional<List<Long>> longsOf(Value value) {

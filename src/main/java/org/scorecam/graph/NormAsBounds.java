@@ -1,11 +1,7 @@
 package org.scorecam.graph;
 
-import java.util.Optional;
-import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -115,89 +111,5 @@ public final class NormAsBounds {
         bias.to(ScalarType.Float),
         convolution.geometry(),
         convolution.inputSize());
-  }
-
-  /**
-   * That before a node, if its input is made by a norm and a ReLU for it alone. Needs an open
-   * scope.
-   */
-  static Optional<NormAsBounds> before(JitNode convolution) {
-    JitNode relu = convolution.input(0).node();
-    if (!GraphNodes.kindOf(relu).matches("aten::relu_?") || !isOnlyFor(relu, convolution)) {
-      return Optional.empty();
-    }
-    JitNode norm = relu.input(0).node();
-    return isOnlyFor(norm, relu) ? BatchNorm.of(norm).map(NormAsBounds::of) : Optional.empty();
-  }
-
-  /** Puts the bounds in the place of the norm and the ReLU that were found before a node. */
-  void replaceBefore(JitNode convolution) {
-    JitNode norm = convolution.input(0).node().input(0).node();
-    try (OperatorCall bounds = operator()) {
-      Value bounded = bounds.insertBefore(norm, norm.input(0));
-      removeBefore(convolution, bounded);
-    }
-  }
-
-  /**
-   * A convolution that is given what norm and ReLU before it were given: the tensor, or the tensors
-   * that were joined for them alone. Takes all these nodes out.
-   *
-   * @param convolution one that {@linkplain BoundedConvolution#fits fits}, with the norm in it
-   * @return nothing, and all stays, if the tensors may be overwritten before the convolution is run
-   */
-  Optional<BoundedConvolution> joinedWith(JitNode node, PackedConvolution convolution) {
-    JitNode relu = node.input(0).node();
-    JitNode norm = relu.input(0).node();
-    JitNode join = norm.input(0).node();
-    boolean joins =
-        isJoin(join)
-            && join.owningBlock().equals(norm.owningBlock())
-            && convolution.inputSize().size() == NormFolding.DIMENSIONS
-            && GraphNodes.usersOf(join.output()).stream()
-                .allMatch(user -> user.equals(norm) || NormFolding.isQuestion(user));
-    for (JitNode each = (joins ? join : norm).next(); !each.equals(node); each = each.next()) {
-      if (GraphNodes.writes(each) && !each.equals(relu)) {
-        return Optional.empty();
-      }
-    }
-    removeBefore(node, joins ? copyOf(join.input(0), node) : norm.input(0));
-    if (joins) {
-      GraphNodes.usersOf(join.output()).forEach(NormFolding::answer);
-      join.destroy();
-    }
-    return Optional.of(new BoundedConvolution(convolution, this, joins));
-  }
-
-  /** Whether a node joins tensors [N, C, H, W] by their channels. */
-  private static boolean isJoin(JitNode node) {
-    return GraphNodes.kindOf(node).equals("aten::cat")
-        && GraphNodes.constantOf(node.input(1))
-            .filter(dimension -> dimension.toInt() == 1 || dimension.toInt() == -3)
-            .isPresent();
-  }
-
-  /**
-   * A list of the same tensors for an operator of ours alone: LibTorch's stable interface takes
-   * them out of the list that it hands over, which the program may go on using.
-   */
-  private static Value copyOf(Value list, JitNode place) {
-    JitNode copy = place.owningGraph().create(Symbol.fromQualString("aten::list"));
-    copy.addInput(list);
-    copy.output().setType(list.type());
-    return copy.insertBefore(place).output();
-  }
-
-  /** Takes norm and ReLU out, and gives the convolution something else. */
-  private static void removeBefore(JitNode convolution, Value input) {
-    JitNode relu = convolution.input(0).node();
-    JitNode norm = relu.input(0).node();
-    convolution.replaceInput(0, input);
-    relu.destroy();
-    norm.destroy();
-  }
-
-  private static boolean isOnlyFor(JitNode node, JitNode user) {
-    return GraphNodes.onlyUserOf(node.output()).filter(user::equals).isPresent();
   }
 }

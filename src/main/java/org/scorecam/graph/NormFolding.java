@@ -18,7 +18,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  */
 final class NormFolding {
   /** Of images, [N, C, H, W]. */
-  static final int DIMENSIONS = 4;
+  static final long DIMENSIONS = 4;
 
   private NormFolding() {}
 
@@ -55,7 +55,7 @@ final class NormFolding {
   static void answer(JitNode question) {
     Graph graph = question.owningGraph();
     graph.setInsertPoint(question);
-    question.output().replaceAllUsesWith(graph.insertConstant(new IValue((long) DIMENSIONS)));
+    question.output().replaceAllUsesWith(graph.insertConstant(new IValue(DIMENSIONS)));
     question.destroy();
   }
 

@@ -44,9 +44,9 @@ public final class BoundedPointwiseKernel {
       BoundedPointwiseWeights weights =
           new BoundedPointwiseWeights()
               .weight(view)
-              .bias(bias.defined() ? bias.contiguous().data_ptr_float() : null)
-              .least(least.contiguous().data_ptr_float())
-              .most(most.contiguous().data_ptr_float());
+              .bias(Kernels.floatsOf(bias))
+              .least(Kernels.floatsOf(least))
+              .most(Kernels.floatsOf(most));
       kernels.check(CpuBinding.scorecam_bounded_pointwise_pack(weights, packed.data_ptr_float()));
       return scope.keep(packed);
     }

@@ -1,6 +1,5 @@
 package org.scorecam.kernel;
 
-import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -49,23 +48,19 @@ public final class InvertedResidualKernel {
       InvertedResidualWeights weights =
           new InvertedResidualWeights()
               .filter(kernels.viewOf(tensor, "weights"))
-              .filter_bias(pointerTo(filter.bias));
+              .filter_bias(Kernels.floatsOf(filter.bias));
       if (expand != null) {
         weights
             .expand(kernels.viewOf(expand.weight, "weights"))
-            .expand_bias(pointerTo(expand.bias));
+            .expand_bias(Kernels.floatsOf(expand.bias));
       }
       if (project != null) {
         weights
             .project(kernels.viewOf(project.weight, "weights"))
-            .project_bias(pointerTo(project.bias));
+            .project_bias(Kernels.floatsOf(project.bias));
       }
       kernels.check(CpuBinding.scorecam_inverted_residual_pack(weights, packed.data_ptr_float()));
       return scope.keep(packed);
     }
-  }
-
-  private static FloatPointer pointerTo(Tensor bias) {
-    return bias.defined() ? bias.contiguous().data_ptr_float() : null;
   }
 }

@@ -1,6 +1,7 @@
 package org.scorecam.kernel;
 
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -146,6 +147,11 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
           new DeviceException(message);
       default -> new NativeLibraryException(message);
     };
+  }
+
+  /** The values of a float32 tensor on the CPU, owned by an open scope; null if it is undefined. */
+  static FloatPointer floatsOf(Tensor tensor) {
+    return tensor.defined() ? tensor.contiguous().data_ptr_float() : null;
   }
 
   final TensorView viewOf(Tensor tensor, String name) {

@@ -282,11 +282,8 @@ class BadInputTest {
   void aPictureOfAnUnknownFormatIsSaidBeforeAnythingIsRun() throws IOException {
     Path gif = folder.resolve("picture.gif");
     for (String option : List.of("--out", "--heatmap")) {
-      CommandLineRun.of(
-              "explain",
-              "--model",
+      explain(
               folder.resolve("none.pt"),
-              "--layer",
               "layer3",
               "--image",
               folder.resolve("none.png"),

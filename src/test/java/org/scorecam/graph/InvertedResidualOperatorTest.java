@@ -5,14 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.scorecam.error.InputException;
-import org.scorecam.error.NativeErrors;
 import org.scorecam.kernel.InvertedResidualKernel;
 import org.scorecam.kernel.InvertedResidualKernel.Weights;
 import org.scorecam.tensor.Tensors;
@@ -59,28 +56,9 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
 
   @Test
   void otherLayoutsAreCopied() {
-    Tensor wide = torch.randn(2, 4, 9, 8);
     try (OperatorCall call = call(weight(), 3, 2, 3, 1, true)) {
-      for (Tensor view :
-          new Tensor[] {
-            wide.narrow(1, 1, 2),
-            wide.narrow(1, 0, 2).narrow(3, 1, 5),
-            wide.narrow(1, 0, 2).transpose(2, 3),
-            wide.narrow(1, 0, 1).expand(2, 2, 9, 8),
-            wide.narrow(0, 0, 0).narrow(1, 0, 2)
-          }) {
-        Tensor dense = view.contiguous(MemoryFormat.ChannelsLast).clone();
-        Tensor output = call.call(view);
-        assertTrue(output.is_contiguous(MemoryFormat.ChannelsLast), "another layout");
-        assertTrue(output.equal(call.call(dense)), "another output");
-      }
+      assertOtherLayoutsAreCopied(call);
     }
-  }
-
-  private static void assertRefused(Consumer<Tensor> work, Tensor input, String reason) {
-    RuntimeException refusal = assertThrows(RuntimeException.class, () -> work.accept(input));
-    String words = NativeErrors.messageOf(refusal);
-    assertTrue(words.contains(reason), words);
   }
 
   @Test
@@ -91,14 +69,14 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
         OperatorCall longer = call(weight(), 3, 2, 7, 1, true);
         OperatorCall huge = call(weight(), 3, 2, 3, 1L << 40, false);
         OperatorCall strided = call(weight(), 3, 2, 3, 2, true)) {
-      assertRefused(right::call, torch.ones(2, 4, 4), "the input has 3 dimensions, not 4");
-      assertRefused(right::call, image.to(ScalarType.Double), "the input is not float32");
-      assertRefused(right::call, torch.ones(1, 3, 4, 4), "is not packed for 3 inputs");
-      assertRefused(right::call, torch.ones(1, 2, 0, 4), "[1, 2, 0, 4] is empty");
-      assertRefused(wider::call, image, "is not packed for 2 inputs, 4 hidden channels");
-      assertRefused(longer::call, image, "the filter is 7 x 7, not 3 x 3 or 5 x 5");
-      assertRefused(huge::call, image, "stride is -1, not 1 or 2");
-      assertRefused(strided::call, image, "cannot be added to 2 outputs with stride 2");
+      assertRefused(() -> right.call(torch.ones(2, 4, 4)), "the input has 3 dimensions, not 4");
+      assertRefused(() -> right.call(image.to(ScalarType.Double)), "the input is not float32");
+      assertRefused(() -> right.call(torch.ones(1, 3, 4, 4)), "is not packed for 3 inputs");
+      assertRefused(() -> right.call(torch.ones(1, 2, 0, 4)), "[1, 2, 0, 4] is empty");
+      assertRefused(() -> wider.call(image), "is not packed for 2 inputs, 4 hidden channels");
+      assertRefused(() -> longer.call(image), "the filter is 7 x 7, not 3 x 3 or 5 x 5");
+      assertRefused(() -> huge.call(image), "stride is -1, not 1 or 2");
+      assertRefused(() -> strided.call(image), "cannot be added to 2 outputs with stride 2");
       assertEquals(2 * 16, right.call(image).numel());
     }
   }

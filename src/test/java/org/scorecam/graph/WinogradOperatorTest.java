@@ -95,12 +95,8 @@ class WinogradOperatorTest extends NativeOperatorTest {
   }
 
   /** What is said of a call that must be refused; the operator has to work after it. */
-  private static void assertRefused(Runnable call, String... reasons) {
-    RuntimeException refusal = assertThrows(RuntimeException.class, call::run);
-    String words = NativeErrors.messageOf(refusal);
-    for (String reason : reasons) {
-      assertTrue(words.contains(reason), words);
-    }
+  private static void assertRefusedThisTime(Runnable call, String... reasons) {
+    assertRefused(call, reasons);
     try (OperatorCall plain =
         plain(Winograd.pack(torch.ones(2, 2, 3, 3)), torch.ones(2), 0, false)) {
       Tensor nineteen = plain.call(torch.ones(1, 2, 3, 3).contiguous(MemoryFormat.ChannelsLast));
@@ -113,7 +109,7 @@ class WinogradOperatorTest extends NativeOperatorTest {
     Tensor bias = torch.zeros(32);
     try (OperatorCall plain = plain(packed, bias, 1, false);
         OperatorCall adding = adding(packed, bias, 1, false)) {
-      assertRefused(
+      assertRefusedThisTime(
           () -> {
             if (residual == null) {
               plain.call(input);
@@ -228,7 +224,8 @@ class WinogradOperatorTest extends NativeOperatorTest {
   void imagesThatAreTooSmallAreRefused() {
     try (OperatorCall plain =
         plain(Winograd.pack(torch.randn(32, 32, 3, 3)), torch.zeros(32), 0, false)) {
-      assertRefused(() -> plain.call(channelsLast(1, 32, 2, 5)), "[1, 32, 2, 5] is too small");
+      assertRefusedThisTime(
+          () -> plain.call(channelsLast(1, 32, 2, 5)), "[1, 32, 2, 5] is too small");
     }
   }
 
@@ -244,12 +241,12 @@ class WinogradOperatorTest extends NativeOperatorTest {
     calls.add(plain(packed, torch.zeros(32 + 64), 1, false));
     for (OperatorCall call : calls) {
       try (call) {
-        assertRefused(() -> call.call(input), "weight");
+        assertRefusedThisTime(() -> call.call(input), "weight");
       }
     }
     for (Tensor bias : List.of(half, torch.zeros(32, 1), torch.zeros(32, 2).select(1, 0))) {
       try (OperatorCall call = plain(packed, bias, 1, false)) {
-        assertRefused(() -> call.call(input), "the bias");
+        assertRefusedThisTime(() -> call.call(input), "the bias");
       }
     }
   }
@@ -259,7 +256,7 @@ class WinogradOperatorTest extends NativeOperatorTest {
     for (long padding : new long[] {-1, 3, (1L << 32) + 1}) {
       try (OperatorCall call =
           plain(Winograd.pack(torch.randn(32, 32, 3, 3)), torch.zeros(32), padding, false)) {
-        assertRefused(() -> call.call(channelsLast(1, 32, 9, 9)), "padding");
+        assertRefusedThisTime(() -> call.call(channelsLast(1, 32, 9, 9)), "padding");
       }
     }
   }
