@@ -35,7 +35,8 @@ void measure(int64_t side, int64_t first, int64_t layers_before, int repetitions
   check(scorecam_bounded_pointwise_weight_size(inputs, kOutputs, &floats));
   const Floats packed = normal(floats, random), output = normal(pixels * kOutputs, random);
 
-  const scorecam_bounded_pointwise convolution = {pixels,
+  const scorecam_bounded_pointwise convolution = {kImages,
+                                                  pixels,
                                                   static_cast<int64_t>(channels.size()),
                                                   channels.data(),
                                                   input.data(),

@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header. */
-#define SCORECAM_ABI_VERSION 4
+#define SCORECAM_ABI_VERSION 5
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -322,7 +322,8 @@ SCORECAM_API scorecam_status scorecam_inverted_residual_batch(const scorecam_inv
  * float32, channels last; what is joined and bounded is never stored as a whole.
  */
 typedef struct scorecam_bounded_pointwise {
-  int64_t pixels;            /* of all images; with 0 nothing happens */
+  int64_t images;            /* N >= 1, all of the same size */
+  int64_t pixels;            /* of all images together; with 0 nothing happens */
   int64_t tensors;           /* T >= 1 */
   const int64_t *channels;   /* [T], some of them may be 0 */
   const float *const *input; /* [T], each [pixels, channels] */

@@ -20,7 +20,7 @@ using convolutions::activated;
 using convolutions::expect;
 
 struct Case {
-  int64_t pixels;
+  int64_t images, pixels;  // pixels of an image
   std::vector<int64_t> channels;
   int64_t outputs;
   int32_t activation;
@@ -28,7 +28,7 @@ struct Case {
 };
 
 std::string describe(const Case &at) {
-  std::string text = std::to_string(at.pixels) + " pixels,";
+  std::string text = std::to_string(at.images) + " of " + std::to_string(at.pixels) + " pixels,";
   for (const int64_t channels : at.channels) text += " " + std::to_string(channels);
   return text + " to " + std::to_string(at.outputs) + ", activation " + std::to_string(at.activation) +
          (at.bias ? ", bias" : "");
@@ -37,11 +37,13 @@ std::string describe(const Case &at) {
 void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 &random) {
   int64_t inputs = 0;
   for (const int64_t channels : at.channels) inputs += channels;
+  const int64_t pixels = at.images * at.pixels;
   std::vector<Dense> tensors;
   std::vector<const float *> input;
   for (const int64_t channels : at.channels) {
-    tensors.emplace_back(at.pixels * channels);
+    tensors.emplace_back(pixels * channels);
     tensors.back().fill(random);
+    convolutions::share(tensors.back(), at.images, 1, at.pixels, channels, random);
   }
   for (Dense &tensor : tensors) input.push_back(tensor.data());
   // The weight's outputs and inputs lie the other way round; bounds come in all kinds.
@@ -55,7 +57,7 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
   }
 
   std::vector<double> expected;
-  for (int64_t p = 0; p < at.pixels; ++p)
+  for (int64_t p = 0; p < pixels; ++p)
     for (int64_t o = 0; o < at.outputs; ++o) {
       double sum = at.bias ? static_cast<double>(bias[o]) : 0;
       int64_t i = 0;
@@ -77,10 +79,10 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
 
   for (const std::string &isa : isas) {
     variants::use(isa);
-    Dense output(at.pixels * at.outputs);
+    Dense output(pixels * at.outputs);
     const scorecam_bounded_pointwise convolution = {
-        at.pixels,     static_cast<int64_t>(tensors.size()), at.channels.data(), input.data(), at.outputs,
-        at.activation, packed.data(),                        output.data()};
+        at.images, pixels, static_cast<int64_t>(tensors.size()), at.channels.data(), input.data(), at.outputs,
+        at.activation, packed.data(), output.data()};
     if (!variants::ok(scorecam_bounded_pointwise_batch(&convolution))) continue;
     convolutions::compare(output, expected, isa + ": " + describe(at));
   }
@@ -94,10 +96,11 @@ void values(const std::vector<std::string> &isas) {
     for (const int64_t pixels : {0, 1, 3, 13, 28, 29, 61})
       for (const int64_t outputs : {1, 16, 33, 128}) {
         ++turn;
-        compare({pixels, channels, outputs, static_cast<int32_t>(turn % 3), turn % 5 != 0}, isas, random);
+        compare({1 + turn % 4, pixels, channels, outputs, static_cast<int32_t>(turn % 3), turn % 5 != 0}, isas, random);
       }
   // Strips enough for every thread to have several.
-  compare({28 * 151 + 11, {64, 32}, 48, SCORECAM_ACTIVATION_RELU, true}, isas, random);
+  compare({1, 28 * 151 + 11, {64, 32}, 48, SCORECAM_ACTIVATION_RELU, true}, isas, random);
+  compare({17, 196, {64, 32}, 48, SCORECAM_ACTIVATION_RELU, true}, isas, random);
 }
 
 // A NaN is no number within bounds; an infinity becomes one.
@@ -115,7 +118,7 @@ void extremes(const std::vector<std::string> &isas) {
   for (const std::string &isa : isas) {
     variants::use(isa);
     float output[6] = {};
-    const scorecam_bounded_pointwise convolution = {6, 1, &channels, &input, 1, 0, packed.data(), output};
+    const scorecam_bounded_pointwise convolution = {1, 6, 1, &channels, &input, 1, 0, packed.data(), output};
     variants::ok(scorecam_bounded_pointwise_batch(&convolution));
     for (int i = 0; i < 6; ++i)
       CHECK(std::isnan(expected[i]) ? std::isnan(output[i]) : std::memcmp(&output[i], &expected[i], sizeof one) == 0,
@@ -167,7 +170,7 @@ void arguments() {
   float output[8] = {};
   const auto with = [&](scorecam_status expected, const char *message,
                         const std::function<void(Convolution &)> &change) {
-    Convolution convolution = {4, 2, channels, input, 2, SCORECAM_ACTIVATION_RELU, packed.data(), output};
+    Convolution convolution = {2, 4, 2, channels, input, 2, SCORECAM_ACTIVATION_RELU, packed.data(), output};
     change(convolution);
     expect(scorecam_bounded_pointwise_batch(&convolution), expected, message);
   };
@@ -175,6 +178,8 @@ void arguments() {
   expect(scorecam_bounded_pointwise_batch(nullptr), invalid, "convolution is null");
   with(SCORECAM_STATUS_OK, "", [](Convolution &c) { c.pixels = 0, c.input = nullptr, c.output = nullptr; });
   with(invalid, "-1 pixels in 2 tensors", [](Convolution &c) { c.pixels = -1; });
+  with(invalid, "4 pixels are not those of 0 images", [](Convolution &c) { c.images = 0; });
+  with(invalid, "4 pixels are not those of 3 images", [](Convolution &c) { c.images = 3; });
   with(invalid, "4 pixels in 0 tensors", [](Convolution &c) { c.tensors = 0; });
   with(invalid, "channels is null", [](Convolution &c) { c.channels = nullptr; });
   with(invalid, "tensor 1 has -2 channels", [&](Convolution &c) { c.channels = negative; });
@@ -182,7 +187,7 @@ void arguments() {
   with(invalid, "3 inputs and 0 outputs", [](Convolution &c) { c.outputs = 0; });
   with(unsupported, "activation is 5", [](Convolution &c) { c.activation = 5; });
   with(unsupported, "activation is -1", [](Convolution &c) { c.activation = -1; });
-  with(invalid, "exceed the address space", [](Convolution &c) { c.pixels = INT64_MAX; });
+  with(invalid, "exceed the address space", [](Convolution &c) { c.images = 1, c.pixels = INT64_MAX; });
   with(invalid, "input is null", [](Convolution &c) { c.input = nullptr; });
   with(invalid, "tensor 1 has no data", [&](Convolution &c) { c.input = missing; });
   with(invalid, "weight is null", [](Convolution &c) { c.weight = nullptr; });

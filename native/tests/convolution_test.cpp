@@ -27,15 +27,15 @@ constexpr double kTolerance = 1e-6;
 struct Case {
   int64_t images, height, width, inputs, outputs;
   int32_t padding;
-  bool bias, residual, in_place, relu;
+  bool bias, residual, in_place, relu, shares;
 };
 
 std::string describe(const Case &at) {
   char text[200];
   std::snprintf(text, sizeof text,
-                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 " to %" PRId64 ", padding %d%s%s%s%s", at.images,
+                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 " to %" PRId64 ", padding %d%s%s%s%s%s", at.images,
                 at.height, at.width, at.inputs, at.outputs, at.padding, at.bias ? ", bias" : "",
-                at.residual ? ", residual" : "", at.in_place ? " in place" : "", at.relu ? ", relu" : "");
+                at.residual ? ", residual" : "", at.in_place ? " in place" : "", at.relu ? ", relu" : "", at.shares ? ", shared pixels" : "");
   return text;
 }
 
@@ -89,6 +89,7 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
   // [O * I, 3, 3] to Array, [O, I, 3, 3] to the library.
   arrays::Array weight(SCORECAM_DTYPE_FLOAT32, {at.outputs * at.inputs, 3, 3}, layouts[turn % 4]);
   input.fill(random);
+  if (at.shares) convolutions::share(input, at.images, at.height, at.width, at.inputs, random);
   bias.fill(random);
   arrays::fill_uniform(weight, random, -1, 1);
   const scorecam_tensor view = {weight.tensor.data,
@@ -107,6 +108,9 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
   const std::vector<double> sums = define(at, input, weight);
   Dense residual(static_cast<int64_t>(sums.size()));
   residual.fill(random);
+  const int64_t border = 2 * at.padding - 2;
+  if (at.shares)
+    convolutions::share(residual, at.images, at.height + border, at.width + border, at.outputs, random);
   for (const std::string &isa : isas) {
     variants::use(isa);
     Dense output(residual.size());
@@ -158,14 +162,16 @@ void values() {
           // All combinations of the flags come by; images from none to more than a sheet holds.
           const bool residual = turn / 2 % 3 != 0;
           compare({static_cast<int64_t>(turn * 7 % 6), size[0], size[1], inputs, outputs, padding, turn % 2 == 0,
-                   residual, residual && turn / 2 % 3 == 1, turn / 5 % 2 == 0},
+                   residual, residual && turn / 2 % 3 == 1, turn / 5 % 2 == 0, turn % 3 != 0},
                   isas, random, turn);
         }
   // Enough tiles and weights for several rounds, each thread's own and shared.
   isas.pop_back();
-  compare({3, 60, 60, 64, 32, 1, true, false, false, true}, isas, random, 0);
-  compare({17, 14, 14, 192, 256, 1, true, true, true, true}, isas, random, 1);
-  compare({9, 7, 7, 500, 500, 1, true, true, false, false}, isas, random, 2);
+  compare({3, 60, 60, 64, 32, 1, true, false, false, true, false}, isas, random, 0);
+  compare({17, 14, 14, 192, 256, 1, true, true, true, true, false}, isas, random, 1);
+  compare({9, 7, 7, 500, 500, 1, true, true, false, false, false}, isas, random, 2);
+  compare({17, 28, 28, 64, 96, 1, true, false, false, true, true}, isas, random, 3);
+  compare({17, 14, 14, 192, 256, 1, true, true, true, true, true}, isas, random, 4);
 }
 
 void arguments() {

@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cmath>
 #include <cstring>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,25 @@ inline double activated(int32_t kind, double y) {
       return y * std::min(std::max(y + 3, 0.0), 6.0) / 6;
     default:
       return y;
+  }
+}
+
+// Outside of a box of its own, which may be empty, each image gets the first one's pixels: dense [images, height, width,
+// channels].
+inline void share(arrays::Dense &values, int64_t images, int64_t height, int64_t width, int64_t channels,
+                  std::mt19937 &random) {
+  const auto span = [&](int64_t size) {
+    std::uniform_int_distribution<int64_t> line(0, size);
+    return std::minmax({line(random), line(random)});
+  };
+  for (int64_t n = 1; n < images; ++n) {
+    const auto [top, bottom] = span(height);
+    const auto [left, right] = span(width);
+    for (int64_t y = 0; y < height; ++y)
+      for (int64_t x = 0; x < width; ++x)
+        for (int64_t c = 0; c < channels; ++c)
+          if (y < top || y >= bottom || x < left || x >= right)
+            values[((n * height + y) * width + x) * channels + c] = values[(y * width + x) * channels + c];
   }
 }
 

@@ -25,16 +25,16 @@ struct Case {
   int64_t images, height, width;
   int64_t inputs, hidden, outputs;
   int32_t side, stride, activation;
-  bool expands, adds_input, biases;
+  bool expands, adds_input, biases, shares;
 };
 
 std::string describe(const Case &at) {
   char text[200];
   std::snprintf(text, sizeof text,
-                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 "-%" PRId64 "-%" PRId64 ", %dx%d/%d, activation %d%s%s%s",
+                "%" PRId64 " of %" PRId64 "x%" PRId64 ", %" PRId64 "-%" PRId64 "-%" PRId64 ", %dx%d/%d, activation %d%s%s%s%s",
                 at.images, at.height, at.width, at.inputs, at.hidden, at.outputs, at.side, at.side, at.stride,
                 at.activation, at.expands ? "" : ", not expanded", at.adds_input ? ", added" : "",
-                at.biases ? ", biases" : "");
+                at.biases ? ", biases" : "", at.shares ? ", shared pixels" : "");
   return text;
 }
 
@@ -120,6 +120,7 @@ std::vector<double> define(const Case &at, Dense &input, Block &block) {
 void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 &random, std::size_t turn) {
   Dense input(at.images * at.height * at.width * at.inputs);
   input.fill(random);
+  if (at.shares) convolutions::share(input, at.images, at.height, at.width, at.inputs, random);
   Block block(at, turn, random);
   const std::vector<double> expected = define(at, input, block);
 
@@ -162,18 +163,19 @@ void values() {
           const int64_t inputs = expands ? channel[0] : channel[1];
           const bool adds_input = stride == 1 && inputs == channel[2] && turn % 4 != 0;
           compare({static_cast<int64_t>(turn * 7 % 6), size[0], size[1], inputs, channel[1], channel[2], side, stride,
-                   static_cast<int32_t>(turn % 5), expands, adds_input, turn % 7 != 0},
+                   static_cast<int32_t>(turn % 5), expands, adds_input, turn % 7 != 0, turn % 3 != 1},
                   isas, random, turn);
         }
   for (int32_t activation = 0; activation < 5; ++activation)
     for (const bool expands : {true, false}) {
       ++turn;
-      compare({1, 11, 9, 16, expands ? 32 : 16, 16, 3, 1, activation, expands, true, true}, isas, random, turn);
+      compare({1, 11, 9, 16, expands ? 32 : 16, 16, 3, 1, activation, expands, true, true, false}, isas, random, turn);
     }
   // Rows enough for every thread to have several.
   isas.pop_back();
-  compare({2, 40, 37, 24, 144, 24, 3, 1, SCORECAM_ACTIVATION_RELU6, true, true, true}, isas, random, 0);
-  compare({7, 30, 28, 24, 144, 0, 5, 2, SCORECAM_ACTIVATION_SILU, true, false, true}, isas, random, 1);
+  compare({2, 40, 37, 24, 144, 24, 3, 1, SCORECAM_ACTIVATION_RELU6, true, true, true, false}, isas, random, 0);
+  compare({7, 30, 28, 24, 144, 0, 5, 2, SCORECAM_ACTIVATION_SILU, true, false, true, false}, isas, random, 1);
+  compare({7, 30, 28, 24, 144, 24, 5, 1, SCORECAM_ACTIVATION_RELU6, true, true, true, true}, isas, random, 2);
 }
 
 // Activations of what no network should give them, and of the largest and the smallest.

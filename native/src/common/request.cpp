@@ -428,6 +428,9 @@ BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise
   const scorecam_bounded_pointwise &c = *convolution;
   if (c.pixels < 0 || c.tensors < 1)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " pixels in %" PRId64 " tensors", c.pixels, c.tensors);
+  if (c.images < 1 || c.pixels % c.images != 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " pixels are not those of %" PRId64 " images of the same size",
+         c.pixels, c.images);
   check_not_null(c.channels, "channels");
   int64_t inputs = 0;
   for (int64_t t = 0; t < c.tensors; ++t)
@@ -446,7 +449,7 @@ BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise
     check_not_null(c.weight, "weight");
     check_not_null(c.output, "output");
   }
-  return {c.pixels, c.tensors, c.channels, c.input, inputs, c.outputs, c.activation, c.weight, c.output};
+  return {c.images, c.pixels, c.tensors, c.channels, c.input, inputs, c.outputs, c.activation, c.weight, c.output};
 }
 
 }  // namespace scorecam

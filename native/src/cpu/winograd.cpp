@@ -4,12 +4,18 @@
 // panels of outputs at a time: a matrix product for each frequency, whose results become outputs as soon as the group
 // has them all.
 //
+// Tiles whose pixels are all the same in the first image (own_columns.h) are left out, and their outputs taken from there.
+//
 // Where weights are few, each thread has rounds of its own, so small that all they hold stays in its cache. Where they
 // are many, all threads share large rounds, and each takes a share of the panels: weights are then read once per
 // round, not once per round and thread.
 #include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <vector>
 
 #include "cpu/operations.h"
+#include "cpu/own_columns.h"
 #include "cpu/parallel.h"
 #include "cpu/scratch.h"
 #include "cpu/winograd.h"
@@ -27,6 +33,44 @@ constexpr int64_t kFewWeights = 4 << 20;    // bytes that are read often without
 constexpr int64_t kOwnRound = 500 << 10;    // bytes of transformed inputs
 constexpr int64_t kSharedRound = 12 << 20;
 constexpr int64_t kSharedGroup = 4;         // panels that share a reading of the transformed inputs
+
+int64_t image_floats(const ConvolutionRequest &request) {
+  return request.out_height * request.out_width * request.outputs;
+}
+
+// All tiles: first those that are computed, then those whose outputs are the first image's.
+class Tiles {
+ public:
+  Tiles(const ConvolutionRequest &request, const Tiling &tiling, int threads)
+      : order_(static_cast<std::size_t>(tiling.tiles())), computed_(tiling.tiles()) {
+    std::iota(order_.begin(), order_.end(), int64_t{0});
+    const OwnColumns columns(request.input, request.images, request.height, request.width, request.inputs, threads);
+    if (!columns.leave_out()) return;
+    const auto shared = std::stable_partition(order_.begin(), order_.end(), [&](int64_t tile) {
+      return tiling.is_own(tile, columns) || (request.residual != nullptr && adds_own(request, tiling, tile));
+    });
+    computed_ = shared - order_.begin();
+  }
+
+  int64_t computed() const { return computed_; }
+  int64_t all() const { return static_cast<int64_t>(order_.size()); }
+  int64_t at(int64_t index) const { return order_[static_cast<std::size_t>(index)]; }
+
+ private:
+  // Whether something else is added to its outputs than to the first image's.
+  static bool adds_own(const ConvolutionRequest &request, const Tiling &tiling, int64_t tile) {
+    int64_t offsets[kTile * kTile];
+    tiling.outputs(tile, offsets);
+    return std::any_of(offsets, offsets + kTile * kTile, [&](int64_t offset) {
+      return offset >= 0 &&
+             std::memcmp(request.residual + offset, request.residual + offset % image_floats(request),
+                         static_cast<std::size_t>(request.outputs) * sizeof(float)) != 0;
+    });
+  }
+
+  std::vector<int64_t> order_;
+  int64_t computed_;
+};
 
 struct Plan {
   Plan(const ConvolutionRequest &request, int64_t all_tiles, int threads) : tiles(all_tiles) {
@@ -68,11 +112,12 @@ struct Strips {
 
 class Round {
  public:
-  Round(const ConvolutionRequest &request, const WinogradKernels &kernels, const Tiling &tiling, const Plan &plan,
-        int64_t index, const float *zeros, float *values)
+  Round(const ConvolutionRequest &request, const WinogradKernels &kernels, const Tiling &tiling, const Tiles &order,
+        const Plan &plan, int64_t index, const float *zeros, float *values)
       : request_(request),
         kernels_(kernels),
         tiling_(tiling),
+        order_(order),
         plan_(plan),
         first_(index * plan.tiles / plan.rounds),
         tiles_((index + 1) * plan.tiles / plan.rounds - first_),
@@ -85,7 +130,7 @@ class Round {
   void transform(int64_t begin, int64_t end) const {
     const float *pixels[kFrequencies];
     for (int64_t tile = begin; tile < end; ++tile) {
-      tiling_.inputs(first_ + tile, zeros_, pixels);
+      tiling_.inputs(order_.at(first_ + tile), zeros_, pixels);
       kernels_.winograd_input(
           pixels, request_.inputs, strips_.length * kBlock, strips_.frequency_stride,
           values_ + tile / strips_.length * strips_.floats + tile % strips_.length * kBlock);
@@ -146,7 +191,7 @@ class Round {
   void write_panels(int64_t begin, int64_t end, float *products) const {
     int64_t offsets[kTile * kTile];
     for (int64_t tile = 0; tile < tiles_; ++tile) {
-      tiling_.outputs(first_ + tile, offsets);
+      tiling_.outputs(order_.at(first_ + tile), offsets);
       for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t o = panel * kPanel;
         kernels_.winograd_output(products_of(products, panel - begin, tile),
@@ -160,6 +205,7 @@ class Round {
   const ConvolutionRequest &request_;
   const WinogradKernels &kernels_;
   const Tiling &tiling_;
+  const Tiles &order_;
   const Plan &plan_;
   const int64_t first_, tiles_;
   const Strips strips_;
@@ -167,20 +213,30 @@ class Round {
   float *const values_;
 };
 
+// The first image's outputs, where they are there.
+void copy_outputs(const ConvolutionRequest &request, const Tiling &tiling, int64_t tile) {
+  int64_t offsets[kTile * kTile];
+  tiling.outputs(tile, offsets);
+  for (const int64_t offset : offsets)
+    if (offset >= 0)
+      std::copy_n(request.output + offset % image_floats(request), request.outputs, request.output + offset);
+}
+
 }  // namespace
 
 void winograd_convolution(const ConvolutionRequest &request, const WinogradKernels &kernels) {
   const Tiling tiling(request);
-  const int64_t pixels = request.images * request.out_height * request.out_width;
-  const int threads = thread_count(tiling.tiles() * panels(request.outputs), 4 * pixels * request.outputs);
-  const Plan plan(request, tiling.tiles(), threads);
+  const int64_t bytes = 4 * request.images * image_floats(request);
+  const Tiles tiles(request, tiling, thread_count(request.images * request.height, bytes));
+  const int threads = thread_count(tiles.computed() * panels(request.outputs), bytes);
+  const Plan plan(request, tiles.computed(), threads);
   const int64_t value_floats = padded(Strips(plan.round_tiles, kernels.strip, request.inputs).total_floats());
   const int64_t product_floats = plan.group_panels * plan.round_tiles * kTileProducts;
 
   const Scratch zeros(1, request.inputs);
   std::fill_n(zeros.piece(0), request.inputs, 0.0f);
   const auto round = [&](int64_t index, float *values) {
-    return Round(request, kernels, tiling, plan, index, zeros.piece(0), values);
+    return Round(request, kernels, tiling, tiles, plan, index, zeros.piece(0), values);
   };
 
   if (plan.shared) {
@@ -202,6 +258,10 @@ void winograd_convolution(const ConvolutionRequest &request, const WinogradKerne
       }
     });
   }
+  parallel(threads, tiles.all() - tiles.computed(), [&](int64_t begin, int64_t end, int) {
+    for (int64_t index = begin; index < end; ++index)
+      copy_outputs(request, tiling, tiles.at(tiles.computed() + index));
+  });
 }
 
 }  // namespace scorecam

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "common/request.h"
+#include "cpu/own_columns.h"
 #include "cpu/winograd.h"
 
 namespace scorecam {
@@ -28,19 +29,38 @@ class Tiling {
 
   // The pixels of the input that the tile is computed from, [kSide, kSide]; `zeros` where there is none.
   void inputs(int64_t tile, const float *zeros, const float **pixels) const {
-    visit<kSide>(tile, request_.padding, request_.height, request_.width, request_.inputs,
-                 [&](int64_t i, int64_t offset) { pixels[i] = offset < 0 ? zeros : request_.input + offset; });
+    visit<kSide>(tile, request_.padding, request_.height, request_.width, [&](int64_t i, const Pixel *pixel) {
+      pixels[i] = pixel == nullptr ? zeros : request_.input + pixel->offset(request_.height, request_.width, request_.inputs);
+    });
+  }
+
+  // Whether any of the pixels that the tile is computed from is its image's own.
+  bool is_own(int64_t tile, const OwnColumns &columns) const {
+    bool own = false;
+    visit<kSide>(tile, request_.padding, request_.height, request_.width,
+                 [&](int64_t, const Pixel *pixel) { own |= pixel != nullptr && columns.has(pixel->image, pixel->row, pixel->column); });
+    return own;
   }
 
   // Where the tile's outputs are, [kTile, kTile]; negative for those that there are not.
   void outputs(int64_t tile, int64_t *offsets) const {
-    visit<kTile>(tile, 0, request_.out_height, request_.out_width, request_.outputs,
-                 [&](int64_t i, int64_t offset) { offsets[i] = offset; });
+    visit<kTile>(tile, 0, request_.out_height, request_.out_width, [&](int64_t i, const Pixel *pixel) {
+      offsets[i] = pixel == nullptr ? -1 : pixel->offset(request_.out_height, request_.out_width, request_.outputs);
+    });
   }
 
  private:
   struct Line {
     int64_t image, line;  // of the sheet's images along the axis, and in it; line is -1 if it is none of its lines
+  };
+
+  struct Pixel {
+    int64_t image, row, column;
+
+    // In channels-last images.
+    int64_t offset(int64_t height, int64_t width, int64_t channels) const {
+      return ((image * height + row) * width + column) * channels;
+    }
   };
 
   void lay_out(int64_t down, int64_t across) {
@@ -67,9 +87,9 @@ class Tiling {
     return {image, line < size ? line : -1};
   }
 
-  // Calls with the offsets of Side x Side pixels of channels-last images from `before` lines before the tile on.
+  // Calls with each of Side x Side pixels from `before` lines before the tile on; null for those that there are not.
   template <int Side, class Visitor>
-  void visit(int64_t tile, int64_t before, int64_t height, int64_t width, int64_t channels, Visitor &&visitor) const {
+  void visit(int64_t tile, int64_t before, int64_t height, int64_t width, Visitor &&visitor) const {
     const int64_t sheet = tile / (tiles_down_ * tiles_across_), in_sheet = tile % (tiles_down_ * tiles_across_);
     const int64_t top = in_sheet / tiles_across_ * kTile - before, left = in_sheet % tiles_across_ * kTile - before;
     Line columns[Side];
@@ -79,7 +99,8 @@ class Tiling {
       for (int64_t x = 0; x < Side; ++x) {
         const int64_t image = (sheet * down_ + row.image) * across_ + columns[x].image;
         const bool there = row.line >= 0 && columns[x].line >= 0 && image < request_.images;
-        visitor(Side * y + x, there ? ((image * height + row.line) * width + columns[x].line) * channels : -1);
+        const Pixel pixel = {image, row.line, columns[x].line};
+        visitor(Side * y + x, there ? &pixel : nullptr);
       }
     }
   }

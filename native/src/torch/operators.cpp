@@ -218,6 +218,7 @@ StableValue convolve_bounded(const std::deque<Handle> &inputs, const Handle &wei
   out.sizes[1] = outputs;
   Handle output(allocate(out, "an output"));
   scorecam_bounded_pointwise convolution = {};
+  convolution.images = std::max<int64_t>(1, out.sizes[0]);
   convolution.pixels = out.sizes[0] * out.sizes[2] * out.sizes[3];
   convolution.tensors = static_cast<int64_t>(images.size());
   convolution.channels = channels.data();

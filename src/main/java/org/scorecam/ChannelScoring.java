@@ -50,6 +50,9 @@ final class ChannelScoring implements AutoCloseable {
   private final Tensor passScores; // [passes, targets] on the device
   private final int samples;
 
+  /** Of the selected channels' masks; empty where nothing is shared, which is on devices. */
+  private final float[] blankParts;
+
   /** Null where all passes are scored. */
   private final AdaptivePasses adaptive;
 
@@ -89,6 +92,8 @@ final class ChannelScoring implements AutoCloseable {
     long[] selected =
         channelsOf.stream().flatMapToLong(LongStream::of).sorted().distinct().toArray();
     Tensor selectedMaps = mapsOf(selected);
+    this.blankParts =
+        selectedMaps.is_cpu() ? recipe.masks().blankParts(selectedMaps) : new float[0];
     this.masks = configuration.masker().prepare(selectedMaps, image, recipe.masks());
     AdaptivePasses chosen = null;
     try (NativeScope scope = NativeScope.open()) {
@@ -194,6 +199,13 @@ final class ChannelScoring implements AutoCloseable {
     @Override
     public int passes() {
       return passes.length;
+    }
+
+    @Override
+    public float blankPart(int pass) {
+      return blankParts.length == 0
+          ? 0
+          : blankParts[(int) passPlan.places(new int[] {passes[pass]})[0]];
     }
 
     private int[] part(int firstPass, int count) {

@@ -47,6 +47,11 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
   }
 
   @Override
+  public float blankPart(int pass) {
+    return masked.blankPart(pass / samples);
+  }
+
+  @Override
   public void write(int firstPass, int count, Tensor rows) {
     for (int row = 0; row < count; ) {
       int pass = firstPass + row;

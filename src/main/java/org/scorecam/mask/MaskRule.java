@@ -1,5 +1,10 @@
 package org.scorecam.mask;
 
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.runtime.NativeScope;
+import org.scorecam.tensor.Tensors;
+
 /**
  * How an activation map A becomes a mask M in [0, 1].
  *
@@ -36,6 +41,25 @@ public record MaskRule(Upsampling upsampling, Order order, double epsilon) {
   public MaskRule {
     if (!(epsilon >= 0) || Double.isInfinite(epsilon)) {
       throw new IllegalArgumentException("epsilon must be at least 0 and finite, not " + epsilon);
+    }
+  }
+
+  /**
+   * What part of each mask is 0, by the cells of its map: those of the least value, which become 0,
+   * are many where a ReLU came before. Bicubic masks that are normalised after upsampling are an
+   * exception, since they fall below these cells' value beside others.
+   *
+   * @param activations [K, …], of which those with NaN have none
+   * @return K parts from 0 to 1
+   */
+  public float[] blankParts(Tensor activations) {
+    if (upsampling == Upsampling.BICUBIC && order == Order.AFTER_UPSAMPLING) {
+      return new float[(int) activations.size(0)];
+    }
+    try (NativeScope scope = NativeScope.open()) {
+      Tensor cells = activations.flatten(1, -1);
+      Tensor least = cells.amin(new long[] {1}, true);
+      return Tensors.toArray(cells.eq(least).to(ScalarType.Float).mean(1));
     }
   }
 }

@@ -14,12 +14,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.model.InputShape;
+import org.scorecam.model.ProbeInput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.CoreShare;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.Findings;
 import org.scorecam.runtime.LibTorch;
+import org.scorecam.runtime.NativeScope;
 import org.scorecam.scoring.MeasuredChunks.Chunk;
 
 /**
@@ -135,7 +137,14 @@ final class ChunkRows {
     }
 
     private Tensor newChunk(long rows) {
-      return ChunkPool.allocate(shape.batchOf(rows), scorer, device);
+      Tensor chunk = ChunkPool.allocate(shape.batchOf(rows), scorer, device);
+      try (NativeScope scope = NativeScope.open()) {
+        ProbeInput.fill(chunk, device);
+        return chunk;
+      } catch (RuntimeException | Error e) {
+        chunk.close();
+        throw e;
+      }
     }
 
     private long bytesOf(long rows, long valuesPerPixel) {
@@ -341,7 +350,7 @@ final class ChunkRows {
   }
 
   /**
-   * Runs the network on a black chunk for each worker; the fastest run's milliseconds for a row. Of
+   * Runs the network on a chunk for each worker; the fastest run's milliseconds for a row. Of
    * workers beside each other what counts is the time that they had a core: other processes would
    * make larger chunks look slower, or faster, by chance.
    */

@@ -29,6 +29,18 @@ public interface MaskedInputs {
   void write(int firstPass, int count, Tensor rows);
 
   /**
+   * What part of a masked input is 0 because its mask is, as far as that is known before it is
+   * written. What the inputs of a chunk have in common with its first one is computed once by some
+   * of our kernels, so that one with little in it is a good first.
+   *
+   * @param pass the masked input
+   * @return 0 to 1; 0 if it is not known
+   */
+  default float blankPart(int pass) {
+    return 0;
+  }
+
+  /**
    * The same masked inputs for a network whose stem is left out: its rows are what the stem puts
    * out for them.
    *

@@ -2,10 +2,13 @@ package org.scorecam.scoring;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
@@ -19,6 +22,9 @@ final class PassRun implements Workers.Work {
   /** The last chunks are so many times smaller, where they are to be. */
   private static final long SMALLER = 4;
 
+  /** What part of a masked input is 0 at least for others to have much in common with it. */
+  private static final float MUCH = 0.2f;
+
   private final List<? extends MaskedInputs> inputs;
   private final Scorer scorer;
   private final int total;
@@ -31,6 +37,9 @@ final class PassRun implements Workers.Work {
 
   /** The passes that nobody has begun, numbered through all sources. */
   private final BitSet waiting = new BitSet();
+
+  /** Those of them that make a good first of a chunk, the best first, and others. */
+  private final int[] firsts;
 
   /** Memory that no step uses, all of one shape. */
   private Deque<Chunk> chunks = new ArrayDeque<>();
@@ -56,7 +65,25 @@ final class PassRun implements Workers.Work {
     this.inputs = rows.inputs();
     this.scorer = rows.scorer();
     this.total = inputs.stream().mapToInt(MaskedInputs::passes).reduce(0, Math::addExact);
+    this.firsts = firsts();
     waiting.set(0, total);
+  }
+
+  /** The passes whose masked inputs have much in common with others', most of all the first. */
+  private int[] firsts() {
+    float[] parts = new float[total];
+    int pass = 0;
+    for (MaskedInputs source : inputs) {
+      for (int ofSource = 0; ofSource < source.passes(); ofSource++) {
+        parts[pass++] = source.blankPart(ofSource);
+      }
+    }
+    return IntStream.range(0, total)
+        .filter(i -> parts[i] >= MUCH)
+        .boxed()
+        .sorted(Comparator.comparing(i -> -parts[i]))
+        .mapToInt(i -> i)
+        .toArray();
   }
 
   /** How many passes are neither scored nor being scored. */
@@ -83,6 +110,7 @@ final class PassRun implements Workers.Work {
   public boolean step() {
     Chunk chunk;
     long rows;
+    int first;
     BitSet passes = new BitSet();
     synchronized (this) {
       if (waiting.isEmpty()) {
@@ -90,14 +118,17 @@ final class PassRun implements Workers.Work {
       }
       chunk = chunks.pop();
       rows = rowsOf(chunk);
-      for (int row = 0; row < rows && !waiting.isEmpty(); row++) {
-        int pass = waiting.nextSetBit(0);
+      first = Arrays.stream(firsts).filter(waiting::get).findFirst().orElse(waiting.nextSetBit(0));
+      for (int pass = first; pass >= 0; pass = waiting.nextSetBit(0)) {
         waiting.clear(pass);
         passes.set(pass);
+        if (passes.cardinality() == rows) {
+          break;
+        }
       }
     }
     try {
-      score(chunk, rows, partsOf(passes));
+      score(chunk, rows, partsOf(first, passes));
     } catch (RuntimeException | Error e) {
       synchronized (this) {
         waiting.or(passes);
@@ -119,9 +150,25 @@ final class PassRun implements Workers.Work {
     return lastOfMany && endsSmall.getAsBoolean() ? (all + SMALLER - 1) / SMALLER : all;
   }
 
-  private List<Part> partsOf(BitSet passes) {
+  /**
+   * The parts of a chunk that begins with one of its passes; the others follow by their numbers.
+   */
+  private List<Part> partsOf(int first, BitSet passes) {
+    if (first == passes.nextSetBit(0)) {
+      return partsOf(passes, 0);
+    }
+    BitSet others = (BitSet) passes.clone();
+    others.clear(first);
+    BitSet firstAlone = new BitSet();
+    firstAlone.set(first);
+    List<Part> parts = new ArrayList<>(partsOf(firstAlone, 0));
+    parts.addAll(partsOf(others, 1));
+    return parts;
+  }
+
+  private List<Part> partsOf(BitSet passes, int firstRow) {
     List<Part> parts = new ArrayList<>();
-    int row = 0;
+    int row = firstRow;
     int firstOfSource = 0;
     for (int source = 0; source < inputs.size(); source++) {
       int end = firstOfSource + inputs.get(source).passes();

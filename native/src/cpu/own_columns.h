@@ -1,0 +1,43 @@
+// Where the images of a batch differ from the first one.
+//
+// Masked inputs are 0 wherever their masks are, and far enough from all else a network makes the same of that in every
+// image. Where the first image of a batch is masked by 0 as a whole, that need be computed for it alone, and the others
+// take it from there. Of a batch that shares nothing, two pixels of each row are looked at to find that out.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace scorecam {
+
+// Columns begin to end of a row; none where they are the same.
+struct Span {
+  int64_t begin, end;
+
+  bool empty() const { return begin >= end; }
+};
+
+class OwnColumns {
+ public:
+  // Of dense images [images, height, width, channels], with so many threads.
+  OwnColumns(const float *input, int64_t images, int64_t height, int64_t width, int64_t channels, int threads);
+
+  // What holds all pixels of a row that are not, bit by bit, the first image's. All of that image's pixels are its own.
+  const Span &of(int64_t image, int64_t row) const { return spans_[static_cast<std::size_t>(image * height_ + row)]; }
+
+  // Whether a pixel is among those.
+  bool has(int64_t image, int64_t row, int64_t column) const {
+    const Span &own = of(image, row);
+    return own.begin <= column && column < own.end;
+  }
+
+  // Whether there is a pixel that is not an image's own.
+  bool leave_out() const { return leave_out_; }
+
+ private:
+  int64_t height_;
+  std::vector<Span> spans_;
+  bool leave_out_;
+};
+
+}  // namespace scorecam
