@@ -77,7 +77,8 @@ class Strips {
 void bounded_pointwise_batch(const BoundedPointwiseRequest &request, const PixelKernels &kernels) {
   const bounded_pointwise::Packed at(request.inputs, request.outputs);
   const float *const weight = request.weight;
-  const int threads = thread_count((request.pixels + kStripPixels - 1) / kStripPixels, request.pixels * request.outputs * 4);
+  const int threads =
+      thread_count((request.pixels + kStripPixels - 1) / kStripPixels, request.pixels * request.outputs * 4);
   const Strips strips(request, threads);
   // A line more, lest the pixels all fall into the same few lines of the cache.
   const int64_t stride = padded(request.inputs) + kRowPad;

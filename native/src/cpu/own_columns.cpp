@@ -11,7 +11,8 @@ namespace {
 // Of two rows of pixels.
 Span difference(const float *row, const float *first, int64_t width, int64_t channels) {
   const auto same = [&](int64_t x) {
-    return std::memcmp(row + x * channels, first + x * channels, static_cast<std::size_t>(channels) * sizeof(float)) == 0;
+    const std::size_t bytes = static_cast<std::size_t>(channels) * sizeof(float);
+    return std::memcmp(row + x * channels, first + x * channels, bytes) == 0;
   };
   Span own = {0, width};
   while (own.begin < width && same(own.begin)) ++own.begin;

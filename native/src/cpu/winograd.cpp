@@ -4,7 +4,8 @@
 // panels of outputs at a time: a matrix product for each frequency, whose results become outputs as soon as the group
 // has them all.
 //
-// Tiles whose pixels are all the same in the first image (own_columns.h) are left out, and their outputs taken from there.
+// Tiles whose pixels are all the same in the first image (own_columns.h) are left out, and their outputs taken from
+// there.
 //
 // Where weights are few, each thread has rounds of its own, so small that all they hold stays in its cache. Where they
 // are many, all threads share large rounds, and each takes a share of the panels: weights are then read once per

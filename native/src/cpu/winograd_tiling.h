@@ -30,15 +30,18 @@ class Tiling {
   // The pixels of the input that the tile is computed from, [kSide, kSide]; `zeros` where there is none.
   void inputs(int64_t tile, const float *zeros, const float **pixels) const {
     visit<kSide>(tile, request_.padding, request_.height, request_.width, [&](int64_t i, const Pixel *pixel) {
-      pixels[i] = pixel == nullptr ? zeros : request_.input + pixel->offset(request_.height, request_.width, request_.inputs);
+      pixels[i] = pixel == nullptr
+                      ? zeros
+                      : request_.input + pixel->offset(request_.height, request_.width, request_.inputs);
     });
   }
 
   // Whether any of the pixels that the tile is computed from is its image's own.
   bool is_own(int64_t tile, const OwnColumns &columns) const {
     bool own = false;
-    visit<kSide>(tile, request_.padding, request_.height, request_.width,
-                 [&](int64_t, const Pixel *pixel) { own |= pixel != nullptr && columns.has(pixel->image, pixel->row, pixel->column); });
+    visit<kSide>(tile, request_.padding, request_.height, request_.width, [&](int64_t, const Pixel *pixel) {
+      own |= pixel != nullptr && columns.has(pixel->image, pixel->row, pixel->column);
+    });
     return own;
   }
 

@@ -2,13 +2,10 @@ package org.scorecam.scoring;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.model.Scorer;
@@ -22,9 +19,6 @@ final class PassRun implements Workers.Work {
   /** The last chunks are so many times smaller, where they are to be. */
   private static final long SMALLER = 4;
 
-  /** What part of a masked input is 0 at least for others to have much in common with it. */
-  private static final float MUCH = 0.2f;
-
   private final List<? extends MaskedInputs> inputs;
   private final Scorer scorer;
   private final int total;
@@ -35,11 +29,7 @@ final class PassRun implements Workers.Work {
 
   // All below under this object's lock.
 
-  /** The passes that nobody has begun, numbered through all sources. */
-  private final BitSet waiting = new BitSet();
-
-  /** Those of them that make a good first of a chunk, the best first, and others. */
-  private final int[] firsts;
+  private final WaitingPasses waiting;
 
   /** Memory that no step uses, all of one shape. */
   private Deque<Chunk> chunks = new ArrayDeque<>();
@@ -65,30 +55,12 @@ final class PassRun implements Workers.Work {
     this.inputs = rows.inputs();
     this.scorer = rows.scorer();
     this.total = inputs.stream().mapToInt(MaskedInputs::passes).reduce(0, Math::addExact);
-    this.firsts = firsts();
-    waiting.set(0, total);
-  }
-
-  /** The passes whose masked inputs have much in common with others', most of all the first. */
-  private int[] firsts() {
-    float[] parts = new float[total];
-    int pass = 0;
-    for (MaskedInputs source : inputs) {
-      for (int ofSource = 0; ofSource < source.passes(); ofSource++) {
-        parts[pass++] = source.blankPart(ofSource);
-      }
-    }
-    return IntStream.range(0, total)
-        .filter(i -> parts[i] >= MUCH)
-        .boxed()
-        .sorted(Comparator.comparing(i -> -parts[i]))
-        .mapToInt(i -> i)
-        .toArray();
+    this.waiting = new WaitingPasses(inputs);
   }
 
   /** How many passes are neither scored nor being scored. */
   synchronized int left() {
-    return waiting.cardinality();
+    return waiting.count();
   }
 
   int total() {
@@ -110,34 +82,26 @@ final class PassRun implements Workers.Work {
   public boolean step() {
     Chunk chunk;
     long rows;
-    int first;
-    BitSet passes = new BitSet();
+    WaitingPasses.Taken passes;
     synchronized (this) {
-      if (waiting.isEmpty()) {
+      if (waiting.count() == 0) {
         return false;
       }
       chunk = chunks.pop();
       rows = rowsOf(chunk);
-      first = Arrays.stream(firsts).filter(waiting::get).findFirst().orElse(waiting.nextSetBit(0));
-      for (int pass = first; pass >= 0; pass = waiting.nextSetBit(0)) {
-        waiting.clear(pass);
-        passes.set(pass);
-        if (passes.cardinality() == rows) {
-          break;
-        }
-      }
+      passes = waiting.take(rows);
     }
     try {
-      score(chunk, rows, partsOf(first, passes));
+      score(chunk, rows, partsOf(passes));
     } catch (RuntimeException | Error e) {
       synchronized (this) {
-        waiting.or(passes);
+        waiting.giveBack(passes);
       }
       throw e;
     }
     synchronized (this) {
       chunks.push(chunk);
-      scored += passes.cardinality();
+      scored += passes.count();
       untold.add(scored);
     }
     return true;
@@ -146,23 +110,20 @@ final class PassRun implements Workers.Work {
   /** How many rows of a chunk the next step has. */
   private long rowsOf(Chunk chunk) {
     long all = chunk.rows().size(0);
-    boolean lastOfMany = most > 1 && 2L * waiting.cardinality() <= most * all;
+    boolean lastOfMany = most > 1 && 2L * waiting.count() <= most * all;
     return lastOfMany && endsSmall.getAsBoolean() ? (all + SMALLER - 1) / SMALLER : all;
   }
 
-  /**
-   * The parts of a chunk that begins with one of its passes; the others follow by their numbers.
-   */
-  private List<Part> partsOf(int first, BitSet passes) {
-    if (first == passes.nextSetBit(0)) {
-      return partsOf(passes, 0);
+  private List<Part> partsOf(WaitingPasses.Taken passes) {
+    BitSet all = (BitSet) passes.others().clone();
+    if (passes.isInOrder()) {
+      all.set(passes.first());
+      return partsOf(all, 0);
     }
-    BitSet others = (BitSet) passes.clone();
-    others.clear(first);
-    BitSet firstAlone = new BitSet();
-    firstAlone.set(first);
-    List<Part> parts = new ArrayList<>(partsOf(firstAlone, 0));
-    parts.addAll(partsOf(others, 1));
+    BitSet first = new BitSet();
+    first.set(passes.first());
+    List<Part> parts = partsOf(first, 0);
+    parts.addAll(partsOf(all, 1));
     return parts;
   }
 

@@ -3,9 +3,12 @@ package org.scorecam.scoring;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
@@ -23,8 +26,13 @@ import org.scorecam.runtime.NativeScope;
 class PassRunTest {
   private static final InputShape SHAPE = InputShape.of(1, 2, 2);
 
-  /** How many rows the network was given at a time. */
+  /** How many rows the network was given at a time, and what the first of them held. */
   private final List<Long> rowsSeen = new ArrayList<>();
+
+  private final List<Float> firstSeen = new ArrayList<>();
+
+  /** What part of each masked input is blank; none of those that are not there. */
+  private final Map<Integer, Float> blankParts = new HashMap<>();
 
   /** A masked input is its number, and so is its score. */
   private final class Numbers implements MaskedInputs, Scorer {
@@ -41,6 +49,11 @@ class PassRunTest {
     }
 
     @Override
+    public float blankPart(int pass) {
+      return blankParts.getOrDefault(pass, 0f);
+    }
+
+    @Override
     public void write(int firstPass, int count, Tensor rows) {
       for (int row = 0; row < count; row++) {
         rows.select(0, row).fill_(new Scalar((float) (firstPass + row)));
@@ -50,6 +63,7 @@ class PassRunTest {
     @Override
     public ModelOutput score(Tensor chunk) {
       rowsSeen.add(chunk.size(0));
+      firstSeen.add(chunk.select(0, 0).flatten().select(0, 0).item_float());
       try (NativeScope scope = NativeScope.open()) {
         return ModelOutput.of(scope.keep(chunk.amax(new long[] {1, 2, 3}, false)));
       }
@@ -144,5 +158,16 @@ class PassRunTest {
   void otherwiseAllChunksHaveOneShape() {
     assertEquals(70, run(70, 16, 2, false).scores.size());
     assertEquals(List.of(16L, 16L, 16L, 16L, 16L), rowsSeen);
+  }
+
+  @Test
+  void theEmptiestMaskedInputThatIsLeftComesFirst() {
+    blankParts.putAll(Map.of(2, 0.5f, 17, 0.9f, 9, 0.7f, 4, 0.1f));
+    Numbers numbers = run(20, 5, 1, false);
+    // The last chunk has none that is empty.
+    assertEquals(List.of(17f, 9f, 2f, 14f), firstSeen);
+    assertEquals(
+        IntStream.range(0, 20).mapToObj(i -> (float) i).toList(),
+        numbers.scores.stream().sorted().toList());
   }
 }
