@@ -36,7 +36,7 @@ void spans() {
   at(1, 0, 4, 0) = at(3, 0, 4, 0) = 0;
 
   const OwnColumns columns(images.data(), kImages, kHeight, kWidth, kChannels, 1);
-  CHECK(columns.leave_out(), "nothing is left out");
+  CHECK(columns.any_shared(), "nothing is shared");
   for (int64_t row = 0; row < kHeight; ++row) {
     expect(columns, 0, row, 0, kWidth);
     expect(columns, 3, row, 0, 0);
@@ -54,8 +54,8 @@ void spans() {
 void nothing_shared() {
   std::vector<float> images;
   for (int i = 0; i < 2 * 3 * 4; ++i) images.push_back(static_cast<float>(i));
-  CHECK(!OwnColumns(images.data(), 2, 3, 4, 1, 1).leave_out(), "something is left out of images that differ");
-  CHECK(!OwnColumns(images.data(), 1, 6, 4, 1, 1).leave_out(), "something is left out of a single image");
+  CHECK(!OwnColumns(images.data(), 2, 3, 4, 1, 1).any_shared(), "images that differ share something");
+  CHECK(!OwnColumns(images.data(), 1, 6, 4, 1, 1).any_shared(), "a single image shares something");
 }
 
 }  // namespace

@@ -71,9 +71,9 @@ struct BoundedPointwisePackRequest {
 
 struct BoundedPointwiseRequest {
   int64_t images, pixels, tensors;  // pixels of all images together
-  const int64_t *channels;    // [T]
-  const float *const *input;  // [T], each [pixels, channels]
-  int64_t inputs, outputs;    // I: the channels of all tensors; O
+  const int64_t *channels;          // [T]
+  const float *const *input;        // [T], each [pixels, channels]
+  int64_t inputs, outputs;          // I: the channels of all tensors; O
   int32_t activation;
   const float *weight;  // packed
   float *output;        // [pixels, O]

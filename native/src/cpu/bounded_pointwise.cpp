@@ -1,13 +1,13 @@
 // A strip of pixels at a time: its channels come together from all tensors, within their bounds, in a thread's own
 // memory, and are multiplied from there. What they all make up is never stored as a whole. Pixels that are the same in
-// the first image (own_columns.h says why) are taken from there.
+// the first image (own_columns.h) are taken from there.
 #include "cpu/bounded_pointwise.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "cpu/operations.h"
+#include "cpu/own_columns.h"
 #include "cpu/parallel.h"
 #include "cpu/scratch.h"
 
@@ -22,8 +22,11 @@ constexpr int64_t kStripPixels = 2 * kUnit;
 // Pixels that follow each other.
 struct Strip {
   int64_t first, count;
+
+  int64_t end() const { return first + count; }
 };
 
+// Of all pixels: those that are computed, and those whose outputs are the first image's.
 class Strips {
  public:
   Strips(const BoundedPointwiseRequest &request, int threads) : request_(request) {
@@ -33,21 +36,19 @@ class Strips {
       for (int64_t unit = begin + units; unit < end + units; ++unit)
         own[static_cast<std::size_t>(unit)] = is_own(strip_of(unit, units, size), size);
     });
-    if (std::all_of(own.begin(), own.end(), [](char each) { return each != 0; })) {
-      for (int64_t first = 0; first < request.pixels; first += kStripPixels)
-        computed.push_back({first, std::min(kStripPixels, request.pixels - first)});
-      return;
-    }
+    std::vector<Strip> runs;
     for (int64_t unit = 0; unit < request.images * units; ++unit) {
       const Strip strip = strip_of(unit, units, size);
       if (own[static_cast<std::size_t>(unit)] == 0)
         shared.push_back(strip);
-      else if (!computed.empty() && computed.back().first + computed.back().count == strip.first &&
-               computed.back().count + strip.count <= kStripPixels)
-        computed.back().count += strip.count;
+      else if (!runs.empty() && runs.back().end() == strip.first)
+        runs.back().count += strip.count;
       else
-        computed.push_back(strip);
+        runs.push_back(strip);
     }
+    for (const Strip &run : runs)
+      for (int64_t first = run.first; first < run.end(); first += kStripPixels)
+        computed.push_back({first, std::min(kStripPixels, run.end() - first)});
   }
 
   std::vector<Strip> computed, shared;
@@ -61,9 +62,9 @@ class Strips {
   bool is_own(const Strip &strip, int64_t size) const {
     for (int64_t t = 0; t < request_.tensors; ++t) {
       const int64_t channels = request_.channels[t];
-      if (channels > 0 && std::memcmp(request_.input[t] + strip.first * channels,
-                                      request_.input[t] + strip.first % size * channels,
-                                      static_cast<std::size_t>(strip.count * channels) * sizeof(float)) != 0)
+      const float *const input = request_.input[t];
+      if (channels > 0 &&
+          !same(input + strip.first * channels, input + strip.first % size * channels, strip.count * channels))
         return true;
     }
     return false;

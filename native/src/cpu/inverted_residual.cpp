@@ -188,7 +188,7 @@ void inverted_residual_batch(const InvertedResidualRequest &request, const Pixel
       rows_of_thread.pass(item / bands, band * request.out_height / bands, (band + 1) * request.out_height / bands);
     }
   });
-  if (!own.leave_out()) return;
+  if (!own.any_shared()) return;
   parallel(threads, rows - request.out_height, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin + request.out_height; row < end + request.out_height; ++row)
       copy_rest(request, row, columns.outputs(row / request.out_height, row % request.out_height));

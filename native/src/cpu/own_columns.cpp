@@ -1,7 +1,6 @@
 #include "cpu/own_columns.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cpu/parallel.h"
 
@@ -10,14 +9,11 @@ namespace {
 
 // Of two rows of pixels.
 Span difference(const float *row, const float *first, int64_t width, int64_t channels) {
-  const auto same = [&](int64_t x) {
-    const std::size_t bytes = static_cast<std::size_t>(channels) * sizeof(float);
-    return std::memcmp(row + x * channels, first + x * channels, bytes) == 0;
-  };
+  const auto is_shared = [&](int64_t x) { return same(row + x * channels, first + x * channels, channels); };
   Span own = {0, width};
-  while (own.begin < width && same(own.begin)) ++own.begin;
+  while (own.begin < width && is_shared(own.begin)) ++own.begin;
   if (own.empty()) return own;
-  while (same(own.end - 1)) --own.end;
+  while (is_shared(own.end - 1)) --own.end;
   return own;
 }
 
@@ -31,7 +27,7 @@ OwnColumns::OwnColumns(const float *input, int64_t images, int64_t height, int64
       spans_[static_cast<std::size_t>(row)] =
           difference(input + row * floats, input + row % height * floats, width, channels);
   });
-  leave_out_ = std::any_of(spans_.begin(), spans_.end(), [&](const Span &own) { return own.end - own.begin < width; });
+  any_shared_ = std::any_of(spans_.begin(), spans_.end(), [&](const Span &own) { return own.end - own.begin < width; });
 }
 
 }  // namespace scorecam

@@ -6,9 +6,15 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace scorecam {
+
+// Whether so many floats are the same, bit by bit.
+inline bool same(const float *some, const float *others, int64_t floats) {
+  return std::memcmp(some, others, static_cast<std::size_t>(floats) * sizeof(float)) == 0;
+}
 
 // Columns begin to end of a row; none where they are the same.
 struct Span {
@@ -31,13 +37,13 @@ class OwnColumns {
     return own.begin <= column && column < own.end;
   }
 
-  // Whether there is a pixel that is not an image's own.
-  bool leave_out() const { return leave_out_; }
+  // Whether any pixel is not its image's own.
+  bool any_shared() const { return any_shared_; }
 
  private:
   int64_t height_;
   std::vector<Span> spans_;
-  bool leave_out_;
+  bool any_shared_;
 };
 
 }  // namespace scorecam

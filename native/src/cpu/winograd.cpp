@@ -11,7 +11,6 @@
 // are many, all threads share large rounds, and each takes a share of the panels: weights are then read once per
 // round, not once per round and thread.
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -46,7 +45,7 @@ class Tiles {
       : order_(static_cast<std::size_t>(tiling.tiles())), computed_(tiling.tiles()) {
     std::iota(order_.begin(), order_.end(), int64_t{0});
     const OwnColumns columns(request.input, request.images, request.height, request.width, request.inputs, threads);
-    if (!columns.leave_out()) return;
+    if (!columns.any_shared()) return;
     const auto shared = std::stable_partition(order_.begin(), order_.end(), [&](int64_t tile) {
       return tiling.is_own(tile, columns) || (request.residual != nullptr && adds_own(request, tiling, tile));
     });
@@ -63,9 +62,8 @@ class Tiles {
     int64_t offsets[kTile * kTile];
     tiling.outputs(tile, offsets);
     return std::any_of(offsets, offsets + kTile * kTile, [&](int64_t offset) {
-      return offset >= 0 &&
-             std::memcmp(request.residual + offset, request.residual + offset % image_floats(request),
-                         static_cast<std::size_t>(request.outputs) * sizeof(float)) != 0;
+      return offset >= 0 && !same(request.residual + offset, request.residual + offset % image_floats(request),
+                                  request.outputs);
     });
   }
 

@@ -1,19 +1,18 @@
 package org.scorecam;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.scorecam.Goldens.assertClose;
 
 import java.nio.file.Path;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.scorecam.kernel.NativeBuild;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
-import org.scorecam.model.Precision;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -22,15 +21,23 @@ import org.scorecam.runtime.NativeScope;
  */
 class SharedPixelsTest {
   private static final InputShape SHAPE = InputShape.of(3, 64, 64);
-  private static final String PACKED =
-      "float32, channels-last, packed weights and fused activations";
 
   @TempDir Path folder;
 
+  private KeptFindings findings;
+
   @BeforeEach
-  void build() {
+  void open() {
     NativeBuild.require();
+    findings = new KeptFindings(folder.resolve("findings"));
     torch.manual_seed(5);
+  }
+
+  @AfterEach
+  void close() {
+    if (findings != null) {
+      findings.close();
+    }
   }
 
   /** Winograd convolutions, with and without a sum, and a layer whose maps have few places. */
@@ -61,10 +68,7 @@ class SharedPixelsTest {
                         """)
                     .weight("w", 48, 32, 4, 4))
             .load(folder);
-    model
-        .findings()
-        .tell("the fastest way to score inputs of %s in float32".formatted(SHAPE), PACKED);
-    assertEquals(PACKED, model.scorer(Precision.FLOAT32, SHAPE).description());
+    findings.tellPacked(model, SHAPE);
     return model;
   }
 

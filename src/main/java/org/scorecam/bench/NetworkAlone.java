@@ -3,9 +3,8 @@ package org.scorecam.bench;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
+import org.scorecam.model.ProbeInput;
 import org.scorecam.model.Scorer;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.DeviceMemory;
@@ -14,7 +13,7 @@ import org.scorecam.runtime.NativeScope;
 /**
  * What an explanation could not be faster than with one worker: the same passes through the same
  * scorer in chunks of the same shape, one after the other with all threads, whose rows are the
- * input, each a little brighter than the one before.
+ * input, each a little darker than the one before.
  */
 public final class NetworkAlone implements Contestant {
   private final Scorer scorer;
@@ -43,17 +42,15 @@ public final class NetworkAlone implements Contestant {
     try (NativeScope scope = NativeScope.open()) {
       Tensor placed = input.to(device.toTorch(), scorer.dtype());
       for (int rows : this.chunks) {
-        ofRows.computeIfAbsent(
-            rows, count -> scope.keep(different(placed, count).contiguous(scorer.memoryFormat())));
+        ofRows.computeIfAbsent(rows, count -> scope.keep(different(placed, count)));
       }
     }
   }
 
-  /** Rows with nothing in common, of which no part would be computed once for all. */
-  private static Tensor different(Tensor input, int count) {
-    Tensor factors =
-        torch.arange(new Scalar(count)).to(input.scalar_type().intern()).add(new Scalar(1.0));
-    return input.mul(factors.div(new Scalar((double) count)).view(-1, 1, 1, 1));
+  private Tensor different(Tensor input, int count) {
+    Tensor rows = input.repeat(count, 1, 1, 1).contiguous(scorer.memoryFormat());
+    ProbeInput.setApart(rows);
+    return rows;
   }
 
   @Override

@@ -29,8 +29,7 @@ public final class ProbeInput {
   }
 
   /**
-   * Writes such numbers, other ones into each row: what rows have in common would be computed
-   * faster than masked inputs are. Needs an open scope.
+   * Writes such numbers, other ones into each row. Needs an open scope.
    *
    * @param rows [N, C, H, W]
    * @param device that they are on
@@ -38,10 +37,19 @@ public final class ProbeInput {
   public static void fill(Tensor rows, Device device) {
     long[] shape = rows.shape();
     shape[0] = 1;
-    Tensor pattern = of(device, shape);
+    rows.copy_(of(device, shape));
+    setApart(rows);
+  }
+
+  /**
+   * Multiplies each of some equal rows by another number: what rows have in common would be
+   * computed faster than masked inputs are. Needs an open scope.
+   *
+   * @param rows [N, C, H, W]
+   */
+  public static void setApart(Tensor rows) {
     for (long row = 0; row < rows.size(0); row++) {
-      double factor = 1 - row / (2.0 * rows.size(0));
-      rows.narrow(0, row, 1).copy_(pattern.mul(new Scalar(factor)));
+      rows.select(0, row).mul_(new Scalar(1 - row / (2.0 * rows.size(0))));
     }
   }
 }

@@ -54,8 +54,8 @@ final class PassRun implements Workers.Work {
     this.endsSmall = endsSmall;
     this.inputs = rows.inputs();
     this.scorer = rows.scorer();
-    this.total = inputs.stream().mapToInt(MaskedInputs::passes).reduce(0, Math::addExact);
     this.waiting = new WaitingPasses(inputs);
+    this.total = waiting.count();
   }
 
   /** How many passes are neither scored nor being scored. */
