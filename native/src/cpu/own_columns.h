@@ -1,8 +1,8 @@
 // Where the images of a batch differ from the first one.
 //
-// Masked inputs are 0 wherever their masks are, and far enough from all else a network makes the same of that in every
-// image. Where the first image of a batch is masked by 0 as a whole, that need be computed for it alone, and the others
-// take it from there. Of a batch that shares nothing, two pixels of each row are looked at to find that out.
+// Masked inputs are 0 wherever their masks are, and a few pixels further in a network makes the same of that in every
+// image. If the first image of a batch is 0 almost everywhere, that is computed for it alone, and the others take it
+// from there. In a batch that shares nothing, it takes two pixels of each row to find that out.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class OwnColumns {
   // Of dense images [images, height, width, channels], with so many threads.
   OwnColumns(const float *input, int64_t images, int64_t height, int64_t width, int64_t channels, int threads);
 
-  // What holds all pixels of a row that are not, bit by bit, the first image's. All of that image's pixels are its own.
+  // The shortest span with all pixels of a row that differ, bit by bit, from the first image's. All of that image's
+  // pixels are its own.
   const Span &of(int64_t image, int64_t row) const { return spans_[static_cast<std::size_t>(image * height_ + row)]; }
 
   // Whether a pixel is among those.

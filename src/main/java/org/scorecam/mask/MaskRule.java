@@ -45,11 +45,11 @@ public record MaskRule(Upsampling upsampling, Order order, double epsilon) {
   }
 
   /**
-   * What part of each mask is 0, by the cells of its map: those of the least value, which become 0,
-   * are many where a ReLU came before. Bicubic masks that are normalised after upsampling are an
-   * exception, since they fall below these cells' value beside others.
+   * Estimates what part of each mask is 0: the part of the map's cells that have its least value,
+   * which after a ReLU are many. Bicubic masks that are normalised after upsampling count as having
+   * none: next to other cells they undershoot that value, which then becomes more than 0.
    *
-   * @param activations [K, …], of which those with NaN have none
+   * @param activations [K, …]; a map with NaN counts as having none
    * @return K parts from 0 to 1
    */
   public float[] blankParts(Tensor activations) {

@@ -30,8 +30,8 @@ public interface MaskedInputs {
 
   /**
    * What part of a masked input is 0 because its mask is, as far as that is known before it is
-   * written. What the inputs of a chunk have in common with its first one is computed once by some
-   * of our kernels, so that one with little in it is a good first.
+   * written. Some of our kernels compute only once what the inputs of a chunk have in common with
+   * its first one, so that one that is mostly 0 is a good first.
    *
    * @param pass the masked input
    * @return 0 to 1; 0 if it is not known

@@ -9,8 +9,8 @@ import java.util.stream.IntStream;
 /**
  * The passes that nobody has begun, numbered through all sources, and which of them make a chunk.
  *
- * <p>What the rows of a chunk have in common with the first one, some of our kernels compute once.
- * So each chunk begins with a masked input that is 0 almost everywhere, as far as there are such;
+ * <p>Some of our kernels compute only once what the rows of a chunk have in common with the first
+ * one. So each chunk begins with a masked input that is 0 almost everywhere, while there are any;
  * otherwise passes go by their numbers. For one thread at a time.
  */
 final class WaitingPasses {
