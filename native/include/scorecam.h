@@ -267,7 +267,7 @@ enum {
  * is added only where that is wanted. Tensors are dense float32, channels last: input [N, H, W, I], output
  * [N, (H - 1) / stride + 1, (W - 1) / stride + 1, O].
  *
- * The E hidden channels of an image are never stored as a whole, which pays where they do not fit into a core's cache.
+ * The E hidden channels of an image are never stored as a whole.
  */
 typedef struct scorecam_inverted_residual {
   int64_t images;     /* N; with 0 nothing happens */

@@ -96,7 +96,7 @@ void bounded_pointwise_batch(const BoundedPointwiseRequest &request, const Pixel
         channel += channels;
       }
       kernels.pointwise({pixels, request.inputs, request.outputs, values, stride, weight, weight + at.bias, nullptr,
-                         request.activation, request.output + first * request.outputs, request.outputs});
+                         request.activation, request.output + first * request.outputs, request.outputs, pixels, 0});
     }
   });
   const int64_t size = request.pixels / request.images;

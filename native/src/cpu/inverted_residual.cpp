@@ -1,6 +1,7 @@
-// An inverted residual a row at a time: hidden channels are many times as many as those of the images, and are never
-// stored as a whole. A ring holds as many expanded rows as the filter is high; a row of filtered pixels is projected as
-// soon as it is there. Pixels that are the same in the first image (own_columns.h) are taken from there.
+// Inverted residuals some rows at a time: hidden channels are many times as many as those of the images, and are never
+// stored as a whole. A ring holds the expanded rows that those rows are filtered from; what is filtered is projected as
+// soon as it is there. Rows of all images are counted through, so that small images go through together. Pixels that are
+// the same in the first image (own_columns.h) are taken from there.
 #include <algorithm>
 #include <cstring>
 
@@ -17,19 +18,22 @@ using inverted_residual::Packed;
 
 constexpr int64_t kLargestSide = 5;
 
+// So many pixels at least go through the block together, for which the weights are read once.
+constexpr int64_t kPixelsAtOnce = 56;
+
 int64_t output_channels(const InvertedResidualRequest &request) {
   return request.outputs > 0 ? request.outputs : request.hidden;
 }
 
-// Which columns of an image are computed.
+// Which columns are computed. Rows are those of all images.
 class Columns {
  public:
   Columns(const InvertedResidualRequest &request, const OwnColumns &own) : request_(request), own_(own) {}
 
   // Of an output row: those that an own pixel of the input reaches.
-  Span outputs(int64_t image, int64_t y) const {
+  Span outputs(int64_t row) const {
+    const int64_t image = row / request_.out_height, top = row % request_.out_height * request_.stride - border();
     Span reached = {request_.out_width, 0};
-    const int64_t top = y * request_.stride - border();
     for (int64_t r = std::max<int64_t>(0, top); r < std::min(request_.height, top + request_.side); ++r) {
       const Span &own = own_.of(image, r);
       if (own.empty()) continue;
@@ -40,10 +44,11 @@ class Columns {
   }
 
   // Of an expanded row: those that the outputs that are computed are filtered from.
-  Span expanded(int64_t image, int64_t r) const {
+  Span expanded(int64_t row) const {
+    const int64_t r = row % request_.height, outputs_before = row / request_.height * request_.out_height;
     Span needed = {request_.width, 0};
     for (int64_t y = first_over(r); y <= std::min(last_over(r), request_.out_height - 1); ++y) {
-      const Span out = outputs(image, y);
+      const Span out = outputs(outputs_before + y);
       if (out.empty()) continue;
       needed.begin = std::min(needed.begin, std::max<int64_t>(0, out.begin * request_.stride - border()));
       needed.end = std::max(
@@ -65,93 +70,149 @@ class Columns {
   const OwnColumns &own_;
 };
 
-// Rows of one image on their way through the block, in a thread's own memory.
+// How a thread's own memory is divided.
+struct Layout {
+  explicit Layout(const InvertedResidualRequest &request)
+      : rows_at_once(std::min(request.images * request.out_height, (kPixelsAtOnce - 1) / request.out_width + 1)),
+        ring_rows((rows_at_once - 1) * request.stride + request.side),
+        pixel(padded(request.hidden)),
+        row(pixel * (request.width + request.side - 1)),
+        filtered_pixel(pixel + kRowPad),
+        filtered_row(filtered_pixel * request.out_width),
+        floats(ring_rows * row + rows_at_once * filtered_row) {}
+
+  int64_t rows_at_once;  // output rows
+  int64_t ring_rows;     // what they are filtered from
+  int64_t pixel, row;    // floats of the ring, with the border that the filter reaches into
+  // A line more for each pixel, lest all fall into the same few lines of the cache.
+  int64_t filtered_pixel, filtered_row;
+  int64_t floats;
+};
+
+// Rows on their way through the block.
 class Rows {
  public:
   Rows(const InvertedResidualRequest &request, const PixelKernels &kernels, const Columns &columns,
-       const float *zeros, float *scratch)
+       const Layout &layout, const float *zeros, float *scratch)
       : request_(request),
         kernels_(kernels),
         columns_(columns),
+        layout_(layout),
         packed_(request.expands ? request.inputs : 0, request.hidden, request.outputs, request.side),
         zeros_(zeros),
         ring_(scratch),
-        filtered_(scratch + request.side * row_floats(request)) {
+        filtered_(scratch + layout.ring_rows * layout.row) {
     // The borders stay as they are.
-    std::fill_n(ring_, request.side * row_floats(request), 0.0f);
+    std::fill_n(ring_, layout.ring_rows * layout.row, 0.0f);
   }
 
-  // An expanded row, with the border that the filter reaches into.
-  static int64_t row_floats(const InvertedResidualRequest &request) {
-    return (request.width + request.side - 1) * padded(request.hidden);
-  }
-
-  static int64_t scratch_floats(const InvertedResidualRequest &request) {
-    return request.side * row_floats(request) + request.out_width * padded(request.hidden);
-  }
-
-  // Output rows begin to end of an image.
-  void pass(int64_t image, int64_t begin, int64_t end) const {
-    const int64_t border = request_.side / 2;
-    int64_t next = std::max<int64_t>(0, begin * request_.stride - border);
-    for (int64_t y = begin; y < end; ++y) {
-      const int64_t top = y * request_.stride - border;
-      for (const int64_t last = std::min(request_.height, top + request_.side); next < last; ++next)
-        expand(image, next, columns_.expanded(image, next));
-      const Span columns = columns_.outputs(image, y);
-      if (columns.empty()) continue;
-      const float *rows[kLargestSide];
-      for (int64_t r = 0; r < request_.side; ++r)
-        rows[r] = (top + r < 0 || top + r >= request_.height ? zeros_ : row_of(top + r)) +
-                  columns.begin * request_.stride * padded(request_.hidden);
-      filter(rows, image, y, columns);
-      if (request_.outputs > 0) project(image, y, columns);
+  // Output rows begin to end.
+  void pass(int64_t begin, int64_t end) const {
+    int64_t expanded = 0;
+    for (int64_t first = begin, last; first < end; first = last) {
+      last = std::min(end, first + layout_.rows_at_once);
+      const int64_t reached = top_of(last - 1) + std::min(request_.side, rows_below(last - 1));
+      expand(std::max(expanded, top_of(first) + std::max<int64_t>(0, rows_above(first))), reached);
+      expanded = reached;
+      for (int64_t row = first; row < last; ++row) filter(row, filtered_ + (row - first) * layout_.filtered_row);
+      if (request_.outputs > 0) project(first, last);
     }
   }
 
  private:
-  float *row_of(int64_t y) const { return ring_ + y % request_.side * row_floats(request_); }
+  int64_t border() const { return request_.side / 2; }
 
-  const float *input_at(int64_t image, int64_t y, int64_t x) const {
-    return request_.input + ((image * request_.height + y) * request_.width + x) * request_.inputs;
+  // The input row at the top of the filter at an output row. It may be above the image, by so many rows; and so many
+  // are from there to the image's end.
+  int64_t top_of(int64_t row) const {
+    return row / request_.out_height * request_.height + row % request_.out_height * request_.stride - border();
+  }
+  int64_t rows_above(int64_t row) const { return border() - row % request_.out_height * request_.stride; }
+  int64_t rows_below(int64_t row) const { return request_.height + rows_above(row); }
+
+  float *ring_at(int64_t row, int64_t column) const {
+    return ring_ + row % layout_.ring_rows * layout_.row + (border() + column) * layout_.pixel;
   }
 
-  float *output_at(int64_t image, int64_t y, int64_t x) const {
-    return request_.output +
-           ((image * request_.out_height + y) * request_.out_width + x) * output_channels(request_);
+  const float *input_at(int64_t row, int64_t column) const {
+    return request_.input + (row * request_.width + column) * request_.inputs;
   }
 
-  void expand(int64_t image, int64_t y, const Span &columns) const {
-    const int64_t stride = padded(request_.hidden), count = columns.end - columns.begin;
-    float *to = row_of(y) + (request_.side / 2 + columns.begin) * stride;
-    const float *from = input_at(image, y, columns.begin);
-    if (request_.expands) {
-      kernels_.pointwise({count, request_.inputs, request_.hidden, from, request_.inputs, request_.weight,
-                          request_.weight + packed_.expand_bias, nullptr, request_.activation, to, stride});
-    } else {
-      for (int64_t x = 0; x < count; ++x) std::copy_n(from + x * request_.hidden, request_.hidden, to + x * stride);
-    }
+  float *output_at(int64_t row, int64_t column) const {
+    return request_.output + (row * request_.out_width + column) * output_channels(request_);
   }
 
-  void filter(const float *const *rows, int64_t image, int64_t y, const Span &columns) const {
-    const int64_t stride = padded(request_.hidden);
+  // Input rows first to last.
+  void expand(int64_t first, int64_t last) const {
+    const int64_t gap = (request_.side - 1) * layout_.pixel;
+    in_runs(
+        first, last, request_.width, layout_.ring_rows, [&](int64_t row) { return columns_.expanded(row); },
+        [&](int64_t row, const Span &columns, int64_t pixels) {
+          const float *from = input_at(row, columns.begin);
+          float *to = ring_at(row, columns.begin);
+          if (request_.expands) {
+            kernels_.pointwise({pixels, request_.inputs, request_.hidden, from, request_.inputs, request_.weight,
+                                request_.weight + packed_.expand_bias, nullptr, request_.activation, to, layout_.pixel,
+                                columns.end - columns.begin, gap});
+          } else {
+            for (int64_t p = 0; p < pixels; ++p)
+              std::copy_n(from + p * request_.hidden, request_.hidden,
+                          to + p * layout_.pixel + p / request_.width * gap);
+          }
+        });
+  }
+
+  void filter(int64_t row, float *to) const {
+    const Span columns = columns_.outputs(row);
+    if (columns.empty()) return;
+    const float *rows[kLargestSide];
+    for (int64_t r = 0; r < request_.side; ++r)
+      rows[r] = r < rows_above(row) || r >= rows_below(row)
+                    ? zeros_
+                    : ring_at(top_of(row) + r, columns.begin * request_.stride - border());
     const bool last = request_.outputs == 0;
-    kernels_.depthwise({columns.end - columns.begin, request_.hidden, request_.side, request_.stride, rows, stride,
-                        request_.weight + packed_.filter, request_.weight + packed_.filter_bias, request_.activation,
-                        last ? output_at(image, y, columns.begin) : filtered_, last ? request_.hidden : stride});
+    kernels_.depthwise({columns.end - columns.begin, request_.hidden, request_.side, request_.stride, rows,
+                        layout_.pixel, request_.weight + packed_.filter, request_.weight + packed_.filter_bias,
+                        request_.activation,
+                        last ? output_at(row, columns.begin) : to + columns.begin * layout_.filtered_pixel,
+                        last ? request_.hidden : layout_.filtered_pixel});
   }
 
-  void project(int64_t image, int64_t y, const Span &columns) const {
-    kernels_.pointwise({columns.end - columns.begin, request_.hidden, request_.outputs, filtered_,
-                        padded(request_.hidden), request_.weight + packed_.project,
-                        request_.weight + packed_.project_bias,
-                        request_.adds_input ? input_at(image, y, columns.begin) : nullptr, SCORECAM_ACTIVATION_NONE,
-                        output_at(image, y, columns.begin), request_.outputs});
+  // Output rows first to last, filtered already.
+  void project(int64_t first, int64_t last) const {
+    in_runs(
+        first, last, request_.out_width, last, [&](int64_t row) { return columns_.outputs(row); },
+        [&](int64_t row, const Span &columns, int64_t pixels) {
+          kernels_.pointwise({pixels, request_.hidden, request_.outputs,
+                              filtered_ + (row - first) * layout_.filtered_row + columns.begin * layout_.filtered_pixel,
+                              layout_.filtered_pixel, request_.weight + packed_.project,
+                              request_.weight + packed_.project_bias,
+                              request_.adds_input ? input_at(row, columns.begin) : nullptr, SCORECAM_ACTIVATION_NONE,
+                              output_at(row, columns.begin), request_.outputs, pixels, 0});
+        });
+  }
+
+  // Calls work(row, columns, pixels) for rows begin to end of so many pixels: once for successive rows that are computed
+  // as a whole, up to multiples of `most`, and for each other row that has something to compute.
+  template <class ColumnsOf, class Work>
+  static void in_runs(int64_t begin, int64_t end, int64_t width, int64_t most, ColumnsOf &&columns_of, Work &&work) {
+    for (int64_t row = begin, next; row < end; row = next) {
+      const Span columns = columns_of(row);
+      next = row + 1;
+      if (columns.empty()) continue;
+      if (columns.end - columns.begin == width)
+        for (; next < end && next % most != 0; ++next) {
+          const Span more = columns_of(next);
+          if (more.end - more.begin < width) break;
+        }
+      work(row, columns, (next - row - 1) * width + columns.end - columns.begin);
+    }
   }
 
   const InvertedResidualRequest &request_;
   const PixelKernels &kernels_;
   const Columns &columns_;
+  const Layout &layout_;
   const Packed packed_;
   const float *const zeros_;
   float *const ring_, *const filtered_;
@@ -175,23 +236,19 @@ void copy_rest(const InvertedResidualRequest &request, int64_t row, const Span &
 void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels) {
   const int64_t rows = request.images * request.out_height;
   const int threads = thread_count(rows, rows * request.out_width * request.hidden * 4);
-  // Where images are fewer than threads they are cut into bands, each of which expands the rows above it anew.
-  const int64_t bands = std::min((threads + request.images - 1) / request.images, request.out_height);
-  const Scratch zeros(1, Rows::row_floats(request)), scratch(threads, Rows::scratch_floats(request));
-  std::fill_n(zeros.piece(0), Rows::row_floats(request), 0.0f);
+  const Layout layout(request);
+  const Scratch zeros(1, layout.row), scratch(threads, layout.floats);
+  std::fill_n(zeros.piece(0), layout.row, 0.0f);
   const OwnColumns own(request.input, request.images, request.height, request.width, request.inputs, threads);
   const Columns columns(request, own);
-  parallel(threads, request.images * bands, [&](int64_t begin, int64_t end, int thread) {
-    const Rows rows_of_thread(request, kernels, columns, zeros.piece(0), scratch.piece(thread));
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t band = item % bands;
-      rows_of_thread.pass(item / bands, band * request.out_height / bands, (band + 1) * request.out_height / bands);
-    }
+  // Each share but the first expands a few rows anew that the one before it has expanded.
+  parallel(threads, rows, [&](int64_t begin, int64_t end, int thread) {
+    Rows(request, kernels, columns, layout, zeros.piece(0), scratch.piece(thread)).pass(begin, end);
   });
   if (!own.any_shared()) return;
   parallel(threads, rows - request.out_height, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin + request.out_height; row < end + request.out_height; ++row)
-      copy_rest(request, row, columns.outputs(row / request.out_height, row % request.out_height));
+      copy_rest(request, row, columns.outputs(row));
   });
 }
 

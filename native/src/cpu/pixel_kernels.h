@@ -29,6 +29,7 @@ struct PointwiseRun {
   int32_t activation;     // of SCORECAM_ACTIVATION_*
   float *out;             // [pixels, outputs]
   int64_t out_stride;
+  int64_t row, gap;  // after each row of so many pixels, so many floats of `out` are left as they are
 };
 
 // A filter over one row of pixels, each channel by itself.

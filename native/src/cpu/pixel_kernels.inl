@@ -90,9 +90,14 @@ void pointwise_of(const PointwiseRun &run, int64_t pixel, int64_t first, const A
       for (int v = 0; v < Vectors; ++v) sums[p][v] += value * columns[v];
     }
   }
+  int64_t column = pixel % run.row, skipped = pixel / run.row * run.gap;
   UNROLLED
-  for (int p = 0; p < Pixels; ++p) {
-    const int64_t at = (pixel + p) * run.out_stride + first;
+  for (int p = 0; p < Pixels; ++p, ++column) {
+    if (column == run.row) {
+      column = 0;
+      skipped += run.gap;
+    }
+    const int64_t at = (pixel + p) * run.out_stride + skipped + first;
     UNROLLED
     for (int v = 0; v < Vectors; ++v) {
       const int64_t rest = run.outputs - first - v * kLanes;

@@ -22,12 +22,6 @@ public final class InvertedResidual {
   /** How many convolutions there may be. */
   public static final int MOST_STEPS = 3;
 
-  /**
-   * Bytes of h for one image, from which on it pays not to store it: about what a core's cache of
-   * the second level holds.
-   */
-  private static final long LARGE = 512 << 10;
-
   /** A convolution, and what is done with its output before the next one. */
   public record Step(PackedConvolution convolution, Activation activation) {}
 
@@ -52,8 +46,7 @@ public final class InvertedResidual {
    * @param steps one after the other, each of them the only one that is given what the one before
    *     puts out
    * @param suits what else it must be
-   * @return nothing if there is none, if our library has no operator for it, or if images are so
-   *     small, or their size is unknown, that it would not pay
+   * @return nothing if there is none, or if our library has no operator for it
    */
   public static Optional<InvertedResidual> startOf(
       List<Step> steps, Predicate<InvertedResidual> suits) {
@@ -79,8 +72,7 @@ public final class InvertedResidual {
             && filter.activation.kernelCode() >= 0
             && (!expands || steps.get(0).activation == filter.activation)
             && rest.size() <= 1
-            && rest.stream().allMatch(InvertedResidual::isProjection)
-            && isLarge(steps.get(0).convolution.inputSize(), filter.convolution.outputs());
+            && rest.stream().allMatch(InvertedResidual::isProjection);
     return fits
         ? Optional.of(
             new InvertedResidual(
@@ -111,11 +103,6 @@ public final class InvertedResidual {
         && weight.size(1) == 1
         && step.convolution.geometry().isDepthwise(weight.size(0))
         && step.convolution.geometry().isPaddedBy(side / 2);
-  }
-
-  private static boolean isLarge(List<Long> inputSize, long hidden) {
-    return !inputSize.isEmpty()
-        && inputSize.get(2) * inputSize.get(3) * hidden * Float.BYTES >= LARGE;
   }
 
   /**

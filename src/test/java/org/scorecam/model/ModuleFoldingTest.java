@@ -278,7 +278,7 @@ class ModuleFoldingTest {
     }
   }
 
-  /** A large inverted residual; beside it, what is between its convolutions may be looked at. */
+  /** An inverted residual; beside it, what is between its convolutions may be looked at. */
   private static final class Inverted extends Network {
     private final boolean lookedAt;
     private final Submodule stem = child("stem", TestNetworks.conv(3, 16));
@@ -314,7 +314,6 @@ class ModuleFoldingTest {
 
   @Test
   void anInvertedResidualIsComputedTogether() {
-    input = torch.randn(2, 3, 72, 64);
     try (Inverted network = ready(new Inverted(false))) {
       assertEquals(List.of("silu1", "silu2"), computing(network, PLAIN));
       assertEquals(List.of(), computing(network, PACKED));
@@ -323,7 +322,6 @@ class ModuleFoldingTest {
 
   @Test
   void whatIsLookedAtBetweenConvolutionsIsThere() {
-    input = torch.randn(2, 3, 72, 64);
     try (Inverted network = ready(new Inverted(true))) {
       // Of what passes between, channels are read that are not there, or other values.
       assertEquals(List.of(), computing(network, PACKED));
