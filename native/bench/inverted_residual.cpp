@@ -1,5 +1,4 @@
-// How fast the inverted residuals of MobileNetV2, and those parts of EfficientNet-B0's that are fused, are on images of
-// 224 x 224.
+// How fast the inverted residuals of MobileNetV2 and EfficientNet-B0 are on images of 224 x 224.
 //
 //   scorecam_inverted_residual_bench [repetitions = 15]
 //
@@ -23,6 +22,7 @@ constexpr int64_t kImages = 16;
 struct Shape {
   int64_t side, inputs, hidden, outputs;
   int32_t filter, stride, activation;
+  int64_t squeezed;
 };
 
 void measure(const Shape &shape, int repetitions) {
@@ -33,8 +33,8 @@ void measure(const Shape &shape, int repetitions) {
   const Floats input = normal(kImages * shape.side * shape.side * shape.inputs, random);
   const Floats output = normal(kImages * out_side * out_side * channels, random);
   int64_t floats = 0;
-  check(scorecam_inverted_residual_weight_size(expands ? shape.inputs : 0, shape.hidden, shape.outputs, shape.filter,
-                                               &floats));
+  check(scorecam_inverted_residual_weight_size(expands ? shape.inputs : 0, shape.hidden, shape.squeezed,
+                                               shape.outputs, shape.filter, &floats));
   const Floats packed = normal(floats, random);
 
   scorecam_inverted_residual block = {};
@@ -42,10 +42,12 @@ void measure(const Shape &shape, int repetitions) {
   block.height = block.width = shape.side;
   block.inputs = shape.inputs;
   block.hidden = shape.hidden;
+  block.squeezed = shape.squeezed;
   block.outputs = shape.outputs;
   block.side = shape.filter;
   block.stride = shape.stride;
-  block.activation = shape.activation;
+  block.activation = block.squeeze_activation = shape.activation;
+  block.gate = SCORECAM_ACTIVATION_SIGMOID;
   block.expands = expands;
   block.adds_input = shape.stride == 1 && shape.inputs == shape.outputs;
   block.input = input.get();
@@ -72,12 +74,13 @@ int main(int argc, char **argv) {
   std::printf("channels      image filter       ms/image  best ms  GFLOP/s\n");
   constexpr int32_t relu6 = SCORECAM_ACTIVATION_RELU6, silu = SCORECAM_ACTIVATION_SILU;
   const Shape shapes[] = {
-      {112, 32, 32, 16, 3, 1, relu6}, {112, 16, 96, 24, 3, 2, relu6}, {56, 24, 144, 24, 3, 1, relu6},
-      {56, 24, 144, 32, 3, 2, relu6}, {28, 32, 192, 32, 3, 1, relu6}, {28, 32, 192, 64, 3, 2, relu6},
-      {14, 64, 384, 64, 3, 1, relu6}, {14, 96, 576, 96, 3, 1, relu6}, {14, 96, 576, 160, 3, 2, relu6}, {7, 160, 960, 320, 3, 1, relu6}, {112, 32, 32, 0, 3, 1, silu},
-      {112, 16, 96, 0, 3, 2, silu},   {56, 24, 144, 0, 3, 1, silu},   {56, 24, 144, 0, 5, 2, silu},
-      {28, 40, 240, 0, 5, 1, silu},   {28, 40, 240, 0, 3, 2, silu},   {14, 80, 480, 0, 3, 1, silu},
-      {14, 112, 672, 0, 5, 1, silu}, {7, 192, 1152, 0, 5, 1, silu}};
+      {112, 32, 32, 16, 3, 1, relu6, 0},  {112, 16, 96, 24, 3, 2, relu6, 0},  {56, 24, 144, 24, 3, 1, relu6, 0},
+      {56, 24, 144, 32, 3, 2, relu6, 0},  {28, 32, 192, 32, 3, 1, relu6, 0},  {28, 32, 192, 64, 3, 2, relu6, 0},
+      {14, 64, 384, 64, 3, 1, relu6, 0},  {14, 96, 576, 96, 3, 1, relu6, 0},  {14, 96, 576, 160, 3, 2, relu6, 0},
+      {7, 160, 960, 320, 3, 1, relu6, 0}, {112, 32, 32, 16, 3, 1, silu, 8},   {112, 16, 96, 24, 3, 2, silu, 4},
+      {56, 24, 144, 24, 3, 1, silu, 6},   {56, 24, 144, 40, 5, 2, silu, 6},   {28, 40, 240, 40, 5, 1, silu, 10},
+      {28, 40, 240, 80, 3, 2, silu, 10},  {14, 80, 480, 80, 3, 1, silu, 20},  {14, 112, 672, 112, 5, 1, silu, 28},
+      {14, 112, 672, 192, 5, 2, silu, 28}, {7, 192, 1152, 192, 5, 1, silu, 48}};
   for (const Shape &shape : shapes) measure(shape, repetitions);
   return 0;
 }

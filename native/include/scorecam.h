@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header. */
-#define SCORECAM_ABI_VERSION 5
+#define SCORECAM_ABI_VERSION 6
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -251,7 +251,9 @@ enum {
   SCORECAM_ACTIVATION_RELU = 1,      /* max(y, 0) */
   SCORECAM_ACTIVATION_RELU6 = 2,     /* min(max(y, 0), 6) */
   SCORECAM_ACTIVATION_SILU = 3,      /* y / (1 + exp(-y)) */
-  SCORECAM_ACTIVATION_HARDSWISH = 4  /* y * min(max(y + 3, 0), 6) / 6 */
+  SCORECAM_ACTIVATION_HARDSWISH = 4, /* y * min(max(y + 3, 0), 6) / 6 */
+  SCORECAM_ACTIVATION_SIGMOID = 5,   /* 1 / (1 + exp(-y)) */
+  SCORECAM_ACTIVATION_HARDSIGMOID = 6 /* min(max(y + 3, 0), 6) / 6 */
 };
 
 /*
@@ -261,13 +263,19 @@ enum {
  *     h[n, y, x, e] = a(sum over i of expand[e, i] * input[n, y, x, i] + expand_bias[e])
  *     g[n, y, x, e] = a(sum over r, s of filter[e, r, s] * h[n, y * stride + r - side / 2, x * stride + s - side / 2, e]
  *                       + filter_bias[e])
- *     output        = sum over e of project[o, e] * g[n, y, x, e] + project_bias[o] + input[n, y, x, o]
+ *     output        = sum over e of project[o, e] * g[n, y, x, e] * s[n, e] + project_bias[o] + input[n, y, x, o]
  *
  * where h is 0 outside of the image. Without `expand` h is the input, without `project` g is the output, and the input
- * is added only where that is wanted. Tensors are dense float32, channels last: input [N, H, W, I], output
+ * is added only where that is wanted. s is 1, or what squeeze and excitation make of the means of all channels (Hu et
+ * al., "Squeeze-and-Excitation Networks", CVPR 2018):
+ *
+ *     z[n, q] = b(sum over e of squeeze[q, e] * mean over y, x of g[n, y, x, e] + squeeze_bias[q])
+ *     s[n, e] = gate(sum over q of excite[e, q] * z[n, q] + excite_bias[e])
+ *
+ * Tensors are dense float32, channels last: input [N, H, W, I], output
  * [N, (H - 1) / stride + 1, (W - 1) / stride + 1, O].
  *
- * The E hidden channels of an image are never stored as a whole.
+ * The E hidden channels h of an image are never stored as a whole, and g only to be squeezed.
  */
 typedef struct scorecam_inverted_residual {
   int64_t images;     /* N; with 0 nothing happens */
@@ -275,10 +283,13 @@ typedef struct scorecam_inverted_residual {
   int64_t width;      /* W >= 1 */
   int64_t inputs;     /* I >= 1; E where `expands` is 0 */
   int64_t hidden;     /* E >= 1; fastest in multiples of 16 */
+  int64_t squeezed;   /* Q; 0 without `squeeze` and `excite`, which need a `project` */
   int64_t outputs;    /* O; 0 without `project` */
   int32_t side;       /* of the filter: 3 or 5 */
   int32_t stride;     /* 1 or 2 */
   int32_t activation; /* a, of SCORECAM_ACTIVATION_* */
+  int32_t squeeze_activation; /* b, as a */
+  int32_t gate;               /* as a */
   int32_t expands;    /* 1: with `expand`; 0: without */
   int32_t adds_input; /* 1: the input is added, which has the shape of the output; 0: it is not */
   const float *input;
@@ -292,6 +303,10 @@ typedef struct scorecam_inverted_residual_weights {
   const float *expand_bias;       /* [E] */
   const scorecam_tensor *filter;  /* [E, 1, side, side] */
   const float *filter_bias;       /* [E] */
+  const scorecam_tensor *squeeze; /* [Q, E, 1, 1]; null without */
+  const float *squeeze_bias;      /* [Q] */
+  const scorecam_tensor *excite;  /* [E, Q, 1, 1]; null without */
+  const float *excite_bias;       /* [E] */
   const scorecam_tensor *project; /* [O, E, 1, 1]; null without */
   const float *project_bias;      /* [O] */
 } scorecam_inverted_residual_weights;
@@ -299,11 +314,12 @@ typedef struct scorecam_inverted_residual_weights {
 /*
  * How many floats scorecam_inverted_residual_pack writes.
  *
- *   inputs  I; 0 without `expand`
- *   outputs O; 0 without `project`
+ *   inputs   I; 0 without `expand`
+ *   squeezed Q; 0 without `squeeze` and `excite`
+ *   outputs  O; 0 without `project`
  */
-SCORECAM_API scorecam_status scorecam_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs,
-                                                                    int32_t side, int64_t *floats);
+SCORECAM_API scorecam_status scorecam_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t squeezed,
+                                                                    int64_t outputs, int32_t side, int64_t *floats);
 
 /* As scorecam_winograd_pack. */
 SCORECAM_API scorecam_status scorecam_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
@@ -356,8 +372,9 @@ SCORECAM_API scorecam_status scorecam_bounded_pointwise_batch(const scorecam_bou
  *     scorecam::winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
  *     scorecam::winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor
  *
- *     scorecam::inverted_residual(Tensor input, Tensor weight, int hidden, int outputs, int side, int stride,
- *                                 int activation, bool expands, bool adds_input) -> Tensor
+ *     scorecam::inverted_residual(Tensor input, Tensor weight, int hidden, int squeezed, int outputs, int side,
+ *                                 int stride, int activation, int squeeze_activation, int gate, bool expands,
+ *                                 bool adds_input) -> Tensor
  *
  *     scorecam::bounded_pointwise(Tensor input, Tensor weight, int outputs, int activation) -> Tensor
  *     scorecam::bounded_pointwise_cat(Tensor[] inputs, Tensor weight, int outputs, int activation) -> Tensor

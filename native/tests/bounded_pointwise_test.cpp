@@ -185,7 +185,7 @@ void arguments() {
   with(invalid, "tensor 1 has -2 channels", [&](Convolution &c) { c.channels = negative; });
   with(invalid, "tensor 1 has 2 channels", [&](Convolution &c) { c.channels = endless; });
   with(invalid, "3 inputs and 0 outputs", [](Convolution &c) { c.outputs = 0; });
-  with(unsupported, "activation is 5", [](Convolution &c) { c.activation = 5; });
+  with(unsupported, "activation is 7", [](Convolution &c) { c.activation = convolutions::kActivations; });
   with(unsupported, "activation is -1", [](Convolution &c) { c.activation = -1; });
   with(invalid, "exceed the address space", [](Convolution &c) { c.images = 1, c.pixels = INT64_MAX; });
   with(invalid, "input is null", [](Convolution &c) { c.input = nullptr; });

@@ -15,6 +15,8 @@
 
 namespace convolutions {
 
+constexpr int32_t kActivations = SCORECAM_ACTIVATION_HARDSIGMOID + 1;
+
 inline double activated(int32_t kind, double y) {
   switch (kind) {
     case SCORECAM_ACTIVATION_RELU:
@@ -25,6 +27,10 @@ inline double activated(int32_t kind, double y) {
       return y / (1 + std::exp(-y));
     case SCORECAM_ACTIVATION_HARDSWISH:
       return y * std::min(std::max(y + 3, 0.0), 6.0) / 6;
+    case SCORECAM_ACTIVATION_SIGMOID:
+      return 1 / (1 + std::exp(-y));
+    case SCORECAM_ACTIVATION_HARDSIGMOID:
+      return std::min(std::max(y + 3, 0.0), 6.0) / 6;
     default:
       return y;
   }

@@ -53,7 +53,7 @@ void check_tensor(const scorecam_tensor *tensor, const char *name, int32_t rank)
 }
 
 void check_activation(int32_t activation) {
-  if (!(activation >= SCORECAM_ACTIVATION_NONE && activation <= SCORECAM_ACTIVATION_HARDSWISH))
+  if (!(activation >= SCORECAM_ACTIVATION_NONE && activation <= SCORECAM_ACTIVATION_HARDSIGMOID))
     fail(SCORECAM_STATUS_UNSUPPORTED, "activation is %" PRId32 ", none of SCORECAM_ACTIVATION_*", activation);
 }
 
@@ -307,20 +307,22 @@ ConvolutionRequest check_convolution(const scorecam_convolution *convolution) {
   return request;
 }
 
-int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs, int64_t side) {
-  if (inputs < 0 || hidden < 1 || outputs < 0)
+int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t squeezed, int64_t outputs,
+                                            int64_t side) {
+  if (inputs < 0 || hidden < 1 || squeezed < 0 || outputs < 0)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the inverted residual has %" PRId64 " inputs, %" PRId64
-         " hidden channels and %" PRId64 " outputs", inputs, hidden, outputs);
+         " hidden channels, %" PRId64 " squeezed ones and %" PRId64 " outputs", inputs, hidden, squeezed, outputs);
   if (side != 3 && side != 5)
     fail(SCORECAM_STATUS_UNSUPPORTED, "the filter is %" PRId64 " x %" PRId64 ", not 3 x 3 or 5 x 5", side, side);
   constexpr int64_t most = int64_t{1} << 40;
-  int64_t expand, project;
-  if (inputs > most || hidden > most || outputs > most ||
-      __builtin_mul_overflow(inputs + 32, hidden + 32, &expand) ||
-      __builtin_mul_overflow(outputs + 32, hidden + 32, &project) || expand > kMostFloats || project > kMostFloats)
-    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weights of %" PRId64 " inputs, %" PRId64 " hidden channels and %" PRId64
-         " outputs exceed the address space", inputs, hidden, outputs);
-  return inverted_residual::Packed(inputs, hidden, outputs, side).floats;
+  for (const int64_t others : {inputs, squeezed, outputs}) {
+    int64_t floats;
+    if (others > most || hidden > most || __builtin_mul_overflow(others + 32, hidden + 32, &floats) ||
+        floats > kMostFloats)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "weights of %" PRId64 " inputs, %" PRId64 " hidden channels, %" PRId64
+           " squeezed ones and %" PRId64 " outputs exceed the address space", inputs, hidden, squeezed, outputs);
+  }
+  return inverted_residual::Packed(inputs, hidden, squeezed, outputs, side).floats;
 }
 
 InvertedResidualPackRequest check_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
@@ -335,18 +337,28 @@ InvertedResidualPackRequest check_inverted_residual_pack(const scorecam_inverted
   request.hidden = filter.sizes[0];
   request.side = filter.sizes[2];
   request.packed = packed;
-  const auto check_pointwise = [&](const scorecam_tensor *weight, const char *name, int hidden_dimension) {
+  const auto check_pointwise = [&](const scorecam_tensor *weight, const char *name, int hidden_dimension,
+                                   const char *expected) {
     check_tensor(weight, name, 4);
     if (weight->sizes[hidden_dimension] != request.hidden || weight->sizes[2] != 1 || weight->sizes[3] != 1)
       fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s has shape %s, not [%s, 1, 1] with E = %" PRId64, name,
-           shape(*weight).c_str(), hidden_dimension == 0 ? "E, I" : "O, E", request.hidden);
+           shape(*weight).c_str(), expected, request.hidden);
     const int64_t others = weight->sizes[1 - hidden_dimension];
     if (others < 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s has shape %s", name, shape(*weight).c_str());
     return others;
   };
-  if (weights->expand != nullptr) request.inputs = check_pointwise(weights->expand, "expand", 0);
-  if (weights->project != nullptr) request.outputs = check_pointwise(weights->project, "project", 1);
-  check_inverted_residual_weight_size(request.inputs, request.hidden, request.outputs, request.side);
+  if (weights->expand != nullptr) request.inputs = check_pointwise(weights->expand, "expand", 0, "E, I");
+  if (weights->project != nullptr) request.outputs = check_pointwise(weights->project, "project", 1, "O, E");
+  if ((weights->squeeze == nullptr) != (weights->excite == nullptr))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "of squeeze and excite only one is null");
+  if (weights->squeeze != nullptr) {
+    request.squeezed = check_pointwise(weights->squeeze, "squeeze", 1, "Q, E");
+    const int64_t excited = check_pointwise(weights->excite, "excite", 0, "E, Q");
+    if (excited != request.squeezed)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "squeeze has %" PRId64 " outputs, excite %" PRId64 " inputs",
+           request.squeezed, excited);
+  }
+  check_inverted_residual_weight_size(request.inputs, request.hidden, request.squeezed, request.outputs, request.side);
   check_not_null(packed, "packed");
   return request;
 }
@@ -357,10 +369,14 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
   if (b.images < 0 || b.height < 1 || b.width < 1 || b.inputs < 1)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
          " channels", b.images, b.height, b.width, b.inputs);
-  check_inverted_residual_weight_size(b.inputs, b.hidden, b.outputs, b.side);
+  check_inverted_residual_weight_size(b.inputs, b.hidden, b.squeezed, b.outputs, b.side);
   if (b.stride != 1 && b.stride != 2)
     fail(SCORECAM_STATUS_UNSUPPORTED, "stride is %" PRId32 ", not 1 or 2", b.stride);
   check_activation(b.activation);
+  check_activation(b.squeeze_activation);
+  check_activation(b.gate);
+  if (b.squeezed > 0 && b.outputs == 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "what %" PRId64 " squeezed channels scale is not projected", b.squeezed);
   check_flag(b.expands, "expands");
   check_flag(b.adds_input, "adds_input");
   if (b.expands == 0 && b.inputs != b.hidden)
@@ -369,7 +385,7 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
   if (b.adds_input == 1 && (b.stride != 1 || b.inputs != b.outputs))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the input of %" PRId64 " channels cannot be added to %" PRId64
          " outputs with stride %" PRId32, b.inputs, b.outputs, b.stride);
-  if (exceed_memory(b.images, b.height, b.width, std::max({b.inputs, b.hidden, b.outputs}) + 16))
+  if (exceed_memory(b.images, b.height, b.width, std::max({b.inputs, b.hidden, b.outputs}) + 32))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
          " inputs, %" PRId64 " hidden channels and %" PRId64 " outputs exceed the address space", b.images, b.height,
          b.width, b.inputs, b.hidden, b.outputs);
@@ -379,12 +395,15 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
   request.width = b.width;
   request.inputs = b.inputs;
   request.hidden = b.hidden;
+  request.squeezed = b.squeezed;
   request.outputs = b.outputs;
   request.side = b.side;
   request.stride = b.stride;
   request.out_height = (b.height - 1) / b.stride + 1;
   request.out_width = (b.width - 1) / b.stride + 1;
   request.activation = b.activation;
+  request.squeeze_activation = b.squeeze_activation;
+  request.gate = b.gate;
   request.expands = b.expands == 1;
   request.adds_input = b.adds_input == 1;
   request.input = b.input;

@@ -46,16 +46,17 @@ struct ConvolutionRequest {
 
 struct InvertedResidualPackRequest {
   scorecam_inverted_residual_weights weights;
-  int64_t inputs, hidden, outputs, side;  // inputs are 0 without `expand`
+  int64_t inputs, hidden, squeezed, outputs, side;  // each but hidden and side may be 0: without its weight
   float *packed;
 };
 
 struct InvertedResidualRequest {
   int64_t images, height, width;    // N, H, W
   int64_t inputs, hidden, outputs;  // I, E, O
+  int64_t squeezed;                 // Q, or 0
   int64_t side, stride;
   int64_t out_height, out_width;
-  int32_t activation;
+  int32_t activation, squeeze_activation, gate;
   bool expands, adds_input;
   const float *input;   // [N, H, W, I]
   const float *weight;  // packed
@@ -104,7 +105,8 @@ int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs);  // how man
 WinogradPackRequest check_winograd_pack(const scorecam_tensor *weight, float *packed);
 ConvolutionRequest check_convolution(const scorecam_convolution *convolution);
 
-int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs, int64_t side);
+int64_t check_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t squeezed, int64_t outputs,
+                                            int64_t side);
 InvertedResidualPackRequest check_inverted_residual_pack(const scorecam_inverted_residual_weights *weights,
                                                          float *packed);
 InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual *block);

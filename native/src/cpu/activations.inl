@@ -52,8 +52,16 @@ struct Silu {
   Floats operator()(Floats y) const { return y / (exponential(-y) + 1.0f); }
 };
 
+struct Sigmoid {
+  Floats operator()(Floats y) const { return 1.0f / (exponential(-y) + 1.0f); }
+};
+
+struct Hardsigmoid {
+  Floats operator()(Floats y) const { return within(0, y + 3.0f, 6) * (1.0f / 6); }
+};
+
 struct Hardswish {
-  Floats operator()(Floats y) const { return y * (within(0, y + 3.0f, 6) * (1.0f / 6)); }
+  Floats operator()(Floats y) const { return y * Hardsigmoid{}(y); }
 };
 
 // Calls `work` with what the number stands for: looked at once, not for each vector. What only bounds shares its code.
@@ -65,6 +73,10 @@ inline void with_activation(int32_t activation, Work &&work) {
       return work(Silu{});
     case SCORECAM_ACTIVATION_HARDSWISH:
       return work(Hardswish{});
+    case SCORECAM_ACTIVATION_SIGMOID:
+      return work(Sigmoid{});
+    case SCORECAM_ACTIVATION_HARDSIGMOID:
+      return work(Hardsigmoid{});
     default:
       return work(Within{all(activation == SCORECAM_ACTIVATION_NONE ? -kInfinity : 0),
                          all(activation == SCORECAM_ACTIVATION_RELU6 ? 6 : kInfinity)});

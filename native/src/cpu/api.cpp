@@ -78,11 +78,11 @@ scorecam_status scorecam_winograd_convolution(const scorecam_convolution *convol
   });
 }
 
-scorecam_status scorecam_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t outputs, int32_t side,
-                                                       int64_t *floats) {
+scorecam_status scorecam_inverted_residual_weight_size(int64_t inputs, int64_t hidden, int64_t squeezed,
+                                                       int64_t outputs, int32_t side, int64_t *floats) {
   return guarded([&] {
     if (floats == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "floats is null");
-    *floats = check_inverted_residual_weight_size(inputs, hidden, outputs, side);
+    *floats = check_inverted_residual_weight_size(inputs, hidden, squeezed, outputs, side);
   });
 }
 

@@ -1,9 +1,10 @@
 // Inverted residuals some rows at a time: hidden channels are many times as many as those of the images, and are never
 // stored as a whole. A ring holds the expanded rows that those rows are filtered from; what is filtered is projected as
-// soon as it is there. Rows of all images are counted through, so that small images go through together. Pixels that are
-// the same in the first image (own_columns.h) are taken from there.
+// soon as it is there, or, to be squeezed, as soon as all of its image is. Rows of all images are counted through, so that
+// small images go through together. Pixels that are the same in the first image (own_columns.h) are taken from there, but
+// not where they are squeezed: each image has scales of its own.
 #include <algorithm>
-#include <cstring>
+#include <optional>
 
 #include "cpu/inverted_residual.h"
 #include "cpu/operations.h"
@@ -28,14 +29,16 @@ int64_t output_channels(const InvertedResidualRequest &request) {
 // Which columns are computed. Rows are those of all images.
 class Columns {
  public:
-  Columns(const InvertedResidualRequest &request, const OwnColumns &own) : request_(request), own_(own) {}
+  // All of them where nothing is known of the images' own.
+  Columns(const InvertedResidualRequest &request, const OwnColumns *own) : request_(request), own_(own) {}
 
   // Of an output row: those that an own pixel of the input reaches.
   Span outputs(int64_t row) const {
     const int64_t image = row / request_.out_height, top = row % request_.out_height * request_.stride - border();
+    if (own_ == nullptr) return {0, request_.out_width};
     Span reached = {request_.out_width, 0};
     for (int64_t r = std::max<int64_t>(0, top); r < std::min(request_.height, top + request_.side); ++r) {
-      const Span &own = own_.of(image, r);
+      const Span &own = own_->of(image, r);
       if (own.empty()) continue;
       reached.begin = std::min(reached.begin, first_over(own.begin));
       reached.end = std::max(reached.end, std::min(last_over(own.end - 1), request_.out_width - 1) + 1);
@@ -67,26 +70,37 @@ class Columns {
   int64_t last_over(int64_t line) const { return (line + border()) / request_.stride; }
 
   const InvertedResidualRequest &request_;
-  const OwnColumns &own_;
+  const OwnColumns *const own_;
 };
 
 // How a thread's own memory is divided.
 struct Layout {
   explicit Layout(const InvertedResidualRequest &request)
       : rows_at_once(std::min(request.images * request.out_height, (kPixelsAtOnce - 1) / request.out_width + 1)),
+        images_at_once(request.squeezed == 0 ? 0 : (rows_at_once - 1) / request.out_height + 1),
+        kept_rows(request.squeezed == 0 ? rows_at_once : images_at_once * request.out_height),
         ring_rows((rows_at_once - 1) * request.stride + request.side),
         pixel(padded(request.hidden)),
         row(pixel * (request.width + request.side - 1)),
         filtered_pixel(pixel + kRowPad),
         filtered_row(filtered_pixel * request.out_width),
-        floats(ring_rows * row + rows_at_once * filtered_row) {}
+        squeezed(padded(request.squeezed)),
+        filtered(ring_rows * row),
+        means(filtered + kept_rows * filtered_row),
+        squeezes(means + images_at_once * pixel),
+        scales(squeezes + images_at_once * squeezed),
+        floats(scales + images_at_once * pixel) {}
 
-  int64_t rows_at_once;  // output rows
-  int64_t ring_rows;     // what they are filtered from
-  int64_t pixel, row;    // floats of the ring, with the border that the filter reaches into
+  int64_t rows_at_once;    // output rows
+  int64_t images_at_once;  // that are squeezed
+  int64_t kept_rows;       // as many as are filtered before any is projected
+  int64_t ring_rows;       // what they are filtered from
+  int64_t pixel, row;      // floats of the ring, with the border that the filter reaches into
   // A line more for each pixel, lest all fall into the same few lines of the cache.
   int64_t filtered_pixel, filtered_row;
-  int64_t floats;
+  int64_t squeezed;  // floats of an image's squeezed channels
+  // Offsets; the ring is at 0.
+  int64_t filtered, means, squeezes, scales, floats;
 };
 
 // Rows on their way through the block.
@@ -98,28 +112,45 @@ class Rows {
         kernels_(kernels),
         columns_(columns),
         layout_(layout),
-        packed_(request.expands ? request.inputs : 0, request.hidden, request.outputs, request.side),
+        packed_(request.expands ? request.inputs : 0, request.hidden, request.squeezed, request.outputs, request.side),
         zeros_(zeros),
         ring_(scratch),
-        filtered_(scratch + layout.ring_rows * layout.row) {
+        filtered_(scratch + layout.filtered),
+        means_(scratch + layout.means),
+        squeezes_(scratch + layout.squeezes),
+        scales_(scratch + layout.scales) {
     // The borders stay as they are.
     std::fill_n(ring_, layout.ring_rows * layout.row, 0.0f);
   }
 
-  // Output rows begin to end.
+  // Output rows begin to end; of whole images if they are squeezed.
   void pass(int64_t begin, int64_t end) const {
     int64_t expanded = 0;
-    for (int64_t first = begin, last; first < end; first = last) {
-      last = std::min(end, first + layout_.rows_at_once);
-      const int64_t reached = top_of(last - 1) + std::min(request_.side, rows_below(last - 1));
-      expand(std::max(expanded, top_of(first) + std::max<int64_t>(0, rows_above(first))), reached);
-      expanded = reached;
-      for (int64_t row = first; row < last; ++row) filter(row, filtered_ + (row - first) * layout_.filtered_row);
-      if (request_.outputs > 0) project(first, last);
+    for (int64_t kept = begin, kept_end; kept < end; kept = kept_end) {
+      kept_end = std::min(end, kept + layout_.kept_rows);
+      some_at_once(kept, kept_end, [&](int64_t first, int64_t last) {
+        const int64_t reached = top_of(last - 1) + std::min(request_.side, rows_below(last - 1));
+        expand(std::max(expanded, top_of(first) + std::max<int64_t>(0, rows_above(first))), reached);
+        expanded = reached;
+        for (int64_t row = first; row < last; ++row) filter(row, filtered_at(row - kept));
+      });
+      if (request_.outputs == 0) continue;
+      const int64_t images = request_.squeezed == 0 ? 0 : (kept_end - kept) / request_.out_height;
+      if (images > 0) squeeze(images);
+      some_at_once(kept, kept_end, [&](int64_t first, int64_t last) {
+        if (images > 0) scale(first - kept, last - kept);
+        project(first, last, filtered_at(first - kept));
+      });
     }
   }
 
  private:
+  template <class Work>
+  void some_at_once(int64_t begin, int64_t end, Work &&work) const {
+    for (int64_t first = begin; first < end; first += layout_.rows_at_once)
+      work(first, std::min(end, first + layout_.rows_at_once));
+  }
+
   int64_t border() const { return request_.side / 2; }
 
   // The input row at the top of the filter at an output row. It may be above the image, by so many rows; and so many
@@ -133,6 +164,8 @@ class Rows {
   float *ring_at(int64_t row, int64_t column) const {
     return ring_ + row % layout_.ring_rows * layout_.row + (border() + column) * layout_.pixel;
   }
+
+  float *filtered_at(int64_t kept) const { return filtered_ + kept * layout_.filtered_row; }
 
   const float *input_at(int64_t row, int64_t column) const {
     return request_.input + (row * request_.width + column) * request_.inputs;
@@ -178,13 +211,38 @@ class Rows {
                         last ? request_.hidden : layout_.filtered_pixel});
   }
 
-  // Output rows first to last, filtered already.
-  void project(int64_t first, int64_t last) const {
+  // The scales of so many images, from all that is kept.
+  void squeeze(int64_t images) const {
+    const int64_t pixels = request_.out_height * request_.out_width;
+    std::fill_n(means_, images * layout_.pixel, 0.0f);
+    for (int64_t image = 0; image < images; ++image) {
+      float *const mean = means_ + image * layout_.pixel;
+      for (int64_t row = image * request_.out_height; row < (image + 1) * request_.out_height; ++row)
+        kernels_.summed({request_.out_width, request_.hidden, filtered_at(row), layout_.filtered_pixel, mean});
+      for (int64_t c = 0; c < request_.hidden; ++c) mean[c] /= static_cast<float>(pixels);
+    }
+    kernels_.pointwise({images, request_.hidden, request_.squeezed, means_, layout_.pixel,
+                        request_.weight + packed_.squeeze, request_.weight + packed_.squeeze_bias, nullptr,
+                        request_.squeeze_activation, squeezes_, layout_.squeezed, images, 0});
+    kernels_.pointwise({images, request_.squeezed, request_.hidden, squeezes_, layout_.squeezed,
+                        request_.weight + packed_.excite, request_.weight + packed_.excite_bias, nullptr,
+                        request_.gate, scales_, layout_.pixel, images, 0});
+  }
+
+  // Kept rows first to last.
+  void scale(int64_t first, int64_t last) const {
+    for (int64_t row = first; row < last; ++row)
+      kernels_.scaled({request_.out_width, request_.hidden, filtered_at(row), layout_.filtered_pixel,
+                       scales_ + row / request_.out_height * layout_.pixel});
+  }
+
+  // Output rows first to last, from what is filtered already.
+  void project(int64_t first, int64_t last, const float *filtered) const {
     in_runs(
         first, last, request_.out_width, last, [&](int64_t row) { return columns_.outputs(row); },
         [&](int64_t row, const Span &columns, int64_t pixels) {
           kernels_.pointwise({pixels, request_.hidden, request_.outputs,
-                              filtered_ + (row - first) * layout_.filtered_row + columns.begin * layout_.filtered_pixel,
+                              filtered + (row - first) * layout_.filtered_row + columns.begin * layout_.filtered_pixel,
                               layout_.filtered_pixel, request_.weight + packed_.project,
                               request_.weight + packed_.project_bias,
                               request_.adds_input ? input_at(row, columns.begin) : nullptr, SCORECAM_ACTIVATION_NONE,
@@ -215,7 +273,7 @@ class Rows {
   const Layout &layout_;
   const Packed packed_;
   const float *const zeros_;
-  float *const ring_, *const filtered_;
+  float *const ring_, *const filtered_, *const means_, *const squeezes_, *const scales_;
 };
 
 // What is left out of a row, from the first image's.
@@ -239,13 +297,17 @@ void inverted_residual_batch(const InvertedResidualRequest &request, const Pixel
   const Layout layout(request);
   const Scratch zeros(1, layout.row), scratch(threads, layout.floats);
   std::fill_n(zeros.piece(0), layout.row, 0.0f);
-  const OwnColumns own(request.input, request.images, request.height, request.width, request.inputs, threads);
-  const Columns columns(request, own);
-  // Each share but the first expands a few rows anew that the one before it has expanded.
-  parallel(threads, rows, [&](int64_t begin, int64_t end, int thread) {
-    Rows(request, kernels, columns, layout, zeros.piece(0), scratch.piece(thread)).pass(begin, end);
+  std::optional<OwnColumns> own;
+  if (request.squeezed == 0)
+    own.emplace(request.input, request.images, request.height, request.width, request.inputs, threads);
+  const Columns columns(request, own ? &*own : nullptr);
+  // Each share of rows but the first expands a few anew that the one before it has expanded.
+  const int64_t rows_together = request.squeezed == 0 ? 1 : request.out_height;
+  parallel(threads, rows / rows_together, [&](int64_t begin, int64_t end, int thread) {
+    Rows(request, kernels, columns, layout, zeros.piece(0), scratch.piece(thread))
+        .pass(begin * rows_together, end * rows_together);
   });
-  if (!own.any_shared()) return;
+  if (!own || !own->any_shared()) return;
   parallel(threads, rows - request.out_height, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin + request.out_height; row < end + request.out_height; ++row)
       copy_rest(request, row, columns.outputs(row));

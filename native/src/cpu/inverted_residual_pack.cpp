@@ -25,13 +25,15 @@ void pack_filter(const scorecam_tensor &weight, const float *bias, float *to, fl
 
 void inverted_residual_pack(const InvertedResidualPackRequest &request) {
   const scorecam_inverted_residual_weights &weights = request.weights;
-  const inverted_residual::Packed at(request.inputs, request.hidden, request.outputs, request.side);
-  if (weights.expand != nullptr)
-    pointwise_weight::pack(*weights.expand, weights.expand_bias, request.packed, request.packed + at.expand_bias);
+  const inverted_residual::Packed at(request.inputs, request.hidden, request.squeezed, request.outputs, request.side);
+  const auto pack_pointwise = [&](const scorecam_tensor *weight, const float *bias, int64_t to, int64_t bias_to) {
+    if (weight != nullptr) pointwise_weight::pack(*weight, bias, request.packed + to, request.packed + bias_to);
+  };
+  pack_pointwise(weights.expand, weights.expand_bias, 0, at.expand_bias);
   pack_filter(*weights.filter, weights.filter_bias, request.packed + at.filter, request.packed + at.filter_bias);
-  if (weights.project != nullptr)
-    pointwise_weight::pack(*weights.project, weights.project_bias, request.packed + at.project,
-                           request.packed + at.project_bias);
+  pack_pointwise(weights.squeeze, weights.squeeze_bias, at.squeeze, at.squeeze_bias);
+  pack_pointwise(weights.excite, weights.excite_bias, at.excite, at.excite_bias);
+  pack_pointwise(weights.project, weights.project_bias, at.project, at.project_bias);
 }
 
 }  // namespace scorecam

@@ -45,11 +45,31 @@ struct DepthwiseRun {
   int64_t out_stride;
 };
 
+// Values of each channel, over pixels.
+struct SumRun {
+  int64_t pixels, channels;
+  const float *values;  // [pixels, channels]
+  int64_t value_stride;
+  float *sums;  // [channels]
+};
+
+// Channels that are scaled, each by a factor of its own.
+struct ScaleRun {
+  int64_t pixels, channels;
+  float *values;  // [pixels, channels]
+  int64_t value_stride;
+  const float *factors;  // [channels]
+};
+
 // bounded      out[p, c] = min(max(values[p, c], least[c]), most[c]).
 // pointwise    out[p, o] = activation(sum over i of weights[o, i] * values[p, i] + bias[o]) + residual[p, o].
 // depthwise    out[p, c] = activation(sum over r, s of filter[r, s, c] * rows[r][p * stride + s, c] + bias[c]).
+// summed       sums[c] += sum over p of values[p, c].
+// scaled       values[p, c] *= factors[c].
 #define SCORECAM_PIXEL_KERNELS(KERNEL)         \
   KERNEL(bounded, (const BoundedRun &run))     \
+  KERNEL(summed, (const SumRun &run))          \
+  KERNEL(scaled, (const ScaleRun &run))        \
   KERNEL(pointwise, (const PointwiseRun &run)) \
   KERNEL(depthwise, (const DepthwiseRun &run))
 

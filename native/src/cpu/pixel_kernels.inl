@@ -25,8 +25,8 @@ constexpr int kPixels = 6, kVectors = 2;
 // Outputs of a filtered row that are summed up at once.
 constexpr int kRun = 8;
 
-// Vectors of channels that are kept within bounds at once.
-constexpr int kBounded = 2;
+// Vectors of channels that are kept within bounds at once, and that are summed up.
+constexpr int kBounded = 2, kSummed = 4;
 
 // What is left of a row goes in strips of so many, and single pixels.
 constexpr int kRest = 4;
@@ -64,6 +64,23 @@ inline void bounded_of(const BoundedRun &run, int64_t first) {
       // This way round a NaN stays one.
       store_some(to + v * kLanes, smaller(most[v], larger(least[v], load_some(from + v * kLanes, rest))), rest);
     }
+  }
+}
+
+// Of all pixels together, apart from what is there already: the sum of few numbers at a time is rounded less.
+template <int Vectors>
+inline void summed_of(const SumRun &run, int64_t first) {
+  Floats sums[Vectors] = {};
+  for (int64_t p = 0; p < run.pixels; ++p) {
+    const float *from = run.values + p * run.value_stride + first;
+    UNROLLED
+    for (int v = 0; v < Vectors; ++v) sums[v] += load_some(from + v * kLanes, run.channels - first - v * kLanes);
+  }
+  UNROLLED
+  for (int v = 0; v < Vectors; ++v) {
+    const int64_t rest = run.channels - first - v * kLanes;
+    float *to = run.sums + first + v * kLanes;
+    store_some(to, load_some(to, rest) + sums[v], rest);
   }
 }
 
@@ -154,6 +171,22 @@ void bounded(const BoundedRun &run) {
   int64_t channel = 0;
   for (; channel + kBounded * kLanes <= run.channels; channel += kBounded * kLanes) bounded_of<kBounded>(run, channel);
   for (; channel < run.channels; channel += kLanes) bounded_of<1>(run, channel);
+}
+
+void summed(const SumRun &run) {
+  int64_t channel = 0;
+  for (; channel + kSummed * kLanes <= run.channels; channel += kSummed * kLanes) summed_of<kSummed>(run, channel);
+  for (; channel < run.channels; channel += kLanes) summed_of<1>(run, channel);
+}
+
+void scaled(const ScaleRun &run) {
+  for (int64_t p = 0; p < run.pixels; ++p) {
+    float *const values = run.values + p * run.value_stride;
+    for (int64_t channel = 0; channel < run.channels; channel += kLanes) {
+      const int64_t rest = run.channels - channel;
+      store_some(values + channel, load_some(values + channel, rest) * load_some(run.factors + channel, rest), rest);
+    }
+  }
 }
 
 void pointwise(const PointwiseRun &run) {

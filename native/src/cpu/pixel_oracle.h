@@ -18,7 +18,11 @@ inline double activation(int32_t kind, double y) {
     case SCORECAM_ACTIVATION_SILU:
       return y / (1 + std::exp(-y));
     case SCORECAM_ACTIVATION_HARDSWISH:
-      return y * (y < -3 ? 0 : y > 3 ? 1 : (y + 3) / 6);
+      return y * activation(SCORECAM_ACTIVATION_HARDSIGMOID, y);
+    case SCORECAM_ACTIVATION_SIGMOID:
+      return 1 / (1 + std::exp(-y));
+    case SCORECAM_ACTIVATION_HARDSIGMOID:
+      return y < -3 ? 0 : y > 3 ? 1 : (y + 3) / 6;
     default:
       return y;
   }

@@ -153,8 +153,8 @@ void winograd_add(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
-// (Tensor input, Tensor weight, int hidden, int outputs, int side, int stride, int activation, bool expands,
-//  bool adds_input)
+// (Tensor input, Tensor weight, int hidden, int squeezed, int outputs, int side, int stride, int activation,
+//  int squeeze_activation, int gate, bool expands, bool adds_input)
 void inverted_residual(StableValue *stack, uint64_t, uint64_t) {
   reporting("scorecam::inverted_residual", [&] {
     const Handle input(stack[0]), weight(stack[1]);
@@ -166,20 +166,24 @@ void inverted_residual(StableValue *stack, uint64_t, uint64_t) {
     block.height = in.sizes[2];
     block.width = in.sizes[3];
     block.hidden = static_cast<int64_t>(stack[2]);
-    block.outputs = static_cast<int64_t>(stack[3]);
-    block.side = narrowed(stack[4]);
-    block.stride = narrowed(stack[5]);
-    block.activation = narrowed(stack[6]);
-    block.expands = truth(stack[7]);
-    block.adds_input = truth(stack[8]);
+    block.squeezed = static_cast<int64_t>(stack[3]);
+    block.outputs = static_cast<int64_t>(stack[4]);
+    block.side = narrowed(stack[5]);
+    block.stride = narrowed(stack[6]);
+    block.activation = narrowed(stack[7]);
+    block.squeeze_activation = narrowed(stack[8]);
+    block.gate = narrowed(stack[9]);
+    block.expands = truth(stack[10]);
+    block.adds_input = truth(stack[11]);
     require(block.stride == 1 || block.stride == 2, "stride is " + std::to_string(block.stride) + ", not 1 or 2");
     require(block.height > 0 && block.width > 0, "an input of shape " + list(in.sizes, kRank) + " is empty");
     int64_t floats = 0;
     require_success(scorecam_inverted_residual_weight_size(block.expands ? block.inputs : 0, block.hidden,
-                                                           block.outputs, block.side, &floats));
+                                                           block.squeezed, block.outputs, block.side, &floats));
     require_floats(weight, floats,
                    std::to_string(block.inputs) + " inputs, " + std::to_string(block.hidden) +
-                       " hidden channels and " + std::to_string(block.outputs) + " outputs");
+                       " hidden channels, " + std::to_string(block.squeezed) + " squeezed ones and " +
+                       std::to_string(block.outputs) + " outputs");
     const Shape out = {{block.images, block.outputs > 0 ? block.outputs : block.hidden,
                         (block.height - 1) / block.stride + 1, (block.width - 1) / block.stride + 1}};
     Handle output(allocate(out, "an output"));
@@ -259,8 +263,8 @@ const Operator kOperators[] = {
     {"winograd(Tensor input, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor", "winograd", winograd},
     {"winograd_add(Tensor input, Tensor residual, Tensor weight, Tensor bias, int padding, bool relu) -> Tensor",
      "winograd_add", winograd_add},
-    {"inverted_residual(Tensor input, Tensor weight, int hidden, int outputs, int side, int stride, int activation, "
-     "bool expands, bool adds_input) -> Tensor",
+    {"inverted_residual(Tensor input, Tensor weight, int hidden, int squeezed, int outputs, int side, int stride, "
+     "int activation, int squeeze_activation, int gate, bool expands, bool adds_input) -> Tensor",
      "inverted_residual", inverted_residual},
     {"bounded_pointwise(Tensor input, Tensor weight, int outputs, int activation) -> Tensor", "bounded_pointwise",
      bounded_pointwise},

@@ -25,6 +25,8 @@ public enum Activation {
   HARDSWISH("hardswish"),
   /** 1 / (1 + e⁻ʸ). */
   SIGMOID("sigmoid"),
+  /** min(max(y + 3, 0), 6) / 6; LibTorch's operators with oneDNN do not have it. */
+  HARDSIGMOID("hardsigmoid"),
   /** y · Φ(y), with the normal distribution itself and not tanh in its place. */
   GELU("gelu");
 
@@ -51,7 +53,9 @@ public enum Activation {
       case RELU6 -> CpuBinding.SCORECAM_ACTIVATION_RELU6;
       case SILU -> CpuBinding.SCORECAM_ACTIVATION_SILU;
       case HARDSWISH -> CpuBinding.SCORECAM_ACTIVATION_HARDSWISH;
-      case SIGMOID, GELU -> -1;
+      case SIGMOID -> CpuBinding.SCORECAM_ACTIVATION_SIGMOID;
+      case HARDSIGMOID -> CpuBinding.SCORECAM_ACTIVATION_HARDSIGMOID;
+      case GELU -> -1;
     };
   }
 
@@ -76,6 +80,7 @@ public enum Activation {
       case "aten::silu", "aten::silu_" -> SILU;
       case "aten::hardswish", "aten::hardswish_" -> HARDSWISH;
       case "aten::sigmoid", "aten::sigmoid_" -> SIGMOID;
+      case "aten::hardsigmoid", "aten::hardsigmoid_" -> HARDSIGMOID;
       case "aten::gelu", "aten::gelu_" ->
           GraphNodes.constantOf(node.input(1))
               .filter(word -> word.toStringRef().getString().equals("none"))
@@ -104,6 +109,9 @@ public enum Activation {
     }
     if (module instanceof Activations.Hardswish) {
       return HARDSWISH;
+    }
+    if (module instanceof Activations.Hardsigmoid) {
+      return HARDSIGMOID;
     }
     if (isThere(module.asReLU())) {
       return RELU;
@@ -136,6 +144,7 @@ public enum Activation {
       case SILU -> torch.silu_(y);
       case HARDSWISH -> torch.hardswish_(y);
       case SIGMOID -> y.sigmoid_();
+      case HARDSIGMOID -> torch.hardsigmoid_(y);
       case GELU -> torch.gelu_(y);
     }
     return y;

@@ -6,6 +6,7 @@ import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.kernel.InvertedResidualKernel;
+import org.scorecam.kernel.InvertedResidualKernel.Block;
 import org.scorecam.kernel.InvertedResidualKernel.Weights;
 import org.scorecam.kernel.Winograd;
 
@@ -16,14 +17,19 @@ import org.scorecam.kernel.Winograd;
  *
  * <p>y = P g + p (+ x) with g = a(D ∗ h + d) and h = a(E x + e)
  *
- * <p>or without E, or without P. The many channels of h and g are never stored as a whole.
+ * <p>or without E, or without P. With P there may be {@linkplain SqueezeExcitation squeeze and
+ * excitation} of g. The many channels of h are never stored as a whole.
  */
 public final class InvertedResidual {
   /** How many convolutions there may be. */
   public static final int MOST_STEPS = 3;
 
-  /** A convolution, and what is done with its output before the next one. */
-  public record Step(PackedConvolution convolution, Activation activation) {}
+  /**
+   * A convolution, and what is done with its output before the next one: the activation, then
+   * squeeze and excitation, null if there is none.
+   */
+  public record Step(
+      PackedConvolution convolution, Activation activation, SqueezeExcitation squeeze) {}
 
   /** Null if there is none. */
   private final Step expand;
@@ -63,7 +69,7 @@ public final class InvertedResidual {
   }
 
   private static Optional<InvertedResidual> of(List<Step> steps) {
-    boolean expands = isPointwise(steps.get(0));
+    boolean expands = SqueezeExcitation.isPointwise(steps.get(0).convolution);
     Step filter = steps.get(expands ? 1 : 0);
     List<Step> rest = steps.subList(expands ? 2 : 1, steps.size());
     boolean fits =
@@ -71,8 +77,12 @@ public final class InvertedResidual {
             && filter.activation != Activation.NONE
             && filter.activation.kernelCode() >= 0
             && (!expands || steps.get(0).activation == filter.activation)
+            && (!expands || steps.get(0).squeeze == null)
             && rest.size() <= 1
-            && rest.stream().allMatch(InvertedResidual::isProjection);
+            && rest.stream().allMatch(InvertedResidual::isProjection)
+            && (rest.isEmpty()
+                || filter.squeeze == null
+                || filter.squeeze.fits(filter.convolution.outputs()));
     return fits
         ? Optional.of(
             new InvertedResidual(
@@ -80,18 +90,8 @@ public final class InvertedResidual {
         : Optional.empty();
   }
 
-  private static boolean isPointwise(Step step) {
-    Tensor weight = step.convolution.weight();
-    ConvolutionGeometry geometry = step.convolution.geometry();
-    return weight.scalar_type().intern() == ScalarType.Float
-        && weight.size(2) == 1
-        && weight.size(3) == 1
-        && geometry.isDense()
-        && geometry.isPaddedBy(0);
-  }
-
   private static boolean isProjection(Step step) {
-    return isPointwise(step) && step.activation == Activation.NONE;
+    return step.activation == Activation.NONE && SqueezeExcitation.isPointwise(step.convolution);
   }
 
   private static boolean isDepthwise(Step step) {
@@ -133,19 +133,35 @@ public final class InvertedResidual {
    */
   public OperatorCall operator(boolean addsInput) {
     Tensor filters = filter.convolution.weight();
+    SqueezeExcitation squeeze = project == null ? null : filter.squeeze;
+    Tensor packed =
+        InvertedResidualKernel.pack(
+            new Block(
+                weightsOf(expand),
+                weightsOf(filter),
+                squeeze == null ? null : weightsOf(squeeze.squeeze()),
+                squeeze == null ? null : weightsOf(squeeze.excite()),
+                weightsOf(project)));
     return new OperatorCall(InvertedResidualKernel.OPERATOR, "")
         .open()
-        .with(InvertedResidualKernel.pack(weightsOf(expand), weightsOf(filter), weightsOf(project)))
+        .with(packed)
         .with(filters.size(0))
+        .with(squeeze == null ? 0 : squeeze.squeeze().outputs())
         .with(project == null ? 0 : project.convolution.outputs())
         .with(filters.size(2))
         .with(stride())
         .with((long) filter.activation.kernelCode())
+        .with((long) (squeeze == null ? Activation.NONE : squeeze.activation()).kernelCode())
+        .with((long) (squeeze == null ? Activation.NONE : squeeze.gate()).kernelCode())
         .with(expand != null)
         .with(addsInput);
   }
 
   private static Weights weightsOf(Step step) {
-    return step == null ? null : new Weights(step.convolution.weight(), step.convolution.bias());
+    return step == null ? null : weightsOf(step.convolution);
+  }
+
+  private static Weights weightsOf(PackedConvolution convolution) {
+    return new Weights(convolution.weight(), convolution.bias());
   }
 }

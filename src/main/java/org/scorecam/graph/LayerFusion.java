@@ -5,9 +5,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
@@ -46,6 +48,9 @@ public final class LayerFusion {
 
   private Activation activation = Activation.NONE;
 
+  /** What the output goes through before the next layer; null if there is nothing. */
+  private SqueezeAfter squeeze;
+
   /**
    * Reads what follows a layer.
    *
@@ -76,6 +81,7 @@ public final class LayerFusion {
             .ifPresent(layer -> found.put(node, new LayerFusion(node, layer, claimed)));
       }
     }
+    found.values().forEach(each -> each.squeeze = SqueezeAfter.of(each, found).orElse(null));
     // Before any node is replaced, whose place in memory another one may take.
     Set<LayerFusion> taken = new HashSet<>();
     List<Runnable> replacements = new ArrayList<>();
@@ -86,6 +92,7 @@ public final class LayerFusion {
         if (together.isPresent()) {
           List<LayerFusion> members = successive.subList(0, together.get().size());
           taken.addAll(members);
+          squeezesBetween(members).forEach(each -> taken.addAll(each.layers()));
           replacements.add(() -> replace(members, together.get()));
         } else {
           replacements.add(fusion::replace);
@@ -190,8 +197,34 @@ public final class LayerFusion {
     return chain.get(chain.size() - 1);
   }
 
+  PackedLayer layer() {
+    return layer;
+  }
+
+  Activation activation() {
+    return activation;
+  }
+
+  boolean sums() {
+    return sums;
+  }
+
+  /** What the layer is given, as the graph is now. */
+  Value input() {
+    return chain.get(0).input(0);
+  }
+
+  /** What takes the place of the layer and of all that it takes in. */
+  Value output() {
+    return last().output();
+  }
+
+  List<JitNode> nodes() {
+    return chain;
+  }
+
   private Optional<JitNode> userOfOutput() {
-    return GraphNodes.onlyUserOf(last().output());
+    return GraphNodes.onlyUserOf(output());
   }
 
   /** Whether the layer could as well be computed at a later node: nothing is overwritten. */
@@ -255,11 +288,11 @@ public final class LayerFusion {
     List<LayerFusion> successive = new ArrayList<>(List.of(this));
     LayerFusion end = this;
     while (end != null && !end.sums && successive.size() < InvertedResidual.MOST_STEPS) {
-      Value output = end.last().output();
+      Value output = end.squeeze == null ? end.output() : end.squeeze.output();
       end =
-          end.userOfOutput()
+          GraphNodes.onlyUserOf(output)
               .map(found::get)
-              .filter(next -> next.chain.get(0).input(0).equals(output))
+              .filter(next -> next.input().equals(output))
               .orElse(null);
       if (end != null) {
         successive.add(end);
@@ -272,7 +305,7 @@ public final class LayerFusion {
     return InvertedResidual.startOf(
         successive.stream()
             .takeWhile(each -> each.layer instanceof PackedConvolution)
-            .map(each -> new Step((PackedConvolution) each.layer, each.activation))
+            .map(LayerFusion::step)
             .toList(),
         found -> {
           List<LayerFusion> members = successive.subList(0, found.size());
@@ -281,16 +314,33 @@ public final class LayerFusion {
         });
   }
 
+  private Step step() {
+    return new Step(
+        (PackedConvolution) layer, activation, squeeze == null ? null : squeeze.layer());
+  }
+
+  /** Squeezes of all that members of an inverted residual put out, but for the last. */
+  private static List<SqueezeAfter> squeezesBetween(List<LayerFusion> members) {
+    return members.subList(0, members.size() - 1).stream()
+        .map(each -> each.squeeze)
+        .filter(Objects::nonNull)
+        .toList();
+  }
+
   /** Whether what is added is what the first was given, and still as it was then. */
   private boolean addsInputOf(List<LayerFusion> members) {
     JitNode first = members.get(0).chain.get(0);
-    List<JitNode> own = members.stream().flatMap(member -> member.chain.stream()).toList();
+    List<JitNode> own =
+        Stream.concat(
+                members.stream().flatMap(member -> member.chain.stream()),
+                squeezesBetween(members).stream().flatMap(each -> each.nodes().stream()))
+            .toList();
     for (JitNode node = first; !node.equals(chain.get(1)); node = node.next()) {
       if (GraphNodes.writes(node) && !own.contains(node)) {
         return false;
       }
     }
-    return residual().equals(first.input(0));
+    return residual().equals(members.get(0).input());
   }
 
   private static void replace(List<LayerFusion> members, InvertedResidual residual) {
@@ -300,7 +350,11 @@ public final class LayerFusion {
       last.replaceBy(call.insertBefore(first, first.input(0)));
     }
     for (int i = members.size() - 2; i >= 0; i--) {
-      members.get(i).destroy();
+      LayerFusion member = members.get(i);
+      if (member.squeeze != null) {
+        member.squeeze.destroy();
+      }
+      member.destroy();
     }
   }
 }

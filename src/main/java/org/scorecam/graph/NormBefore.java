@@ -61,7 +61,7 @@ final class NormBefore {
     if (joins) {
       JitNode join = norm.input(0).node();
       replaceBy(copyOf(join.input(0)));
-      GraphNodes.usersOf(join.output()).forEach(NormFolding::answer);
+      GraphNodes.usersOf(join.output()).forEach(RankQuestion::answer);
       join.destroy();
     } else {
       replaceBy(norm.input(0));
@@ -77,9 +77,9 @@ final class NormBefore {
             .filter(dimension -> dimension.toInt() == 1 || dimension.toInt() == -3)
             .isPresent()
         && join.owningBlock().equals(norm.owningBlock())
-        && alone.inputSize().size() == NormFolding.DIMENSIONS
+        && alone.inputSize().size() == RankQuestion.DIMENSIONS
         && GraphNodes.usersOf(join.output()).stream()
-            .allMatch(user -> user.equals(norm) || NormFolding.isQuestion(user));
+            .allMatch(user -> user.equals(norm) || RankQuestion.isOne(user));
   }
 
   /** Whether a sum follows, which oneDNN's convolution takes in. */

@@ -12,14 +12,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * Makes batch norms part of the convolutions before them, where freezing has left them: programs
- * ask how many dimensions a convolution's output has before they call the norm, and that they ask
- * is another use of it.
+ * Makes batch norms part of the convolutions before them, where freezing has left them for a {@link
+ * RankQuestion}.
  */
 final class NormFolding {
-  /** Of images, [N, C, H, W]. */
-  static final long DIMENSIONS = 4;
-
   private NormFolding() {}
 
   /**
@@ -33,30 +29,18 @@ final class NormFolding {
     for (JitNode node : GraphNodes.deepOf(program)) {
       if (isConvolution(node, inputSizes)) {
         convolutions.add(node);
-      } else if (isQuestion(node) && isConvolution(node.input(0).node(), inputSizes)) {
+      } else if (RankQuestion.isOne(node) && isConvolution(node.input(0).node(), inputSizes)) {
         questions.add(node);
       }
     }
-    questions.forEach(NormFolding::answer);
+    questions.forEach(RankQuestion::answer);
     convolutions.forEach(NormFolding::fold);
   }
 
   private static boolean isConvolution(JitNode node, Map<Long, List<Long>> inputSizes) {
     return GraphNodes.kindOf(node).equals("aten::conv2d")
-        && inputSizes.getOrDefault(node.output().unique(), List.of()).size() == DIMENSIONS;
-  }
-
-  /** Whether a node asks how many dimensions a value has, and does nothing else with it. */
-  static boolean isQuestion(JitNode node) {
-    return GraphNodes.kindOf(node).equals("aten::dim");
-  }
-
-  /** Puts the answer in the place of a question about images. */
-  static void answer(JitNode question) {
-    Graph graph = question.owningGraph();
-    graph.setInsertPoint(question);
-    question.output().replaceAllUsesWith(graph.insertConstant(new IValue(DIMENSIONS)));
-    question.destroy();
+        && inputSizes.getOrDefault(node.output().unique(), List.of()).size()
+            == RankQuestion.DIMENSIONS;
   }
 
   private static void fold(JitNode convolution) {

@@ -41,6 +41,7 @@ public final class PackedConvolution implements PackedLayer {
     return switch (activation) {
       case NONE, RELU -> true;
       case RELU6 -> !residual;
+      case HARDSIGMOID -> false;
       default -> !residual && !isForWinograd(Activation.NONE);
     };
   }

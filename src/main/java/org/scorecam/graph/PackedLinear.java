@@ -46,7 +46,7 @@ public final class PackedLinear implements PackedLayer {
   /** Sums stay: they cost little beside the product, and may spread what they add. */
   @Override
   public boolean takesIn(Activation activation, boolean residual) {
-    return !residual;
+    return !residual && activation != Activation.HARDSIGMOID;
   }
 
   @Override

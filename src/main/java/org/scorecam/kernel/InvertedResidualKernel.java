@@ -1,5 +1,6 @@
 package org.scorecam.kernel;
 
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -12,9 +13,9 @@ import org.scorecam.runtime.NativeScope;
  */
 public final class InvertedResidualKernel {
   /**
-   * The operator {@code (Tensor input, Tensor weight, int hidden, int outputs, int side, int
-   * stride, int activation, bool expands, bool adds_input) -> Tensor}, with a weight that {@link
-   * #pack} made.
+   * The operator {@code (Tensor input, Tensor weight, int hidden, int squeezed, int outputs, int
+   * side, int stride, int activation, int squeeze_activation, int gate, bool expands, bool
+   * adds_input) -> Tensor}, with a weight that {@link #pack} made.
    */
   public static final String OPERATOR = "scorecam::inverted_residual";
 
@@ -24,43 +25,64 @@ public final class InvertedResidualKernel {
   public record Weights(Tensor weight, Tensor bias) {}
 
   /**
-   * Lays weights out as the operator reads them; needs an open scope. What is missing is null.
+   * The weights of all convolutions; null what there is none of.
    *
    * @param expand [E, I, 1, 1], float32, bfloat16 or float16 on the CPU, as the others
-   * @param filter [E, 1, side, side]
+   * @param filter [E, 1, side, side], never null
+   * @param squeeze [Q, E, 1, 1]
+   * @param excite [E, Q, 1, 1]
    * @param project [O, E, 1, 1]
+   */
+  public record Block(
+      Weights expand, Weights filter, Weights squeeze, Weights excite, Weights project) {}
+
+  /**
+   * Lays weights out as the operator reads them; needs an open scope.
+   *
+   * @param block the weights
    * @return float32 [n], owned by the scope
    * @throws org.scorecam.error.InputException if shapes or types do not go together
    */
-  public static Tensor pack(Weights expand, Weights filter, Weights project) {
+  public static Tensor pack(Block block) {
     Kernels kernels = Kernels.cpu();
     try (NativeScope scope = NativeScope.open();
         LongPointer size = new LongPointer(1)) {
-      Tensor tensor = filter.weight;
+      Tensor filter = block.filter.weight;
       kernels.check(
           CpuBinding.scorecam_inverted_residual_weight_size(
-              expand == null ? 0 : expand.weight.size(1),
-              tensor.size(0),
-              project == null ? 0 : project.weight.size(0),
-              (int) tensor.size(2),
+              block.expand == null ? 0 : block.expand.weight.size(1),
+              filter.size(0),
+              outputs(block.squeeze),
+              outputs(block.project),
+              (int) filter.size(2),
               size));
       Tensor packed = torch.empty(size.get());
       InvertedResidualWeights weights =
           new InvertedResidualWeights()
-              .filter(kernels.viewOf(tensor, "weights"))
-              .filter_bias(Kernels.floatsOf(filter.bias));
-      if (expand != null) {
-        weights
-            .expand(kernels.viewOf(expand.weight, "weights"))
-            .expand_bias(Kernels.floatsOf(expand.bias));
-      }
-      if (project != null) {
-        weights
-            .project(kernels.viewOf(project.weight, "weights"))
-            .project_bias(Kernels.floatsOf(project.bias));
-      }
+              .expand(view(kernels, block.expand))
+              .expand_bias(bias(block.expand))
+              .filter(view(kernels, block.filter))
+              .filter_bias(bias(block.filter))
+              .squeeze(view(kernels, block.squeeze))
+              .squeeze_bias(bias(block.squeeze))
+              .excite(view(kernels, block.excite))
+              .excite_bias(bias(block.excite))
+              .project(view(kernels, block.project))
+              .project_bias(bias(block.project));
       kernels.check(CpuBinding.scorecam_inverted_residual_pack(weights, packed.data_ptr_float()));
       return scope.keep(packed);
     }
+  }
+
+  private static long outputs(Weights weights) {
+    return weights == null ? 0 : weights.weight.size(0);
+  }
+
+  private static TensorView view(Kernels kernels, Weights weights) {
+    return weights == null ? null : kernels.viewOf(weights.weight, "weights");
+  }
+
+  private static FloatPointer bias(Weights weights) {
+    return weights == null ? null : Kernels.floatsOf(weights.bias);
   }
 }

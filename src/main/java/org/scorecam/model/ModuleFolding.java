@@ -228,7 +228,8 @@ final class ModuleFolding implements AutoCloseable {
         successive.stream()
             .map(
                 module ->
-                    new InvertedResidual.Step(convolutions.get(module), activationOf.get(module)))
+                    new InvertedResidual.Step(
+                        convolutions.get(module), activationOf.get(module), null))
             .toList();
     InvertedResidual.startOf(steps, found -> true)
         .ifPresent(

@@ -11,6 +11,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.scorecam.error.InputException;
 import org.scorecam.kernel.InvertedResidualKernel;
+import org.scorecam.kernel.InvertedResidualKernel.Block;
 import org.scorecam.kernel.InvertedResidualKernel.Weights;
 import org.scorecam.tensor.Tensors;
 
@@ -22,8 +23,12 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
 
   /** Two channels to three and back to two, 3×3, with ReLU. */
   private static Tensor weight() {
-    return InvertedResidualKernel.pack(
-        ones(3, 2, 1, 1), ones(3, 1, 3, 3), new Weights(torch.ones(2, 3, 1, 1), torch.ones(2)));
+    return pack(
+        ones(3, 2, 1, 1),
+        ones(3, 1, 3, 3),
+        null,
+        null,
+        new Weights(torch.ones(2, 3, 1, 1), torch.ones(2)));
   }
 
   private static OperatorCall call(
@@ -32,12 +37,20 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
         .open()
         .with(weight)
         .with(hidden)
+        .with(0L)
         .with(outputs)
         .with(side)
         .with(stride)
         .with(1L)
+        .with(0L)
+        .with(0L)
         .with(true)
         .with(addsInput);
+  }
+
+  private static Tensor pack(
+      Weights expand, Weights filter, Weights squeeze, Weights excite, Weights project) {
+    return InvertedResidualKernel.pack(new Block(expand, filter, squeeze, excite, project));
   }
 
   @Test
@@ -86,14 +99,12 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
     String message =
         assertThrows(
                 InputException.class,
-                () -> InvertedResidualKernel.pack(ones(3, 2, 1, 1), ones(4, 1, 3, 3), null))
+                () -> pack(ones(3, 2, 1, 1), ones(4, 1, 3, 3), null, null, null))
             .getMessage();
     assertTrue(
         message.contains("expand has shape [3, 2, 1, 1], not [E, I, 1, 1] with E = 4"), message);
+    assertThrows(InputException.class, () -> pack(null, ones(4, 1, 3, 5), null, null, null));
     assertThrows(
-        InputException.class, () -> InvertedResidualKernel.pack(null, ones(4, 1, 3, 5), null));
-    assertThrows(
-        InputException.class,
-        () -> InvertedResidualKernel.pack(null, ones(4, 1, 3, 3), ones(2, 5, 1, 1)));
+        InputException.class, () -> pack(null, ones(4, 1, 3, 3), null, null, ones(2, 5, 1, 1)));
   }
 }

@@ -1,0 +1,38 @@
+package org.scorecam.graph;
+
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * What scales each channel by what a small network says of all channels' means (Hu et al.,
+ * "Squeeze-and-Excitation Networks", CVPR 2018):
+ *
+ * <p>y = g · s with s = gate(S′ b(S mean(g) + s₁) + s₂)
+ *
+ * @param squeeze S and s₁, a convolution of 1×1
+ * @param activation b
+ * @param excite S′ and s₂, likewise
+ * @param gate what makes scales of its output, such as a sigmoid
+ */
+public record SqueezeExcitation(
+    PackedConvolution squeeze, Activation activation, PackedConvolution excite, Activation gate) {
+
+  /** Whether it can be part of an {@link InvertedResidual}, for so many channels. */
+  boolean fits(long channels) {
+    return isPointwise(squeeze)
+        && isPointwise(excite)
+        && squeeze.inputs() == channels
+        && squeeze.outputs() == excite.inputs()
+        && excite.outputs() == channels
+        && activation.kernelCode() >= 0
+        && gate.kernelCode() >= 0;
+  }
+
+  /** Whether a convolution, in float32, looks at one pixel at a time. */
+  static boolean isPointwise(PackedConvolution convolution) {
+    return convolution.weight().scalar_type().intern() == ScalarType.Float
+        && convolution.weight().size(2) == 1
+        && convolution.weight().size(3) == 1
+        && convolution.geometry().isDense()
+        && convolution.geometry().isPaddedBy(0);
+  }
+}
