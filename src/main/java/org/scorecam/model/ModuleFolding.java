@@ -19,6 +19,7 @@ import org.scorecam.graph.NormAsBounds;
 import org.scorecam.graph.PackedConvolution;
 import org.scorecam.graph.PackedLayer;
 import org.scorecam.graph.PackedLinear;
+import org.scorecam.graph.SqueezeExcitation;
 import org.scorecam.graph.StandIn;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
@@ -36,7 +37,7 @@ import org.scorecam.tensor.Tensors;
 final class ModuleFolding implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(ModuleFolding.class.getName());
 
-  /** Stands in for a convolution or a norm that a later convolution computes as well. */
+  /** Stands in for what a later convolution computes as well. */
   private static final StandIn PASSING_ON =
       new StandIn() {
         @Override
@@ -165,9 +166,7 @@ final class ModuleFolding implements AutoCloseable {
               module ->
                   activationOf.put(
                       module, sequence.activationOf.getOrDefault(module, Activation.NONE)));
-      convolutions
-          .keySet()
-          .forEach(first -> putTogether(sequence.successionFrom(first), convolutions));
+      convolutions.keySet().forEach(first -> putTogether(first, sequence, convolutions));
     }
     layers.forEach(
         (module, layer) ->
@@ -220,25 +219,43 @@ final class ModuleFolding implements AutoCloseable {
 
   /** Has the last convolution of an inverted residual do the work of all of them. */
   private void putTogether(
-      List<Submodule> successive, Map<Submodule, PackedConvolution> convolutions) {
-    if (standIns.containsKey(successive.get(0))) {
+      Submodule first, ModuleSequence sequence, Map<Submodule, PackedConvolution> convolutions) {
+    if (standIns.containsKey(first)) {
       return; // Part of the one before.
     }
+    List<Submodule> successive = sequence.successionFrom(first);
     List<InvertedResidual.Step> steps =
         successive.stream()
             .map(
                 module ->
                     new InvertedResidual.Step(
-                        convolutions.get(module), activationOf.get(module), null))
+                        convolutions.get(module),
+                        activationOf.get(module),
+                        squeeze(sequence.squeezeAfter.get(module), convolutions)))
             .toList();
     InvertedResidual.startOf(steps, found -> true)
         .ifPresent(
             found -> {
-              successive
-                  .subList(0, found.size() - 1)
-                  .forEach(each -> standIns.put(each, PASSING_ON));
+              for (Submodule each : successive.subList(0, found.size() - 1)) {
+                standIns.put(each, PASSING_ON);
+                SqueezeCalls.Convolutions squeeze = sequence.squeezeAfter.get(each);
+                if (squeeze != null) {
+                  squeeze.all().forEach(module -> standIns.put(module, PASSING_ON));
+                }
+              }
               standIns.put(successive.get(found.size() - 1), found.operator(false));
             });
+  }
+
+  private SqueezeExcitation squeeze(
+      SqueezeCalls.Convolutions found, Map<Submodule, PackedConvolution> convolutions) {
+    return found == null
+        ? null
+        : new SqueezeExcitation(
+            convolutions.get(found.squeeze()),
+            activationOf.get(found.squeeze()),
+            convolutions.get(found.excite()),
+            activationOf.get(found.excite()));
   }
 
   /** What calls the stand-ins; for one run by one thread. */

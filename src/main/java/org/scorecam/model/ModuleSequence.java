@@ -40,6 +40,11 @@ final class ModuleSequence implements Interceptor {
   /** The batch norm whose output a convolution is given by a ReLU, where each is called once. */
   final Map<Submodule, Submodule> normBefore = new HashMap<>();
 
+  /** By the convolution whose activated output they scale. */
+  final Map<Submodule, SqueezeCalls.Convolutions> squeezeAfter = new HashMap<>();
+
+  private final SqueezeCalls squeezeCalls = new SqueezeCalls();
+
   /** As origins, what norms of their own put out, and what ReLUs make of it. */
   private final IdentityHashMap<Tensor, Origin> normed = new IdentityHashMap<>();
 
@@ -48,7 +53,7 @@ final class ModuleSequence implements Interceptor {
   /** By identity: the very object that one module returned and the next was given. */
   private final IdentityHashMap<Tensor, Origin> origins = new IdentityHashMap<>();
 
-  /** As origins, what activations put out. */
+  /** As origins, what activations put out, and squeeze and excitation of that. */
   private final IdentityHashMap<Tensor, Origin> activated = new IdentityHashMap<>();
 
   private final Map<Submodule, Integer> calls = new HashMap<>();
@@ -63,9 +68,16 @@ final class ModuleSequence implements Interceptor {
 
   /** A convolution and those after it, as many as may run together. */
   List<Submodule> successionFrom(Submodule first) {
-    return Stream.iterate(first, Objects::nonNull, next::get)
+    return Stream.iterate(first, Objects::nonNull, this::nextOf)
         .limit(InvertedResidual.MOST_STEPS)
         .toList();
+  }
+
+  private Submodule nextOf(Submodule convolution) {
+    SqueezeCalls.Convolutions between = squeezeAfter.get(convolution);
+    return between == null || between.all().allMatch(each -> calls.get(each) == 1)
+        ? next.get(convolution)
+        : null;
   }
 
   /** Whether a norm is before one convolution alone. */
@@ -94,6 +106,7 @@ final class ModuleSequence implements Interceptor {
     Optional<Submodule> before = Origin.in(activated, input);
     Optional<Submodule> norm = Origin.in(normed, input);
     Optional<Submodule> normBeforeRelu = Origin.in(rectified, input);
+    long callsBefore = squeezeCalls.count();
     Tensor output = forward.apply(input);
     boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
     List<Long> sizes = LayerInputs.inChunk(1, input.shape());
@@ -112,6 +125,19 @@ final class ModuleSequence implements Interceptor {
         next.remove(module);
         next.values().removeIf(module::equals);
       }
+    }
+    if (squeezeCalls.count() == callsBefore) {
+      squeezeCalls.add(module, input, output);
+    } else {
+      before.ifPresent(
+          convolution ->
+              squeezeCalls
+                  .in(module, callsBefore, input, output)
+                  .ifPresent(
+                      found -> {
+                        squeezeAfter.put(convolution, found);
+                        activated.put(output, new Origin(convolution, output._version()));
+                      }));
     }
     Activation activation = Activation.of(module);
     if (activation != Activation.NONE) {

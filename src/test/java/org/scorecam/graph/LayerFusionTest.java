@@ -19,6 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
@@ -85,6 +86,9 @@ class LayerFusionTest {
         .weight("g", 32, 4, 3, 3)
         .weight("d", 32, 1, 3, 3)
         .weight("e", 32, 1, 5, 5)
+        .weight("s", 4, 32, 1, 1)
+        .weight("c", 4)
+        .weight("t", 32, 4, 1, 1)
         .weight("l", 32, 32)
         .weight("n", 32)
         .weight("b", 32);
@@ -98,7 +102,10 @@ class LayerFusionTest {
   private static List<String> operatorsAfterFusing(Path file, int packed, Tensor input) {
     Tensor expected = run(load(file), input);
     JitModule frozen = torch.freeze(load(file));
-    assertEquals(packed, fuse(frozen, input));
+    int operators = fuse(frozen, input);
+    if (packed >= 0) {
+      assertEquals(packed, operators);
+    }
     List<String> kinds =
         nodesOf(frozen).stream()
             .map(GraphNodes::kindOf)
@@ -346,7 +353,7 @@ class LayerFusionTest {
     assertEquals(
         residualThen(2),
         operatorsAfterFusing(operators(1, 2), "y = x", FILTER, PROJECT, "return x + y"));
-    // Squeeze and excitation.
+    // Scales without a network of their own.
     assertEquals(
         residualThen(2, "aten::mean", "aten::mul", ONEDNN),
         operatorsAfterFusing(
@@ -361,6 +368,101 @@ class LayerFusionTest {
     assertEquals(
         residualThen(2, ONEDNN),
         operatorsAfterFusing(operators(2, 3), EXPAND, FILTER, PROJECT, "return torch.relu6(y)"));
+  }
+
+  private static final String MEAN = "z = torch.mean(y, [2, 3], True)";
+  private static final String SQUEEZE = "z = torch.silu(" + squeeze("z", "s", "c") + ")";
+  private static final String EXCITE = "z = torch.sigmoid(" + squeeze("z", "t", "b") + ")";
+  private static final String SCALE = "y = z * y";
+
+  private static String squeeze(String input, String weight, String bias) {
+    return "torch.conv2d(%s, self.%s, self.%s, [1, 1], [0, 0], [1, 1], 1)"
+        .formatted(input, weight, bias);
+  }
+
+  private List<String> operatorsOfSqueezed(
+      int operators, String mean, String squeeze, String excite, String scale, String end) {
+    return operatorsAfterFusing(
+        operators, EXPAND, FILTER, mean, squeeze, excite, scale, PROJECT, end);
+  }
+
+  @Test
+  void squeezeAndExcitationIsPartOfAnInvertedResidual() {
+    int one = operators(1, 5);
+    List<String> alone = List.of(ONEDNN, ONEDNN, "aten::mean", ONEDNN, ONEDNN, "aten::mul", ONEDNN);
+    List<String> expected = Winograd.isAvailable() ? residualThen(0) : alone;
+    for (String end : List.of("return y", "return x + y", "return y.add_(x)")) {
+      assertEquals(expected, operatorsOfSqueezed(one, MEAN, SQUEEZE, EXCITE, SCALE, end), end);
+    }
+    assertEquals(
+        expected,
+        operatorsAfterFusing(
+                one, "y = x", FILTER, MEAN, SQUEEZE, EXCITE, SCALE, PROJECT, "return y")
+            .stream()
+            .skip(Winograd.isAvailable() ? 0 : 1)
+            .toList());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "z = torch.mean(y, [-1, -2], True) | torch.silu | torch.sigmoid | y = y * z",
+        "z = torch.adaptive_avg_pool2d(y, [1, 1]) | torch.relu | torch.sigmoid | y = y.mul_(z)",
+        "z = torch.adaptive_avg_pool2d(y, 1) | torch.relu_ | torch.hardsigmoid | y = z * y",
+        "z = torch.mean(y, [3, 2], True) | torch.hardswish | torch.sigmoid_ | y = y.mul(z)",
+        "z = torch.mean(y, [2, 3], True) | torch.neg | torch.sigmoid | y = z * y"
+      })
+  void squeezeIsFoundAsNetworksWriteIt(String mean, String activation, String gate, String scale) {
+    String squeeze = SQUEEZE.replace("torch.silu", activation);
+    String excite = EXCITE.replace("torch.sigmoid", gate);
+    List<String> kinds = operatorsOfSqueezed(-1, mean, squeeze, excite, scale, "return y");
+    boolean known = !activation.equals("torch.neg");
+    if (Winograd.isAvailable()) {
+      assertEquals(known, kinds.stream().noneMatch(kind -> kind.startsWith("aten::mul")), mean);
+    }
+  }
+
+  @Test
+  void thatAProgramAsksForTheNumberOfDimensionsKeepsNothingFromBeingFound() {
+    List<String> kinds =
+        operatorsAfterFusing(
+            operators(1, 5),
+            EXPAND,
+            FILTER,
+            "assert len(y.size()) > 2",
+            "assert y.dim() == 4",
+            "z = torch.adaptive_avg_pool2d(y, [1, 1])",
+            SQUEEZE,
+            EXCITE,
+            SCALE,
+            PROJECT,
+            "return y");
+    assertEquals(!Winograd.isAvailable(), kinds.contains("aten::mul"));
+  }
+
+  @Test
+  void whatIsNoSqueezeStays() {
+    int apart = operators(4, 5);
+    List<String[]> others =
+        List.of(
+            new String[] {MEAN, SQUEEZE, EXCITE, SCALE + " * z"},
+            new String[] {MEAN, SQUEEZE, EXCITE, "y = z * x"},
+            new String[] {MEAN, SQUEEZE, EXCITE, "y = z * y + y"},
+            new String[] {MEAN, SQUEEZE, EXCITE, "y = z + y"},
+            new String[] {"z = torch.mean(y, [2, 3], True) + 1", SQUEEZE, EXCITE, SCALE},
+            new String[] {"z = torch.mean(y, [3], True)", SQUEEZE, EXCITE, SCALE},
+            new String[] {"z = torch.mean(y * 2, [2, 3], True)", SQUEEZE, EXCITE, SCALE},
+            new String[] {"z = torch.mean(x, [2, 3], True)", SQUEEZE, EXCITE, SCALE},
+            new String[] {
+              "z = torch.adaptive_avg_pool2d(y, [3, 1])[:, :, 1:2]", SQUEEZE, EXCITE, SCALE
+            },
+            new String[] {MEAN, SQUEEZE, EXCITE + " * 2", SCALE});
+    for (String[] other : others) {
+      List<String> kinds =
+          operatorsOfSqueezed(apart, other[0], other[1], other[2], other[3], "return y");
+      assertTrue(kinds.contains(ONEDNN), String.join("; ", other));
+    }
   }
 
   @Test

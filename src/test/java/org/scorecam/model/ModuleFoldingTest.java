@@ -15,9 +15,13 @@ import org.bytedeco.pytorch.Conv2dOptions;
 import org.bytedeco.pytorch.ConvTranspose2dImpl;
 import org.bytedeco.pytorch.GELUImpl;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.IdentityImpl;
 import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.ReLUImpl;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.SigmoidImpl;
 import org.bytedeco.pytorch.StringTensorDict;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -31,6 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.error.PrecisionException;
+import org.scorecam.kernel.Winograd;
 import org.scorecam.nn.Activations;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Network;
@@ -325,6 +330,85 @@ class ModuleFoldingTest {
     try (Inverted network = ready(new Inverted(true))) {
       // Of what passes between, channels are read that are not there, or other values.
       assertEquals(List.of(), computing(network, PACKED));
+    }
+  }
+
+  /** Squeeze and excitation, which may divide where it should multiply. */
+  private static final class Squeeze extends Network {
+    private final boolean divides;
+    private final Submodule pool;
+    private final Submodule squeeze = child("squeeze", Inverted.filter(32, 4, 1, 1));
+    private final Submodule relu = child("relu", new ReLUImpl());
+    private final Submodule excite = child("excite", Inverted.filter(4, 32, 1, 1));
+    private final Submodule gate;
+
+    Squeeze(boolean divides, Module pool, Module gate) {
+      this.divides = divides;
+      this.pool = child("pool", pool);
+      this.gate = child("gate", gate);
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor scales = sequence(x, pool, squeeze, relu, excite, gate);
+      return divides ? x.div(scales) : x.mul(scales);
+    }
+  }
+
+  /** The mean of the image. */
+  private static final class Mean extends Network {
+    @Override
+    public Tensor forward(Tensor x) {
+      return x.mean(new long[] {2, 3}, true, new ScalarTypeOptional());
+    }
+  }
+
+  private static final class Squeezed extends Network {
+    private final Submodule stem = child("stem", TestNetworks.conv(3, 32));
+    private final Submodule relu1 = child("relu1", new ReLUImpl());
+    private final Submodule filter = child("filter", Inverted.filter(32, 32, 5, 32));
+    private final Submodule relu2 = child("relu2", new ReLUImpl());
+    private final Submodule scales;
+    private final Submodule project = child("project", Inverted.filter(32, 16, 1, 1));
+    private final boolean twice;
+
+    Squeezed(Squeeze scales, boolean twice) {
+      this.scales = child("scales", scales);
+      this.twice = twice;
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      Tensor filtered = sequence(x, stem, relu1, filter, relu2);
+      Tensor y = project.forward(scales.forward(filtered));
+      return twice ? y.add(scales.forward(filtered).narrow(1, 0, 16)).mean(2, 3) : y.mean(2, 3);
+    }
+  }
+
+  private static final List<String> SCALES = List.of("scales.pool", "scales.relu", "scales.gate");
+
+  @Test
+  void squeezeAndExcitationIsComputedWithTheInvertedResidual() {
+    for (Module gate : List.of(new SigmoidImpl(), new Activations.Hardsigmoid())) {
+      try (Squeezed network = ready(new Squeezed(new Squeeze(false, new Mean(), gate), false))) {
+        assertTrue(computing(network, PLAIN).containsAll(SCALES));
+        assertEquals(
+            Winograd.isAvailable() ? List.of() : List.of("scales.pool"),
+            computing(network, PACKED).stream().filter(SCALES::contains).toList());
+      }
+    }
+  }
+
+  @Test
+  void whatIsNoSqueezeAndExcitationIsComputedByItself() {
+    for (Squeezed other :
+        List.of(
+            new Squeezed(new Squeeze(true, new Mean(), new SigmoidImpl()), false),
+            new Squeezed(new Squeeze(false, new IdentityImpl(), new SigmoidImpl()), false),
+            new Squeezed(new Squeeze(false, new Mean(), new SigmoidImpl()), true))) {
+      try (Squeezed network = ready(other)) {
+        assertTrue(computing(network, PACKED).contains("scales.pool"));
+      }
     }
   }
 
