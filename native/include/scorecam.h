@@ -248,11 +248,11 @@ SCORECAM_API scorecam_status scorecam_winograd_convolution(const scorecam_convol
 
 enum {
   SCORECAM_ACTIVATION_NONE = 0,
-  SCORECAM_ACTIVATION_RELU = 1,      /* max(y, 0) */
-  SCORECAM_ACTIVATION_RELU6 = 2,     /* min(max(y, 0), 6) */
-  SCORECAM_ACTIVATION_SILU = 3,      /* y / (1 + exp(-y)) */
-  SCORECAM_ACTIVATION_HARDSWISH = 4, /* y * min(max(y + 3, 0), 6) / 6 */
-  SCORECAM_ACTIVATION_SIGMOID = 5,   /* 1 / (1 + exp(-y)) */
+  SCORECAM_ACTIVATION_RELU = 1,       /* max(y, 0) */
+  SCORECAM_ACTIVATION_RELU6 = 2,      /* min(max(y, 0), 6) */
+  SCORECAM_ACTIVATION_SILU = 3,       /* y / (1 + exp(-y)) */
+  SCORECAM_ACTIVATION_HARDSWISH = 4,  /* y * min(max(y + 3, 0), 6) / 6 */
+  SCORECAM_ACTIVATION_SIGMOID = 5,    /* 1 / (1 + exp(-y)) */
   SCORECAM_ACTIVATION_HARDSIGMOID = 6 /* min(max(y + 3, 0), 6) / 6 */
 };
 
@@ -272,26 +272,25 @@ enum {
  *     z[n, q] = b(sum over e of squeeze[q, e] * mean over y, x of g[n, y, x, e] + squeeze_bias[q])
  *     s[n, e] = gate(sum over q of excite[e, q] * z[n, q] + excite_bias[e])
  *
- * Tensors are dense float32, channels last: input [N, H, W, I], output
- * [N, (H - 1) / stride + 1, (W - 1) / stride + 1, O].
+ * Tensors are dense float32, channels last: input [N, H, W, I], output [N, (H - 1) / stride + 1, (W - 1) / stride + 1, O].
  *
  * The E hidden channels h of an image are never stored as a whole, and g only to be squeezed.
  */
 typedef struct scorecam_inverted_residual {
-  int64_t images;     /* N; with 0 nothing happens */
-  int64_t height;     /* H >= 1 */
-  int64_t width;      /* W >= 1 */
-  int64_t inputs;     /* I >= 1; E where `expands` is 0 */
-  int64_t hidden;     /* E >= 1; fastest in multiples of 16 */
-  int64_t squeezed;   /* Q; 0 without `squeeze` and `excite`, which need a `project` */
-  int64_t outputs;    /* O; 0 without `project` */
-  int32_t side;       /* of the filter: 3 or 5 */
-  int32_t stride;     /* 1 or 2 */
-  int32_t activation; /* a, of SCORECAM_ACTIVATION_* */
-  int32_t squeeze_activation; /* b, as a */
-  int32_t gate;               /* as a */
-  int32_t expands;    /* 1: with `expand`; 0: without */
-  int32_t adds_input; /* 1: the input is added, which has the shape of the output; 0: it is not */
+  int64_t images;             /* N; with 0 nothing happens */
+  int64_t height;             /* H >= 1 */
+  int64_t width;              /* W >= 1 */
+  int64_t inputs;             /* I >= 1; E where `expands` is 0 */
+  int64_t hidden;             /* E >= 1; fastest in multiples of 16 */
+  int64_t squeezed;           /* Q; 0 without `squeeze` and `excite`, which need a `project` */
+  int64_t outputs;            /* O; 0 without `project` */
+  int32_t side;               /* of the filter: 3 or 5 */
+  int32_t stride;             /* 1 or 2 */
+  int32_t activation;         /* a, of SCORECAM_ACTIVATION_* */
+  int32_t squeeze_activation; /* b, likewise */
+  int32_t gate;               /* likewise */
+  int32_t expands;            /* 1: with `expand`; 0: without */
+  int32_t adds_input;         /* 1: the input is added, which has the shape of the output; 0: it is not */
   const float *input;
   const float *weight; /* from scorecam_inverted_residual_pack */
   float *output;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -33,17 +34,28 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
 
   private static OperatorCall call(
       Tensor weight, long hidden, long outputs, long side, long stride, boolean addsInput) {
+    return call(weight, hidden, 0, outputs, side, stride, addsInput);
+  }
+
+  private static OperatorCall call(
+      Tensor weight,
+      long hidden,
+      long squeezed,
+      long outputs,
+      long side,
+      long stride,
+      boolean addsInput) {
     return new OperatorCall(InvertedResidualKernel.OPERATOR, "")
         .open()
         .with(weight)
         .with(hidden)
-        .with(0L)
+        .with(squeezed)
         .with(outputs)
         .with(side)
         .with(stride)
         .with(1L)
-        .with(0L)
-        .with(0L)
+        .with(1L)
+        .with((long) Activation.HARDSIGMOID.kernelCode())
         .with(true)
         .with(addsInput);
   }
@@ -64,6 +76,26 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
       Tensor output = call.call(image);
       assertArrayEquals(new long[] {1, 2, 1, 1}, output.shape());
       assertArrayEquals(new float[] {13, 13}, Tensors.toArray(output), 0);
+    }
+  }
+
+  @Test
+  void scalesByHand() {
+    Tensor weight =
+        pack(
+            ones(3, 2, 1, 1),
+            ones(3, 1, 3, 3),
+            ones(1, 3, 1, 1),
+            new Weights(torch.ones(3, 1, 1, 1).div(new Scalar(12)), new Tensor()),
+            new Weights(torch.ones(2, 3, 1, 1), torch.ones(2)));
+    try (OperatorCall call = call(weight, 3, 1, 2, 3, 1, true);
+        OperatorCall unsqueezed = call(weight, 3, 2, 3, 1, true)) {
+      // Means of 4 are squeezed to 12; (1 + 3) / 6 of 3 times 4 is 8; 8 + 1 + 1.
+      Tensor output = call.call(torch.ones(1, 2, 2, 1));
+      assertArrayEquals(new float[] {10, 10, 10, 10}, Tensors.toArray(output), 1e-5f);
+      assertRefused(
+          () -> unsqueezed.call(torch.ones(1, 2, 2, 1)),
+          "is not packed for 2 inputs, 3 hidden channels, 0 squeezed ones and 2 outputs");
     }
   }
 
