@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.graph.Activation;
 import org.scorecam.nn.Submodule;
 import org.scorecam.tensor.Tensors;
 
@@ -99,7 +100,9 @@ final class SqueezeCalls {
     boolean found =
         calls.get(0).isMean
             && ModuleTypes.isConvolution(squeeze)
+            && Activation.of(calls.get(2).module) != Activation.NONE
             && ModuleTypes.isConvolution(excite)
+            && Activation.of(calls.get(4).module) != Activation.NONE
             && isProduct(output, input);
     return found ? Optional.of(new Convolutions(module, squeeze, excite)) : Optional.empty();
   }

@@ -23,6 +23,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.SigmoidImpl;
 import org.bytedeco.pytorch.StringTensorDict;
+import org.bytedeco.pytorch.TanhImpl;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -405,6 +406,7 @@ class ModuleFoldingTest {
         List.of(
             new Squeezed(new Squeeze(true, new Mean(), new SigmoidImpl()), false),
             new Squeezed(new Squeeze(false, new IdentityImpl(), new SigmoidImpl()), false),
+            new Squeezed(new Squeeze(false, new Mean(), new TanhImpl()), false),
             new Squeezed(new Squeeze(false, new Mean(), new SigmoidImpl()), true))) {
       try (Squeezed network = ready(other)) {
         assertTrue(computing(network, PACKED).contains("scales.pool"));
