@@ -7,7 +7,6 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.cuda.CUDAStream;
 import org.bytedeco.pytorch.cuda.CUDAStreamGuard;
-import org.bytedeco.pytorch.cuda.DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair;
 import org.bytedeco.pytorch.cuda.MemPool;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -107,15 +106,19 @@ public final class CudaGraph implements AutoCloseable {
 
   private static CudaGraph attempt(Device device, Runnable work) {
     try (NativeScope scope = NativeScope.open()) {
-      DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair pool =
-          MemPool.graph_pool_handle(false);
+      // The presets' versions have different names for its type.
+      var pool = MemPool.graph_pool_handle(false);
       CudaGraph recorded = new CudaGraph(device);
       try {
         check(CpuBinding.scorecam_begin_cuda_graph(LIBRARY, new LongPointer(pool), recorded.graph));
         recorded.take(work);
         return recorded;
       } catch (RuntimeException | Error e) {
-        leave(device, pool);
+        leave(
+            () -> {
+              torch_cuda.endAllocateToPool((byte) device.index(), pool);
+              torch_cuda.getAllocator().releasePool((byte) device.index(), pool);
+            });
         recorded.free();
         throw e;
       }
@@ -136,11 +139,9 @@ public final class CudaGraph implements AutoCloseable {
   /**
    * Tells LibTorch's allocator that a recording is over, which one that failed does not tell it.
    */
-  private static void leave(
-      Device device, DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair pool) {
+  private static void leave(Runnable telling) {
     try {
-      torch_cuda.endAllocateToPool((byte) device.index(), pool);
-      torch_cuda.getAllocator().releasePool((byte) device.index(), pool);
+      telling.run();
     } catch (RuntimeException e) {
       // It knew already, and then frees the pool with the recording.
     }
