@@ -293,7 +293,9 @@ void copy_rest(const InvertedResidualRequest &request, int64_t row, const Span &
 
 void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels) {
   const int64_t rows = request.images * request.out_height;
-  const int threads = thread_count(rows, rows * request.out_width * request.hidden * 4);
+  // Each share of rows but the first expands a few anew that the one before it has expanded.
+  const int64_t rows_together = request.squeezed == 0 ? 1 : request.out_height;
+  const int threads = thread_count(rows / rows_together, rows * request.out_width * request.hidden * 4);
   const Layout layout(request);
   const Scratch zeros(1, layout.row), scratch(threads, layout.floats);
   std::fill_n(zeros.piece(0), layout.row, 0.0f);
@@ -301,8 +303,6 @@ void inverted_residual_batch(const InvertedResidualRequest &request, const Pixel
   if (request.squeezed == 0)
     own.emplace(request.input, request.images, request.height, request.width, request.inputs, threads);
   const Columns columns(request, own ? &*own : nullptr);
-  // Each share of rows but the first expands a few anew that the one before it has expanded.
-  const int64_t rows_together = request.squeezed == 0 ? 1 : request.out_height;
   parallel(threads, rows / rows_together, [&](int64_t begin, int64_t end, int thread) {
     Rows(request, kernels, columns, layout, zeros.piece(0), scratch.piece(thread))
         .pass(begin * rows_together, end * rows_together);

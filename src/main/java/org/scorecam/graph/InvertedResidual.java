@@ -69,7 +69,7 @@ public final class InvertedResidual {
   }
 
   private static Optional<InvertedResidual> of(List<Step> steps) {
-    boolean expands = SqueezeExcitation.isPointwise(steps.get(0).convolution);
+    boolean expands = steps.get(0).convolution.isPointwise();
     Step filter = steps.get(expands ? 1 : 0);
     List<Step> rest = steps.subList(expands ? 2 : 1, steps.size());
     boolean fits =
@@ -91,7 +91,7 @@ public final class InvertedResidual {
   }
 
   private static boolean isProjection(Step step) {
-    return step.activation == Activation.NONE && SqueezeExcitation.isPointwise(step.convolution);
+    return step.activation == Activation.NONE && step.convolution.isPointwise();
   }
 
   private static boolean isDepthwise(Step step) {

@@ -80,6 +80,15 @@ public final class PackedConvolution implements PackedLayer {
     return weight.size(0);
   }
 
+  /** Whether each output, in float32, is made of one place, and there is one for each place. */
+  boolean isPointwise() {
+    return weight.scalar_type().intern() == ScalarType.Float
+        && weight.size(2) == 1
+        && weight.size(3) == 1
+        && geometry.isDense()
+        && geometry.isPaddedBy(0);
+  }
+
   /**
    * The convolution without packing anything, on any device. Needs an open scope.
    *

@@ -1,7 +1,5 @@
 package org.scorecam.graph;
 
-import org.bytedeco.pytorch.global.torch.ScalarType;
-
 /**
  * What scales each channel by what a small network says of all channels' means (Hu et al.,
  * "Squeeze-and-Excitation Networks", CVPR 2018):
@@ -18,21 +16,12 @@ public record SqueezeExcitation(
 
   /** Whether it can be part of an {@link InvertedResidual}, for so many channels. */
   boolean fits(long channels) {
-    return isPointwise(squeeze)
-        && isPointwise(excite)
+    return squeeze.isPointwise()
+        && excite.isPointwise()
         && squeeze.inputs() == channels
         && squeeze.outputs() == excite.inputs()
         && excite.outputs() == channels
         && activation.kernelCode() >= 0
         && gate.kernelCode() >= 0;
-  }
-
-  /** Whether a convolution, in float32, looks at one pixel at a time. */
-  static boolean isPointwise(PackedConvolution convolution) {
-    return convolution.weight().scalar_type().intern() == ScalarType.Float
-        && convolution.weight().size(2) == 1
-        && convolution.weight().size(3) == 1
-        && convolution.geometry().isDense()
-        && convolution.geometry().isPaddedBy(0);
   }
 }
