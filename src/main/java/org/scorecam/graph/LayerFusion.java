@@ -263,13 +263,30 @@ public final class LayerFusion {
   }
 
   private void replace() {
-    // Where the other summand is known, and is not overwritten yet.
-    JitNode place = chain.get(sums ? 1 : 0);
-    Value input = chain.get(0).input(0);
+    if (sums && LastUse.isAt(chain.get(1), residual(), chain) && replaceOverResidual()) {
+      return;
+    }
     try (OperatorCall call = layer.operator(sums, activation)) {
       replaceBy(
-          sums ? call.insertBefore(place, input, residual()) : call.insertBefore(place, input));
+          sums
+              ? call.insertBefore(chain.get(1), input(), residual())
+              : call.insertBefore(chain.get(0), input()));
     }
+  }
+
+  /** Has the output take the residual's place, where that pays. */
+  private boolean replaceOverResidual() {
+    Optional<OperatorCall> over =
+        layer instanceof PackedConvolution convolution
+            ? convolution.operatorOverResidual(activation)
+            : Optional.empty();
+    over.ifPresent(
+        call -> {
+          try (call) {
+            replaceBy(call.insertBefore(chain.get(1), residual(), input()));
+          }
+        });
+    return over.isPresent();
   }
 
   private void replaceBy(Value result) {

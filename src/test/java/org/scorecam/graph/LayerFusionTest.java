@@ -83,6 +83,7 @@ class LayerFusionTest {
         .weight("w", 32, 32, 3, 3)
         .weight("v", 32, 32, 3, 3)
         .weight("p", 32, 32, 1, 1)
+        .weight("q", 32, 32, 1, 1)
         .weight("g", 32, 4, 3, 3)
         .weight("d", 32, 1, 3, 3)
         .weight("e", 32, 1, 5, 5)
@@ -205,6 +206,40 @@ class LayerFusionTest {
     assertEquals(
         List.of(winogradAdd(), "aten::relu6"),
         operatorsAfterFusing(1, conv, "return torch.relu6(y + x)"));
+  }
+
+  @Test
+  void aSumTakesThePlaceOfAResidualThatNobodyReadsAfterwards() {
+    String first = "r = " + POINT;
+    String second = "y = " + POINT.replace("(x,", "(torch.relu(r),");
+    String other = "y = " + POINT.replace("(x,", "(r,");
+    assertEquals(
+        List.of(ONEDNN, ONEDNN + "_"),
+        operatorsAfterFusing(2, first, other, "return torch.relu(r + y)"));
+    assertEquals(
+        List.of(ONEDNN, ONEDNN + "_"), operatorsAfterFusing(2, first, other, "return y.add_(r)"));
+    // One after the other.
+    assertEquals(
+        List.of(ONEDNN, ONEDNN + "_", ONEDNN + "_"),
+        operatorsAfterFusing(
+            3, first, other, "r = torch.relu(r + y)", other, "return torch.relu(y + r)"));
+    // Its layer may come last.
+    assertEquals(
+        List.of(ONEDNN, ONEDNN + "_"),
+        operatorsAfterFusing(2, "y = " + POINT, first.replace("p,", "q,"), "return y + r"));
+    // Read later, as a whole or as a view of it; not a layer's; read by who knows what.
+    assertEquals(
+        List.of(ONEDNN, ONEDNN, "aten::add"),
+        operatorsAfterFusing(2, first, other, "return torch.relu(r + y) + r"));
+    assertEquals(
+        List.of(ONEDNN, "aten::narrow", ONEDNN, "aten::add"),
+        operatorsAfterFusing(
+            2, first, "v = torch.narrow(r, 1, 0, 1)", other, "return (y + r) + v"));
+    assertEquals(
+        List.of(ONEDNN), operatorsAfterFusing(1, other.replace("r,", "x,"), "return y + x"));
+    assertEquals(
+        List.of(ONEDNN, "aten::relu", ONEDNN),
+        operatorsAfterFusing(2, first, second, "return y + r"));
   }
 
   @Test
