@@ -124,8 +124,11 @@ public final class GraphNodes {
 
   /** What uses a value: a node for each place at which it does. */
   static List<JitNode> usersOf(Value value) {
-    Use uses = value.uses();
     List<JitNode> users = new ArrayList<>();
+    Use uses = value.uses();
+    if (uses == null) {
+      return users; // There are none, of a value that had some.
+    }
     for (long i = uses.position(); i < uses.limit(); i++) {
       users.add(new Use(uses).<Use>position(i).user());
     }

@@ -8,7 +8,9 @@ import static org.scorecam.zoo.Layers.convBeforeNorm;
 import static org.scorecam.zoo.Layers.maxPool;
 import static org.scorecam.zoo.Layers.relu;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.LinearImpl;
@@ -92,18 +94,14 @@ final class DenseNet extends Network {
 
     @Override
     public Tensor forward(Tensor x) {
-      Tensor features = x;
+      List<Tensor> features = new ArrayList<>(List.of(x));
       for (Submodule layer : self().children().values()) {
-        Tensor added = layer.forward(features);
-        Tensor grown = concatenate(features, added);
-        // By and by, since all of them together are much larger than the last.
-        added.close();
-        if (!features.equals(x)) {
-          features.close();
+        // Joined for each layer anew: then nothing else reads what its norm is given.
+        try (Tensor joined = concatenate(features)) {
+          features.add(layer.forward(joined));
         }
-        features = grown;
       }
-      return features;
+      return concatenate(features);
     }
   }
 

@@ -1,5 +1,6 @@
 package org.scorecam.zoo;
 
+import java.util.List;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.AdaptiveAvgPool2dImpl;
 import org.bytedeco.pytorch.AvgPool2dImpl;
@@ -140,8 +141,13 @@ final class Layers {
 
   /** [N, Ca, H, W], [N, Cb, H, W], … to [N, Ca + Cb + …, H, W]. */
   static Tensor concatenate(Tensor... parts) {
+    return concatenate(List.of(parts));
+  }
+
+  /** The same of a list. */
+  static Tensor concatenate(List<Tensor> parts) {
     // Closed at once: the list holds all parts' memory.
-    try (TensorVector list = new TensorVector(parts)) {
+    try (TensorVector list = new TensorVector(parts.toArray(Tensor[]::new))) {
       return torch.cat(list, 1);
     }
   }

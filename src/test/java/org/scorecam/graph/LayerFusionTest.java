@@ -803,6 +803,19 @@ class LayerFusionTest {
     assertTrue(kinds.stream().noneMatch(kind -> kind.matches("aten::(cat|batch_norm|dim)")));
   }
 
+  /** As in a traced DenseNet. */
+  @Test
+  void theirRankNeedNotBeAskedFor() {
+    NativeBuild.require();
+    assertEquals(
+        List.of(
+            "aten::narrow", "aten::narrow", "aten::list", BoundedPointwiseKernel.JOINING_OPERATOR),
+        operatorsAfterFusing(
+            1,
+            "zs = [torch.narrow(x, 1, 16, 16), torch.narrow(x, 1, 0, 16)]",
+            "return " + pointOf("torch.relu(" + NORM.replace("x,", "torch.cat(zs, 1),") + ")")));
+  }
+
   @Test
   void tensorsAreJoinedFirstWhereThatIsNotForTheNormAlone() {
     NativeBuild.require();
