@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header. */
-#define SCORECAM_ABI_VERSION 6
+#define SCORECAM_ABI_VERSION 7
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -513,6 +513,37 @@ SCORECAM_API scorecam_status scorecam_replay_cuda_graph(const char *libtorch_cud
 
 /* Frees a recording, and the memory that it has, once what was queued of it is done. Null is none. */
 SCORECAM_API scorecam_status scorecam_free_cuda_graph(const char *libtorch_cuda, void *graph);
+
+/*
+ * Has LibTorch write down the operators that this thread calls until scorecam_end_trace as a TorchScript graph, by
+ * torch::jit::tracer of LibTorch 2.10. They run as they would otherwise.
+ *
+ *   libtorch_cpu the path of the library, which this process has loaded
+ *   trace        set to what holds the graph until scorecam_free_trace
+ *
+ * INVALID_ARGUMENT if this thread has begun one already; NOT_APPLICABLE if that LibTorch has no such functions.
+ */
+SCORECAM_API scorecam_status scorecam_begin_trace(const char *libtorch_cpu, void **trace);
+
+/*
+ * Says what stands in this thread's trace for what operators are given or put out.
+ *
+ *   value         a c10::IValue
+ *   stands_for_it a torch::jit::Value of the graph
+ */
+SCORECAM_API scorecam_status scorecam_set_traced(const char *libtorch_cpu, const void *value, void *stands_for_it);
+
+/* What stands for a c10::IValue in this thread's trace. What is not known there becomes a constant of the graph. */
+SCORECAM_API scorecam_status scorecam_get_traced(const char *libtorch_cpu, const void *value, void **stands_for_it);
+
+/*
+ * Ends this thread's trace; its graph stays. NOT_APPLICABLE if an operator was called that tells a program of the numbers
+ * in a tensor: it may have decided upon them what to call next, and the graph be another one for another input.
+ */
+SCORECAM_API scorecam_status scorecam_end_trace(const char *libtorch_cpu, const void *trace);
+
+/* Frees a trace that has ended, and its graph. Null is none. */
+SCORECAM_API void scorecam_free_trace(void *trace);
 
 /* SCORECAM_ABI_VERSION of the library, to be compared with that of the header. */
 SCORECAM_API int32_t scorecam_abi_version(void);

@@ -9,6 +9,7 @@
 #include "torch/dlpack.h"
 #include "torch/operators.h"
 #include "torch/tensor_memory.h"
+#include "torch/trace.h"
 #include "torch/vision_operators.h"
 
 using namespace scorecam;
@@ -184,6 +185,37 @@ scorecam_status scorecam_replay_cuda_graph(const char *libtorch_cuda, void *grap
 scorecam_status scorecam_free_cuda_graph(const char *libtorch_cuda, void *graph) {
   return guarded([&] { free_cuda_graph(libtorch_cuda, graph); });
 }
+
+scorecam_status scorecam_begin_trace(const char *libtorch_cpu, void **trace) {
+  return guarded([&] {
+    if (trace == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "trace is null");
+    *trace = begin_trace(libtorch_cpu);
+  });
+}
+
+scorecam_status scorecam_set_traced(const char *libtorch_cpu, const void *value, void *stands_for_it) {
+  return guarded([&] {
+    if (value == nullptr || stands_for_it == nullptr) {
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is null", value == nullptr ? "value" : "stands_for_it");
+    }
+    set_traced(libtorch_cpu, value, stands_for_it);
+  });
+}
+
+scorecam_status scorecam_get_traced(const char *libtorch_cpu, const void *value, void **stands_for_it) {
+  return guarded([&] {
+    if (value == nullptr || stands_for_it == nullptr) {
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is null", value == nullptr ? "value" : "stands_for_it");
+    }
+    *stands_for_it = get_traced(libtorch_cpu, value);
+  });
+}
+
+scorecam_status scorecam_end_trace(const char *libtorch_cpu, const void *trace) {
+  return guarded([&] { end_trace(libtorch_cpu, trace); });
+}
+
+void scorecam_free_trace(void *trace) { free_trace(trace); }
 
 int32_t scorecam_abi_version(void) { return SCORECAM_ABI_VERSION; }
 

@@ -152,4 +152,18 @@ public final class GraphNodes {
         .filter(constant -> constant.isNone() || constant.isTensor())
         .map(constant -> constant.isNone() ? new Tensor() : new Tensor(constant.toTensor()));
   }
+
+  /**
+   * The tensors that a program holds itself. Needs an open scope.
+   *
+   * @param block a program or a part of it
+   * @return in the order of the program; owned by the scope
+   */
+  public static List<Tensor> constantTensorsOf(Block block) {
+    return deepOf(block).stream()
+        .filter(node -> kindOf(node).equals("prim::Constant"))
+        .flatMap(node -> tensorOf(node.output()).stream())
+        .filter(Tensor::defined)
+        .toList();
+  }
 }

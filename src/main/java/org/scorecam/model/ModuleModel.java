@@ -178,7 +178,7 @@ public final class ModuleModel extends CapturingModel {
 
   @Override
   NetworkScorer scorerOf(NetworkScorer.Kind kind) {
-    return new FoldedScorer(network, device(), kind);
+    return new ModuleScorer(network, device(), kind);
   }
 
   @Override
