@@ -263,15 +263,20 @@ public final class LayerFusion {
   }
 
   private void replace() {
-    if (sums && LastUse.isAt(chain.get(1), residual(), chain) && replaceOverResidual()) {
+    if (sums && isResidualSpent() && replaceOverResidual()) {
       return;
     }
+    // Where the other summand is known, and is not overwritten yet.
+    JitNode place = chain.get(sums ? 1 : 0);
     try (OperatorCall call = layer.operator(sums, activation)) {
       replaceBy(
-          sums
-              ? call.insertBefore(chain.get(1), input(), residual())
-              : call.insertBefore(chain.get(0), input()));
+          sums ? call.insertBefore(place, input(), residual()) : call.insertBefore(place, input()));
     }
+  }
+
+  /** Whether nobody reads the residual after the sum, nor the layer itself, which writes to it. */
+  private boolean isResidualSpent() {
+    return !residual().equals(input()) && LastUse.isAt(chain.get(1), residual(), chain);
   }
 
   /** Has the output take the residual's place, where that pays. */
