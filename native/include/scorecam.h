@@ -40,7 +40,7 @@
 extern "C" {
 #endif
 
-/* Changes with every change that breaks a caller compiled against an older header. */
+/* Changes with every change that breaks a caller compiled against an older header, and with new functions. */
 #define SCORECAM_ABI_VERSION 7
 
 /* What a call came to. */
@@ -521,7 +521,7 @@ SCORECAM_API scorecam_status scorecam_free_cuda_graph(const char *libtorch_cuda,
  *   libtorch_cpu the path of the library, which this process has loaded
  *   trace        set to what holds the graph until scorecam_free_trace
  *
- * INVALID_ARGUMENT if this thread has begun one already; NOT_APPLICABLE if that LibTorch has no such functions.
+ * INVALID_ARGUMENT if this thread has begun one already; NOT_APPLICABLE if that LibTorch is another version.
  */
 SCORECAM_API scorecam_status scorecam_begin_trace(const char *libtorch_cpu, void **trace);
 
@@ -538,7 +538,7 @@ SCORECAM_API scorecam_status scorecam_get_traced(const char *libtorch_cpu, const
 
 /*
  * Ends this thread's trace; its graph stays. NOT_APPLICABLE if an operator was called that tells a program of the numbers
- * in a tensor: it may have decided upon them what to call next, and the graph be another one for another input.
+ * in a tensor: what it called next may depend on them, so that another input could give another graph.
  */
 SCORECAM_API scorecam_status scorecam_end_trace(const char *libtorch_cpu, const void *trace);
 

@@ -107,6 +107,8 @@ EXPORT Value *getValueTrace(const c10::IValue &value) {
 }  // namespace tracer
 }  // namespace torch::jit
 
+extern "C" EXPORT uint64_t aoti_torch_abi_version() { return uint64_t{2} << 56 | uint64_t{10} << 48; }
+
 EXPORT void fake_call_operator(const char *name) {
   const at::RecordFunction function(name);
   for (const auto &[handle, callback] : at::observers) {

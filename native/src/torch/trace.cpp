@@ -1,6 +1,7 @@
 // LibTorch's functions are C++, and are found by their mangled names, as in cuda_graph.cpp.
 #include "torch/trace.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,6 +24,9 @@ constexpr const char *kObserve = "_ZN2at22addThreadLocalCallbackENS_22RecordFunc
 constexpr const char *kStopObserving = "_ZN2at14removeCallbackEm";
 constexpr const char *kNameOf = "_ZNK2at14RecordFunction4nameEv";
 
+// Of the LibTorch whose classes are as they are declared here.
+constexpr int kMajor = 2, kMinor = 10;
+
 // More than torch::jit::tracer::TracingState has, whose size is not told.
 constexpr std::size_t kStateBytes = 4096;
 
@@ -31,12 +35,12 @@ using State = std::shared_ptr<void>;
 using SetState = void (*)(State);
 using Method = void (*)(void *state);
 
-// Operators that tell of the numbers in a tensor by something else than a tensor, or by its shape. A program may decide
-// upon that what to call next, which no graph shows.
+// Operators that tell of the numbers in a tensor by something else than a tensor, or by its shape. What a program calls
+// next may depend on that, which no graph shows.
 constexpr const char *kTelling[] = {
     "aten::_local_scalar_dense", "aten::equal",      "aten::nonzero",           "aten::masked_select", "aten::_unique",
     "aten::_unique2",            "aten::unique_dim", "aten::unique_consecutive", "aten::bincount",
-    "aten::repeat_interleave"};
+    "aten::repeat_interleave",   "torchvision::nms"};
 
 // The first such operator that this thread has called since its trace began.
 thread_local const char *told_by = nullptr;
@@ -54,11 +58,12 @@ struct Observer {
   bool of_operators, of_others[39];
 };
 
-thread_local const char *(*name_of)(const void *function) = nullptr;
+// Of all threads: LibTorch may hand observers on to those that work for this one.
+std::atomic<const char *(*)(const void *function)> name_of{nullptr};
 
 std::unique_ptr<Context> note(const void *function) {
   if (told_by == nullptr) {
-    const char *name = name_of(function);
+    const char *name = name_of.load()(function);
     for (const char *each : kTelling)
       if (std::strcmp(name, each) == 0) told_by = each;
   }
@@ -90,6 +95,10 @@ State new_state(const char *library) {
 }  // namespace
 
 void *begin_trace(const char *library) {
+  const TorchVersion version = version_of_torch(library);
+  if (version.major != kMajor || version.minor != kMinor)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch is %d.%d, and its tracer is known of %d.%d alone", version.major,
+         version.minor, kMajor, kMinor);
   const auto set_state = find_in_torch<SetState>(library, kSetState);
   const auto observe = find_in_torch<uint64_t (*)(Observer)>(library, kObserve);
   find_in_torch<void (*)(uint64_t)>(library, kStopObserving);

@@ -6,8 +6,8 @@ namespace scorecam {
 // Begins to write down what this thread calls. The trace has a graph of its own.
 void *begin_trace(const char *library);
 
-// Ends what this thread began; the graph stays until the trace is freed. Fails if the program may have decided upon the
-// numbers in a tensor what to call.
+// Ends what this thread began; the graph stays until the trace is freed. Fails if what the program called may
+// depend on the numbers in a tensor.
 void end_trace(const char *library, const void *trace);
 
 void free_trace(void *trace);

@@ -56,8 +56,14 @@ public final class GraphNodes {
     return all;
   }
 
-  /** Whether a node, or one of those in its blocks, may write to a tensor that it did not make. */
-  static boolean writes(JitNode node) {
+  /**
+   * Whether a node, or one of those in its blocks, may write to a tensor that it did not make.
+   * Needs an open scope.
+   *
+   * @param node any node
+   * @return false only if it is certain not to
+   */
+  public static boolean writes(JitNode node) {
     FunctionSchema schema = node.maybeSchema();
     if (schema != null && schema.is_mutable()) {
       return true;
@@ -127,7 +133,7 @@ public final class GraphNodes {
     List<JitNode> users = new ArrayList<>();
     Use uses = value.uses();
     if (uses == null) {
-      return users; // There are none, of a value that had some.
+      return users; // Once the last use has been removed.
     }
     for (long i = uses.position(); i < uses.limit(); i++) {
       users.add(new Use(uses).<Use>position(i).user());

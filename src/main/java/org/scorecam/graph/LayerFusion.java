@@ -100,6 +100,7 @@ public final class LayerFusion {
       }
     }
     replacements.forEach(Runnable::run);
+    SpentResiduals.overwriteIn(program);
     GraphNodes.removeUnusedConstants(program); // The weights as they were.
     return replacements.size();
   }
@@ -263,35 +264,13 @@ public final class LayerFusion {
   }
 
   private void replace() {
-    if (sums && isResidualSpent() && replaceOverResidual()) {
-      return;
-    }
     // Where the other summand is known, and is not overwritten yet.
     JitNode place = chain.get(sums ? 1 : 0);
+    Value input = chain.get(0).input(0);
     try (OperatorCall call = layer.operator(sums, activation)) {
       replaceBy(
-          sums ? call.insertBefore(place, input(), residual()) : call.insertBefore(place, input()));
+          sums ? call.insertBefore(place, input, residual()) : call.insertBefore(place, input));
     }
-  }
-
-  /** Whether nobody reads the residual after the sum, nor the layer itself, which writes to it. */
-  private boolean isResidualSpent() {
-    return !residual().equals(input()) && LastUse.isAt(chain.get(1), residual(), chain);
-  }
-
-  /** Has the output take the residual's place, where that pays. */
-  private boolean replaceOverResidual() {
-    Optional<OperatorCall> over =
-        layer instanceof PackedConvolution convolution
-            ? convolution.operatorOverResidual(activation)
-            : Optional.empty();
-    over.ifPresent(
-        call -> {
-          try (call) {
-            replaceBy(call.insertBefore(chain.get(1), residual(), input()));
-          }
-        });
-    return over.isPresent();
   }
 
   private void replaceBy(Value result) {

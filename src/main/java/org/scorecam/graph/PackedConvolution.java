@@ -1,7 +1,6 @@
 package org.scorecam.graph;
 
 import java.util.List;
-import java.util.Optional;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -52,23 +51,6 @@ public final class PackedConvolution implements PackedLayer {
     return isForWinograd(activation)
         ? winograd(residual, activation)
         : oneDnn(residual, activation);
-  }
-
-  /**
-   * The same for a residual that nobody reads afterwards: the output takes its place. Where oneDNN
-   * is to leave the residual as it is, LibTorch has it write the sum in another layout, and copies
-   * that. Needs an open scope.
-   *
-   * @param activation one that can be part of it after a sum
-   * @return the operator, ready to be called with r and x; owned by the caller; nothing where a
-   *     residual that stays costs no more
-   */
-  Optional<OperatorCall> operatorOverResidual(Activation activation) {
-    if (isForWinograd(activation)) {
-      return Optional.empty();
-    }
-    OperatorCall call = new OperatorCall("mkldnn::_convolution_pointwise_", "binary");
-    return Optional.of(thenAdd(withConvolution(call.open().open()), activation));
   }
 
   /** [O, I / groups, kh, kw]. */
@@ -147,13 +129,6 @@ public final class PackedConvolution implements PackedLayer {
   }
 
   private OperatorCall oneDnn(boolean residual, Activation activation) {
-    String name = "mkldnn::_convolution_pointwise";
-    return residual
-        ? thenAdd(withConvolution(new OperatorCall(name, "binary").open().open()), activation)
-        : activation.addTo(withConvolution(new OperatorCall(name, "").open()));
-  }
-
-  private OperatorCall withConvolution(OperatorCall call) {
     Tensor packed;
     try (OperatorCall reorder = new OperatorCall("mkldnn::_reorder_convolution_weight", "")) {
       reorder
@@ -164,19 +139,24 @@ public final class PackedConvolution implements PackedLayer {
           .with(geometry.groups());
       packed = (inputSize.isEmpty() ? reorder.withNone() : reorder.withList(inputSize)).call();
     }
-    return call.with(packed)
+    OperatorCall call =
+        new OperatorCall("mkldnn::_convolution_pointwise", residual ? "binary" : "").open();
+    if (residual) {
+      call.open();
+    }
+    call.with(packed)
         .with(bias.defined() ? new IValue(bias) : new IValue())
         .withList(geometry.padding())
         .withList(geometry.stride())
         .withList(geometry.dilation())
         .with(geometry.groups());
-  }
-
-  private static OperatorCall thenAdd(OperatorCall call, Activation activation) {
-    return (activation == Activation.NONE
-            ? call.with("add").withNone().withNone()
-            : call.with("add").withNone().with(activation.oneDnnName()))
-        .withList(activation.oneDnnNumbers())
-        .withNone();
+    if (residual) {
+      return (activation == Activation.NONE
+              ? call.with("add").withNone().withNone()
+              : call.with("add").withNone().with(activation.oneDnnName()))
+          .withList(activation.oneDnnNumbers())
+          .withNone();
+    }
+    return activation.addTo(call);
   }
 }

@@ -1,21 +1,22 @@
 package org.scorecam.model;
 
 import java.util.Optional;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.scorecam.error.NativeMemoryException;
 import org.scorecam.graph.FixedInputs;
 import org.scorecam.nn.Network;
 import org.scorecam.runtime.Device;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.tensor.Tensors;
 
 /**
  * Runs a network of modules. Where weights are packed, as a {@linkplain TracedNetwork program of
  * its operators}, in which more can run together than modules; where there is no such program, with
  * {@linkplain ModuleFolding its modules folded}.
  *
- * <p>What it is is seen before the first chunk's pass. The network itself is not changed.
+ * <p>Which of the two is decided before the first chunk runs. The network itself is not changed.
  */
 final class ModuleScorer extends NetworkScorer {
   private static final System.Logger LOG = System.getLogger(ModuleScorer.class.getName());
@@ -78,31 +79,27 @@ final class ModuleScorer extends NetworkScorer {
     return new Way(program, Optional.of(ModuleFolding.of(network, sample, kind)));
   }
 
-  /** Traces one row; what is taken for constant in it shows with two. */
+  /**
+   * Traces one row. That the program does not depend on that row is tried on others, a black one
+   * among them; whether it still computes the same when it is fused, trials show.
+   */
   private Optional<FrozenScorer> programFor(InputShape shape) {
-    FrozenScorer program = null;
-    boolean same = false;
     try (NativeScope scope = NativeScope.open()) {
-      Tensor rows = ProbeInput.of(device, shape.batchOf(2));
+      Tensor rows = ProbeInput.of(device, shape.batchOf(3));
       JitModule traced = TracedNetwork.of(network, rows.narrow(0, 0, 1).clone());
-      program = FrozenScorer.of(traced, kind, FixedInputs.none(traced));
+      rows.select(0, 2).zero_();
       Tensor expected = TracedNetwork.call(network, rows.clone());
-      Tensor chunk = Tensors.inFormat(rows.to(kind.precision().dtype()), kind.memoryFormat());
-      try (ModelOutput actual = program.run(chunk.clone())) {
-        same =
-            actual.isTensor()
-                && OutputAgreement.of(
-                    expected, actual.tensor().to(ScalarType.Float), kind.precision());
+      Tensor actual = traced.forward(new IValueVector(new IValue(rows))).toTensor();
+      if (OutputAgreement.of(expected, actual, Precision.FLOAT32)) {
+        return Optional.of(FrozenScorer.of(traced, kind, FixedInputs.none(traced)));
       }
+      LOG.log(System.Logger.Level.DEBUG, "the network's program does not compute the same");
+    } catch (NativeMemoryException e) {
+      throw e;
     } catch (RuntimeException e) {
       LOG.log(System.Logger.Level.DEBUG, "the network cannot be had as a program", e);
     }
-    if (program != null && !same) {
-      LOG.log(System.Logger.Level.DEBUG, "the network's program does not compute the same");
-      program.close();
-      return Optional.empty();
-    }
-    return Optional.ofNullable(program);
+    return Optional.empty();
   }
 
   @Override

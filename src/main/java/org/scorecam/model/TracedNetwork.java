@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.ClassType;
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Graph;
 import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -23,7 +24,7 @@ import org.scorecam.tensor.Tensors;
  * A network of modules as a TorchScript program of the operators that one pass through it calls:
  * what lies between its modules, such as the sum of a residual, is seen there as well.
  *
- * <p>Not every network can be had so: what it decides upon in Java is decided for good.
+ * <p>Not every network can be had so: what its forward decides in Java is decided for good.
  */
 final class TracedNetwork {
   private static final Interceptor WITHOUT_HOOKS = (module, input, forward) -> forward.apply(input);
@@ -36,7 +37,7 @@ final class TracedNetwork {
    * @param sample an input [N, C, H, W]; the network may work in place on it
    * @return over the network's own parameters; owned by the scope that is open
    * @throws ModelException if the program would compute with tensors that are neither parameters
-   *     nor buffers: nobody knows what they depend on
+   *     nor buffers, since nobody knows what they depend on, or would write to one
    * @throws RuntimeException as {@link OperatorTrace#of}
    */
   static JitModule of(Network network, Tensor sample) {
@@ -45,6 +46,7 @@ final class TracedNetwork {
     try (Graph graph = OperatorTrace.of(sample, own, () -> call(network, sample))) {
       GraphNodes.removeUnusedConstants(graph.block());
       requireOnly(own, graph);
+      requireUnchanged(graph);
       return moduleOf(graph);
     }
   }
@@ -59,13 +61,27 @@ final class TracedNetwork {
   }
 
   private static void requireOnly(List<Tensor> own, Graph graph) {
-    Set<Long> known = own.stream().map(TracedNetwork::placeOf).collect(Collectors.toSet());
+    Set<Long> known =
+        own.stream()
+            .filter(each -> each.numel() > 0)
+            .map(TracedNetwork::placeOf)
+            .collect(Collectors.toSet());
     for (Tensor constant : GraphNodes.constantTensorsOf(graph.block())) {
-      if (!known.contains(placeOf(constant))) {
+      if (constant.numel() > 0 && !known.contains(placeOf(constant))) {
         throw new ModelException(
             ("the network computes with a tensor %s that is neither a parameter nor a buffer of"
                     + " its")
                 .formatted(Tensors.shapeOf(constant)));
+      }
+    }
+  }
+
+  private static void requireUnchanged(Graph graph) {
+    for (JitNode node : GraphNodes.deepOf(graph.block())) {
+      if (GraphNodes.writes(node)
+          && GraphNodes.kindOf(node.input(0).node()).equals("prim::Constant")) {
+        throw new ModelException(
+            "the network changes a parameter or buffer of its own, by " + GraphNodes.kindOf(node));
       }
     }
   }

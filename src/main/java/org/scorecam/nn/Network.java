@@ -59,6 +59,11 @@ public abstract class Network extends Module {
    * Several threads call it at once when masked inputs are scored, so that it may keep nothing in
    * fields from one call to the next; where it does, build the explainer with one worker.
    *
+   * <p>On the CPU masked inputs may be scored by a program of the operators that this calls for one
+   * input, with no call of this: then what it reads from fields is as it was when the program was
+   * made. Numbers of a tensor that decide on what is called are to be read by operators, such as
+   * {@code item()}, of which the program's maker takes notice, and not at the tensor's address.
+   *
    * @param input what the network takes
    * @return its output, owned by the scope that is open
    */

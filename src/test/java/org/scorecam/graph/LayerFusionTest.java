@@ -238,6 +238,17 @@ class LayerFusionTest {
         List.of(ONEDNN, "aten::narrow", ONEDNN, ONEDNN, "aten::add"),
         operatorsAfterFusing(
             3, first, "v = torch.narrow(r, 1, 0, 1)", other, "return (y + r) + v"));
+    // By a layer that goes to where the sum is that it takes in.
+    assertEquals(
+        List.of(ONEDNN, ONEDNN, ONEDNN, ONEDNN, "aten::mul"),
+        operatorsAfterFusing(
+            4,
+            first,
+            other,
+            "u = " + POINT.replace("x,", "r,").replace("p,", "q,"),
+            "s = y + r",
+            "t = u + x",
+            "return s * t"));
     // It is the network's input; it is read by something else.
     assertEquals(
         List.of(ONEDNN, ONEDNN), operatorsAfterFusing(2, "y = " + pointOf(POINT), "return y + x"));

@@ -154,6 +154,25 @@ class TracedNetworkTest {
     scoresAsItIs(network, true);
   }
 
+  /** Adds how often it was called. */
+  private static final class Counting extends Network {
+    private final Submodule conv = child("conv", TestNetworks.conv(3, 32));
+    private final Tensor calls = register_buffer("calls", torch.zeros(1));
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return conv.forward(x).add(calls.add_(new Scalar(1)));
+    }
+  }
+
+  @Test
+  void aNetworkThatChangesABufferIsNoProgram() {
+    Network network = new Counting();
+    network.eval();
+    ModelException refusal = assertThrows(ModelException.class, () -> programOf(network));
+    assertTrue(refusal.getMessage().contains("aten::add_"), refusal.getMessage());
+  }
+
   @Test
   void aNetworkThatReadsTheNumberOfRowsIsScoredByItsModules() {
     Network network = new Between(y -> y.view(y.size(0), 32, -1).relu().view(y.shape()));
