@@ -1,7 +1,6 @@
 // Recordings with a LibTorch of the test's: each is made, ended, replayed and freed once, and no exception gets out.
-#include <cstring>
-
 #include "check.h"
+#include "expect_status.h"
 #include "fake_cuda_graph.h"
 #include "scorecam.h"
 
@@ -9,13 +8,6 @@ namespace {
 
 const char *const kLibrary = FAKE_CUDA_GRAPH;
 const uint64_t kPool[] = {7, 0};
-
-void expect(scorecam_status status, const char *words, scorecam_status actual, int line) {
-  CHECK(actual == status, "line %d: %s, not %s", line, scorecam_status_name(actual), scorecam_status_name(status));
-  CHECK(std::strstr(scorecam_last_message(), words) != nullptr, "line %d: \"%s\" lacks \"%s\"", line,
-        scorecam_last_message(), words);
-}
-#define EXPECT(status, words, call) expect(SCORECAM_STATUS_##status, words, call, __LINE__)
 
 void is_replayed() {
   void *graph = nullptr;

@@ -1,8 +1,7 @@
 // DLPack between a neighbour in C and a LibTorch of the test's: no copy, and each deleter called exactly once.
-#include <cstring>
-
 #include "check.h"
 #include "dlpack_neighbour.h"
+#include "expect_status.h"
 #include "fake_dlpack.h"
 #include "scorecam.h"
 
@@ -10,13 +9,6 @@ namespace {
 
 const char *const kLibrary = FAKE_DLPACK;
 constexpr int kCudaDevices = 2;
-
-void expect(scorecam_status status, const char *words, scorecam_status actual, int line) {
-  CHECK(actual == status, "line %d: %s, not %s", line, scorecam_status_name(actual), scorecam_status_name(status));
-  CHECK(std::strstr(scorecam_last_message(), words) != nullptr, "line %d: \"%s\" lacks \"%s\"", line,
-        scorecam_last_message(), words);
-}
-#define EXPECT(status, words, call) expect(SCORECAM_STATUS_##status, words, call, __LINE__)
 
 template <class Managed>
 constexpr int kForm = sizeof(Managed) == sizeof(DLManagedTensor) ? SCORECAM_DLPACK_PLAIN : SCORECAM_DLPACK_VERSIONED;
@@ -55,7 +47,7 @@ template <class Managed>
 void is_refused(const char *words, Managed *managed, scorecam_status status) {
   const int before = neighbour_deleted();
   FakeTensor *tensor = nullptr;
-  expect(status, words, take(managed, &tensor), __LINE__);
+  check::status(status, words, take(managed, &tensor), __LINE__);
   CHECK(tensor == nullptr, "a tensor was made");
   CHECK(neighbour_deleted() == before, "a deleter was called for %s", words);
   managed->deleter(managed);

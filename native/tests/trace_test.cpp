@@ -1,22 +1,15 @@
 // Traces with a LibTorch of the test's: each is begun, ended and freed once, and no exception gets out.
-#include <cstring>
 #include <initializer_list>
 #include <thread>
 
 #include "check.h"
+#include "expect_status.h"
 #include "fake_trace.h"
 #include "scorecam.h"
 
 namespace {
 
 const char *const kLibrary = FAKE_TRACE;
-
-void expect(scorecam_status status, const char *words, scorecam_status actual, int line) {
-  CHECK(actual == status, "line %d: %s, not %s", line, scorecam_status_name(actual), scorecam_status_name(status));
-  CHECK(std::strstr(scorecam_last_message(), words) != nullptr, "line %d: \"%s\" lacks \"%s\"", line,
-        scorecam_last_message(), words);
-}
-#define EXPECT(status, words, call) expect(SCORECAM_STATUS_##status, words, call, __LINE__)
 
 void nothing_is_left() {
   CHECK(!fake_is_tracing(), "this thread is still traced");

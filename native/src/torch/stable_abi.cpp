@@ -10,6 +10,10 @@ Torch find_torch(const char *) {
   fail(SCORECAM_STATUS_NOT_APPLICABLE, "operators are not registered on Windows");
 }
 
+void require_torch_version(const char *, int, int) {
+  fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch's version is not looked up on Windows");
+}
+
 void *address_in_torch(const char *, const char *) {
   fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch's functions are not looked up on Windows");
 }
@@ -49,9 +53,11 @@ Torch find_torch(const char *library) {
   return torch;
 }
 
-TorchVersion version_of_torch(const char *library) {
+void require_torch_version(const char *library, int major, int minor) {
   const auto version = find_in_torch<uint64_t (*)()>(library, "aoti_torch_abi_version")();
-  return {static_cast<int>(version >> 56), static_cast<int>(version >> 48 & 0xff)};
+  const int found_major = static_cast<int>(version >> 56), found_minor = static_cast<int>(version >> 48 & 0xff);
+  if (found_major != major || found_minor != minor)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this is LibTorch %d.%d, not %d.%d", found_major, found_minor, major, minor);
 }
 
 }  // namespace scorecam

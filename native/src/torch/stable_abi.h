@@ -60,12 +60,8 @@ struct Torch {
 // Finds the functions in a library that is already loaded; fails if it is not, or lacks one.
 Torch find_torch(const char *library);
 
-struct TorchVersion {
-  int major, minor;
-};
-
-// Of a library that is already loaded; fails if it is not, or does not say.
-TorchVersion version_of_torch(const char *library);
+// Fails unless a library is loaded and of that version.
+void require_torch_version(const char *library, int major, int minor);
 
 // A function of a library that is already loaded, by the name that its linker knows; fails if it is not there.
 void *address_in_torch(const char *library, const char *name);

@@ -92,10 +92,7 @@ void try_tensor(const Torch &torch, std::int64_t floats, bool large) {
 }  // namespace
 
 void *tensor_memory(const char *library, void *theirs) {
-  const TorchVersion version = version_of_torch(library);
-  if (version.major != abi::kMajor || version.minor != abi::kMinor)
-    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this is LibTorch %d.%d, not %d.%d", version.major, version.minor, abi::kMajor,
-         abi::kMinor);
+  require_torch_version(library, abi::kMajor, abi::kMinor);
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   if (the_one == nullptr) {

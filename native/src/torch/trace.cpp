@@ -95,10 +95,7 @@ State new_state(const char *library) {
 }  // namespace
 
 void *begin_trace(const char *library) {
-  const TorchVersion version = version_of_torch(library);
-  if (version.major != kMajor || version.minor != kMinor)
-    fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch is %d.%d, and its tracer is known of %d.%d alone", version.major,
-         version.minor, kMajor, kMinor);
+  require_torch_version(library, kMajor, kMinor);
   const auto set_state = find_in_torch<SetState>(library, kSetState);
   const auto observe = find_in_torch<uint64_t (*)(Observer)>(library, kObserve);
   find_in_torch<void (*)(uint64_t)>(library, kStopObserving);

@@ -39,7 +39,7 @@ public final class OperatorTrace implements AutoCloseable {
    * @return the graph, from one tensor to one; owned by the caller
    * @throws NativeLibraryException if the computation calls an operator that tells it of the
    *     numbers in a tensor, on which its next calls may depend (numbers that it reads at a
-   *     tensor's address are not noticed); if there is no tracer, or no native library; what the
+   *     tensor's address go unnoticed); if there is no tracer, or no native library; what the
    *     computation throws passes unchanged
    */
   public static Graph of(Tensor input, List<Tensor> constants, Supplier<Tensor> computation) {

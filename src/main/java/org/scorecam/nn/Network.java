@@ -59,10 +59,10 @@ public abstract class Network extends Module {
    * Several threads call it at once when masked inputs are scored, so that it may keep nothing in
    * fields from one call to the next; where it does, build the explainer with one worker.
    *
-   * <p>On the CPU masked inputs may be scored by a program of the operators that this calls for one
-   * input, with no call of this: then what it reads from fields is as it was when the program was
-   * made. Numbers of a tensor that decide on what is called are to be read by operators, such as
-   * {@code item()}, of which the program's maker takes notice, and not at the tensor's address.
+   * <p>On the CPU, masked inputs may be scored by a program of the operators that one call of this
+   * method made, without calling it again; fields then count as they were during that call. Read
+   * numbers that decide what is called by operators, such as {@code item()}, which are noticed, and
+   * not at a tensor's address, which is not.
    *
    * @param input what the network takes
    * @return its output, owned by the scope that is open
