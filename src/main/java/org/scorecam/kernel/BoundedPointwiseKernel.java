@@ -3,7 +3,6 @@ package org.scorecam.kernel;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.NativeScope;
 
 /**
  * Convolutions of 1×1 over channels that are kept within bounds, as operators of LibTorch's
@@ -35,8 +34,7 @@ public final class BoundedPointwiseKernel {
    */
   public static Tensor pack(Tensor weight, Tensor bias, Tensor least, Tensor most) {
     Kernels kernels = Kernels.cpu();
-    try (NativeScope scope = NativeScope.open();
-        LongPointer size = new LongPointer(1)) {
+    try (LongPointer size = new LongPointer(1)) {
       TensorView view = kernels.viewOf(weight, "weights");
       kernels.check(
           CpuBinding.scorecam_bounded_pointwise_weight_size(weight.size(1), weight.size(0), size));
@@ -48,7 +46,7 @@ public final class BoundedPointwiseKernel {
               .least(Kernels.floatsOf(least))
               .most(Kernels.floatsOf(most));
       kernels.check(CpuBinding.scorecam_bounded_pointwise_pack(weights, packed.data_ptr_float()));
-      return scope.keep(packed);
+      return packed;
     }
   }
 }

@@ -4,7 +4,6 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.runtime.NativeScope;
 
 /**
  * Inverted residuals as an operator of LibTorch's dispatcher: {@code scorecam_inverted_residual} in
@@ -45,8 +44,7 @@ public final class InvertedResidualKernel {
    */
   public static Tensor pack(Block block) {
     Kernels kernels = Kernels.cpu();
-    try (NativeScope scope = NativeScope.open();
-        LongPointer size = new LongPointer(1)) {
+    try (LongPointer size = new LongPointer(1)) {
       Tensor filter = block.filter.weight;
       kernels.check(
           CpuBinding.scorecam_inverted_residual_weight_size(
@@ -70,7 +68,7 @@ public final class InvertedResidualKernel {
               .project(view(kernels, block.project))
               .project_bias(bias(block.project));
       kernels.check(CpuBinding.scorecam_inverted_residual_pack(weights, packed.data_ptr_float()));
-      return scope.keep(packed);
+      return packed;
     }
   }
 

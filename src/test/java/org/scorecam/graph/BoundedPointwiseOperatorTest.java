@@ -68,6 +68,14 @@ class BoundedPointwiseOperatorTest extends NativeOperatorTest {
   }
 
   @Test
+  void packingLeavesNothingBehind() {
+    Tensor weight = torch.ones(3, 2, 1, 1);
+    Tensor bounds = torch.ones(2);
+    assertFreedWithItsScope(
+        () -> BoundedPointwiseKernel.pack(weight, torch.ones(3), bounds, bounds));
+  }
+
+  @Test
   void weightsOfAnotherShapeAreRefused() {
     Tensor bounds = torch.ones(2);
     String message =

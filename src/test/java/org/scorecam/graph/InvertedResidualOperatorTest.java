@@ -127,6 +127,13 @@ class InvertedResidualOperatorTest extends NativeOperatorTest {
   }
 
   @Test
+  void packingLeavesNothingBehind() {
+    Weights expand = ones(4, 2, 1, 1);
+    Weights filter = ones(4, 1, 3, 3);
+    assertFreedWithItsScope(() -> pack(expand, filter, null, null, null));
+  }
+
+  @Test
   void weightsThatDoNotGoTogetherAreRefused() {
     String message =
         assertThrows(

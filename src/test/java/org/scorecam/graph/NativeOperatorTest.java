@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.scorecam.NativeObjects;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.kernel.NativeBuild;
 import org.scorecam.kernel.Winograd;
@@ -40,6 +41,16 @@ abstract class NativeOperatorTest {
     for (String reason : reasons) {
       assertTrue(words.contains(reason), words);
     }
+  }
+
+  /** That what is made is the open scope's. */
+  static void assertFreedWithItsScope(Runnable making) {
+    NativeObjects.assertNoneLeftBy(
+        () -> {
+          try (NativeScope scope = NativeScope.open()) {
+            making.run();
+          }
+        });
   }
 
   /** That an operator puts out the same for two channels, however they lie in memory. */

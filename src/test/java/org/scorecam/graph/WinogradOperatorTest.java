@@ -302,6 +302,12 @@ class WinogradOperatorTest extends NativeOperatorTest {
   }
 
   @Test
+  void packingLeavesNothingBehind() {
+    Tensor weight = torch.ones(3, 2, 3, 3);
+    assertFreedWithItsScope(() -> Winograd.pack(weight));
+  }
+
+  @Test
   void callsLeaveNothingBehind() {
     Tensor input = channelsLast(2, 32, 5, 6);
     Tensor weight = torch.randn(32, 32, 3, 3);
