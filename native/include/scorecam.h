@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header, and with new functions. */
-#define SCORECAM_ABI_VERSION 7
+#define SCORECAM_ABI_VERSION 8
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -365,6 +365,28 @@ SCORECAM_API scorecam_status scorecam_bounded_pointwise_pack(const scorecam_boun
 SCORECAM_API scorecam_status scorecam_bounded_pointwise_batch(const scorecam_bounded_pointwise *convolution);
 
 /*
+ * The channels of one or several tensors, joined and shuffled (Zhang et al., "ShuffleNet", CVPR 2018), and cut again into
+ * parts of equally many:
+ *
+ *     x[p]                          = input[0][p], input[1][p], .. one after the other, of C channels together
+ *     y[p, i * groups + q]          = x[p, q * C / groups + i]
+ *     output[0][p], output[1][p], ..= y[p]
+ *
+ * Tensors are dense float32, channels last.
+ */
+typedef struct scorecam_channel_shuffle {
+  int64_t pixels;            /* of all images; with 0 nothing happens */
+  int64_t tensors;           /* T >= 1 */
+  const int64_t *channels;   /* [T], some of them may be 0 */
+  const float *const *input; /* [T], each [pixels, channels] */
+  int64_t groups;            /* a divisor of C */
+  int64_t parts;             /* a divisor of C */
+  float *const *output;      /* [parts], each [pixels, C / parts] */
+} scorecam_channel_shuffle;
+
+SCORECAM_API scorecam_status scorecam_shuffle_channels(const scorecam_channel_shuffle *shuffle);
+
+/*
  * Registers those above with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
  * does nothing. Float32 tensors go in, and come out channels-last; what is not dense and channels-last is copied first:
  *
@@ -377,6 +399,9 @@ SCORECAM_API scorecam_status scorecam_bounded_pointwise_batch(const scorecam_bou
  *
  *     scorecam::bounded_pointwise(Tensor input, Tensor weight, int outputs, int activation) -> Tensor
  *     scorecam::bounded_pointwise_cat(Tensor[] inputs, Tensor weight, int outputs, int activation) -> Tensor
+ *
+ *     scorecam::channel_shuffle(Tensor[] inputs, int groups) -> Tensor
+ *     scorecam::channel_shuffle_halves(Tensor[] inputs, int groups) -> (Tensor, Tensor)
  *
  * with a weight from the function that packs it and a bias of O floats.
  *

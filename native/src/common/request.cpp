@@ -442,6 +442,23 @@ BoundedPointwisePackRequest check_bounded_pointwise_pack(const scorecam_bounded_
   return {weight, weights->bias, weights->least, weights->most, packed};
 }
 
+// Of so many tensors, joined.
+int64_t check_joined_channels(int64_t tensors, const int64_t *channels) {
+  check_not_null(channels, "channels");
+  int64_t all = 0;
+  for (int64_t t = 0; t < tensors; ++t)
+    if (channels[t] < 0 || __builtin_add_overflow(all, channels[t], &all))
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor %" PRId64 " has %" PRId64 " channels", t, channels[t]);
+  return all;
+}
+
+void check_joined_data(int64_t tensors, const int64_t *channels, const float *const *input) {
+  check_not_null(input, "input");
+  for (int64_t t = 0; t < tensors; ++t)
+    if (channels[t] > 0 && input[t] == nullptr)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor %" PRId64 " has no data", t);
+}
+
 BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise *convolution) {
   check_not_null(convolution, "convolution");
   const scorecam_bounded_pointwise &c = *convolution;
@@ -450,25 +467,40 @@ BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise
   if (c.images < 1 || c.pixels % c.images != 0)
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " pixels are not those of %" PRId64 " images of the same size",
          c.pixels, c.images);
-  check_not_null(c.channels, "channels");
-  int64_t inputs = 0;
-  for (int64_t t = 0; t < c.tensors; ++t)
-    if (c.channels[t] < 0 || __builtin_add_overflow(inputs, c.channels[t], &inputs))
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor %" PRId64 " has %" PRId64 " channels", t, c.channels[t]);
+  const int64_t inputs = check_joined_channels(c.tensors, c.channels);
   check_bounded_pointwise_weight_size(inputs, c.outputs);
   check_activation(c.activation);
   if (exceed_memory(c.pixels, 1, 1, std::max(inputs, c.outputs)))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " pixels with %" PRId64 " inputs and %" PRId64
          " outputs exceed the address space", c.pixels, inputs, c.outputs);
   if (c.pixels > 0) {
-    check_not_null(c.input, "input");
-    for (int64_t t = 0; t < c.tensors; ++t)
-      if (c.channels[t] > 0 && c.input[t] == nullptr)
-        fail(SCORECAM_STATUS_INVALID_ARGUMENT, "tensor %" PRId64 " has no data", t);
+    check_joined_data(c.tensors, c.channels, c.input);
     check_not_null(c.weight, "weight");
     check_not_null(c.output, "output");
   }
   return {c.images, c.pixels, c.tensors, c.channels, c.input, inputs, c.outputs, c.activation, c.weight, c.output};
+}
+
+ChannelShuffleRequest check_channel_shuffle(const scorecam_channel_shuffle *shuffle) {
+  check_not_null(shuffle, "shuffle");
+  const scorecam_channel_shuffle &s = *shuffle;
+  if (s.pixels < 0 || s.tensors < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " pixels in %" PRId64 " tensors", s.pixels, s.tensors);
+  const int64_t channels = check_joined_channels(s.tensors, s.channels);
+  if (channels < 1 || s.groups < 1 || channels % s.groups != 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " channels are not %" PRId64 " equal groups", channels, s.groups);
+  if (s.parts < 1 || channels % s.parts != 0)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " channels are not %" PRId64 " equal parts", channels, s.parts);
+  if (exceed_memory(s.pixels, 1, 1, channels))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " pixels with %" PRId64 " channels exceed the address space",
+         s.pixels, channels);
+  if (s.pixels > 0) {
+    check_joined_data(s.tensors, s.channels, s.input);
+    check_not_null(s.output, "output");
+    for (int64_t part = 0; part < s.parts; ++part)
+      if (s.output[part] == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "part %" PRId64 " has no data", part);
+  }
+  return {s.pixels, s.tensors, s.channels, s.input, channels, s.groups, s.parts, s.output};
 }
 
 }  // namespace scorecam

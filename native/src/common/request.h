@@ -80,6 +80,15 @@ struct BoundedPointwiseRequest {
   float *output;        // [pixels, O]
 };
 
+struct ChannelShuffleRequest {
+  int64_t pixels, tensors;
+  const int64_t *channels;    // [T]
+  const float *const *input;  // [T], each [pixels, channels]
+  int64_t all_channels;       // C
+  int64_t groups, parts;
+  float *const *output;  // [parts], each [pixels, C / parts]
+};
+
 struct StemRequest {
   scorecam_stem stem;
   const int64_t *row_channels;  // [B]
@@ -115,6 +124,8 @@ int64_t check_bounded_pointwise_weight_size(int64_t inputs, int64_t outputs);
 BoundedPointwisePackRequest check_bounded_pointwise_pack(const scorecam_bounded_pointwise_weights *weights,
                                                          float *packed);
 BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise *convolution);
+
+ChannelShuffleRequest check_channel_shuffle(const scorecam_channel_shuffle *shuffle);
 
 inline int64_t element_size(int32_t dtype) { return dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2; }
 

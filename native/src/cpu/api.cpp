@@ -118,6 +118,10 @@ scorecam_status scorecam_bounded_pointwise_batch(const scorecam_bounded_pointwis
   });
 }
 
+scorecam_status scorecam_shuffle_channels(const scorecam_channel_shuffle *shuffle) {
+  return guarded([&] { shuffle_channels(check_channel_shuffle(shuffle)); });
+}
+
 scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
   return guarded([&] { register_operators(libtorch_cpu); });
 }

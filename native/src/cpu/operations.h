@@ -20,6 +20,7 @@ void bounded_pointwise_pack(const BoundedPointwisePackRequest &request);
 void bounded_pointwise_batch(const BoundedPointwiseRequest &request, const PixelKernels &kernels);
 void inverted_residual_pack(const InvertedResidualPackRequest &request);
 void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels);
+void shuffle_channels(const ChannelShuffleRequest &request);
 
 // The plain definitions: one pixel at a time, nothing shared between pixels, no threads.
 namespace oracle {

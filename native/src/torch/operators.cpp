@@ -195,38 +195,62 @@ void inverted_residual(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
-// The channels of all tensors, which have the same images.
-StableValue convolve_bounded(const std::deque<Handle> &inputs, const Handle &weight, int64_t outputs,
-                             int32_t activation) {
-  std::deque<Image> images;
+// Tensors that have the same images, to be joined along their channels.
+class JoinedImages {
+ public:
+  explicit JoinedImages(const std::deque<Handle> &inputs) {
+    for (const Handle &input : inputs) {
+      const Shape &shape = images_.emplace_back(input, "an input").shape();
+      Shape expected = images_.front().shape();
+      expected.sizes[1] = shape.sizes[1];
+      require(std::equal(expected.sizes, expected.sizes + kRank, shape.sizes),
+              "inputs of shape " + list(images_.front().shape().sizes, kRank) + " and " + list(shape.sizes, kRank) +
+                  " cannot be joined");
+      channels.push_back(shape.sizes[1]);
+      floats.push_back(images_.back().floats());
+      all_channels += shape.sizes[1];
+    }
+    require(!images_.empty(), "there is no input");
+  }
+
+  int64_t tensors() const { return static_cast<int64_t>(images_.size()); }
+
+  // With so many channels.
+  Shape shape(int64_t of_channels) const {
+    Shape shape = images_.front().shape();
+    shape.sizes[1] = of_channels;
+    return shape;
+  }
+
+  int64_t pixels() const {
+    const Shape &shape = images_.front().shape();
+    return shape.sizes[0] * shape.sizes[2] * shape.sizes[3];
+  }
+
   std::vector<int64_t> channels;
   std::vector<const float *> floats;
   int64_t all_channels = 0;
-  for (const Handle &input : inputs) {
-    const Shape &shape = images.emplace_back(input, "an input").shape();
-    Shape expected = images.front().shape();
-    expected.sizes[1] = shape.sizes[1];
-    require(std::equal(expected.sizes, expected.sizes + kRank, shape.sizes),
-            "inputs of shape " + list(images.front().shape().sizes, kRank) + " and " + list(shape.sizes, kRank) +
-                " cannot be joined");
-    channels.push_back(shape.sizes[1]);
-    floats.push_back(images.back().floats());
-    all_channels += shape.sizes[1];
-  }
-  require(!images.empty(), "there is no input");
+
+ private:
+  std::deque<Image> images_;
+};
+
+// The channels of all tensors.
+StableValue convolve_bounded(const std::deque<Handle> &inputs, const Handle &weight, int64_t outputs,
+                             int32_t activation) {
+  const JoinedImages joined(inputs);
   int64_t weight_floats = 0;
-  require_success(scorecam_bounded_pointwise_weight_size(all_channels, outputs, &weight_floats));
+  require_success(scorecam_bounded_pointwise_weight_size(joined.all_channels, outputs, &weight_floats));
   require_floats(weight, weight_floats,
-                 std::to_string(all_channels) + " inputs and " + std::to_string(outputs) + " outputs");
-  Shape out = images.front().shape();
-  out.sizes[1] = outputs;
+                 std::to_string(joined.all_channels) + " inputs and " + std::to_string(outputs) + " outputs");
+  const Shape out = joined.shape(outputs);
   Handle output(allocate(out, "an output"));
   scorecam_bounded_pointwise convolution = {};
   convolution.images = std::max<int64_t>(1, out.sizes[0]);
-  convolution.pixels = out.sizes[0] * out.sizes[2] * out.sizes[3];
-  convolution.tensors = static_cast<int64_t>(images.size());
-  convolution.channels = channels.data();
-  convolution.input = floats.data();
+  convolution.pixels = joined.pixels();
+  convolution.tensors = joined.tensors();
+  convolution.channels = joined.channels.data();
+  convolution.input = joined.floats.data();
   convolution.outputs = outputs;
   convolution.activation = activation;
   convolution.weight = weight.data<float>();
@@ -254,6 +278,29 @@ void bounded_pointwise_cat(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
+// Puts so many parts onto the stack, for Tensor[] inputs and int groups.
+void shuffle(StableValue *stack, const char *name, int64_t parts) {
+  reporting(name, [&] {
+    const JoinedImages joined(handles_of(stack[0]));
+    std::deque<Handle> outputs;
+    std::vector<float *> floats;
+    for (int64_t part = 0; part < parts; ++part)
+      floats.push_back(
+          outputs.emplace_back(allocate(joined.shape(joined.all_channels / parts), "an output")).data<float>());
+    const scorecam_channel_shuffle shuffle = {
+        joined.pixels(), joined.tensors(), joined.channels.data(), joined.floats.data(), static_cast<int64_t>(stack[1]),
+        parts,           floats.data()};
+    require_success(scorecam_shuffle_channels(&shuffle));
+    for (int64_t part = 0; part < parts; ++part) stack[part] = outputs[static_cast<std::size_t>(part)].release();
+  });
+}
+
+// (Tensor[] inputs, int groups)
+void channel_shuffle(StableValue *stack, uint64_t, uint64_t) { shuffle(stack, "scorecam::channel_shuffle", 1); }
+void channel_shuffle_halves(StableValue *stack, uint64_t, uint64_t) {
+  shuffle(stack, "scorecam::channel_shuffle_halves", 2);
+}
+
 struct Operator {
   const char *schema, *name;
   StableKernel kernel;
@@ -269,7 +316,10 @@ const Operator kOperators[] = {
     {"bounded_pointwise(Tensor input, Tensor weight, int outputs, int activation) -> Tensor", "bounded_pointwise",
      bounded_pointwise},
     {"bounded_pointwise_cat(Tensor[] inputs, Tensor weight, int outputs, int activation) -> Tensor",
-     "bounded_pointwise_cat", bounded_pointwise_cat}};
+     "bounded_pointwise_cat", bounded_pointwise_cat},
+    {"channel_shuffle(Tensor[] inputs, int groups) -> Tensor", "channel_shuffle", channel_shuffle},
+    {"channel_shuffle_halves(Tensor[] inputs, int groups) -> (Tensor, Tensor)", "channel_shuffle_halves",
+     channel_shuffle_halves}};
 
 }  // namespace
 
