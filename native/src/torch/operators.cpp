@@ -195,7 +195,7 @@ void inverted_residual(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
-// Tensors that have the same images, to be joined along their channels.
+// Tensors that have the same images, to be joined along their channels; they must outlive it.
 class JoinedImages {
  public:
   explicit JoinedImages(const std::deque<Handle> &inputs) {
@@ -281,7 +281,8 @@ void bounded_pointwise_cat(StableValue *stack, uint64_t, uint64_t) {
 // Puts so many parts onto the stack, for Tensor[] inputs and int groups.
 void shuffle(StableValue *stack, const char *name, int64_t parts) {
   reporting(name, [&] {
-    const JoinedImages joined(handles_of(stack[0]));
+    const std::deque<Handle> inputs = handles_of(stack[0]);
+    const JoinedImages joined(inputs);
     std::deque<Handle> outputs;
     std::vector<float *> floats;
     for (int64_t part = 0; part < parts; ++part)

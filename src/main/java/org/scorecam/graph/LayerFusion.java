@@ -100,6 +100,7 @@ public final class LayerFusion {
       }
     }
     replacements.forEach(Runnable::run);
+    ChannelShuffle.in(program);
     SpentResiduals.overwriteIn(program);
     GraphNodes.removeUnusedConstants(program); // The weights as they were.
     return replacements.size();
