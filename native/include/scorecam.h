@@ -387,6 +387,29 @@ typedef struct scorecam_channel_shuffle {
 SCORECAM_API scorecam_status scorecam_shuffle_channels(const scorecam_channel_shuffle *shuffle);
 
 /*
+ * The maximum of each channel under a window; what lies outside of the image does not count, and a NaN is larger than all
+ * numbers. Tensors are dense float32, channels last.
+ *
+ * Windows that reach beyond the padding are left out, or, with `rounds_up`, are outputs as well if they begin before it.
+ */
+typedef struct scorecam_max_pool {
+  int64_t images;         /* N; with 0 nothing happens */
+  int64_t height;         /* H >= 1 */
+  int64_t width;          /* W >= 1 */
+  int64_t channels;       /* C >= 1 */
+  scorecam_window window; /* without dilation: 1; padding at most half of the kernel */
+  int32_t rounds_up;      /* 1 or 0 */
+  int32_t reserved;       /* 0 */
+  const float *input;     /* [N, H, W, C] */
+  float *output;          /* [N, Ho, Wo, C] */
+} scorecam_max_pool;
+
+/* Ho and Wo of scorecam_max_pool, at least 1. */
+SCORECAM_API scorecam_status scorecam_max_pool_outputs(const scorecam_max_pool *pool, int64_t outputs[2]);
+
+SCORECAM_API scorecam_status scorecam_max_pool_batch(const scorecam_max_pool *pool);
+
+/*
  * Registers those above with LibTorch's dispatcher, for the CPU, for as long as the process lives; a second call
  * does nothing. Float32 tensors go in, and come out channels-last; what is not dense and channels-last is copied first:
  *
@@ -402,6 +425,8 @@ SCORECAM_API scorecam_status scorecam_shuffle_channels(const scorecam_channel_sh
  *
  *     scorecam::channel_shuffle(Tensor[] inputs, int groups) -> Tensor
  *     scorecam::channel_shuffle_halves(Tensor[] inputs, int groups) -> (Tensor, Tensor)
+ *
+ *     scorecam::max_pool(Tensor input, int side, int stride, int padding, bool rounds_up) -> Tensor
  *
  * with a weight from the function that packs it and a bias of O floats.
  *

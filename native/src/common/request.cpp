@@ -503,4 +503,43 @@ ChannelShuffleRequest check_channel_shuffle(const scorecam_channel_shuffle *shuf
   return {s.pixels, s.tensors, s.channels, s.input, channels, s.groups, s.parts, s.output};
 }
 
+void check_max_pool_outputs(const scorecam_max_pool *pool, int64_t *outputs) {
+  check_not_null(pool, "pool");
+  check_not_null(outputs, "outputs");
+  const scorecam_max_pool &p = *pool;
+  if (p.images < 0 || p.height < 1 || p.width < 1 || p.channels < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
+         " channels", p.images, p.height, p.width, p.channels);
+  const int64_t size[2] = {p.height, p.width};
+  check_window(p.window, size);
+  check_flag(p.rounds_up, "rounds_up");
+  for (int d = 0; d < 2; ++d) {
+    if (p.window.dilation[d] != 1)
+      fail(SCORECAM_STATUS_UNSUPPORTED, "dilation is %" PRId64 ", not 1", p.window.dilation[d]);
+    if (2 * p.window.padding[d] > p.window.kernel[d])
+      fail(SCORECAM_STATUS_UNSUPPORTED, "padding is %" PRId64 ", more than half of a kernel of %" PRId64,
+           p.window.padding[d], p.window.kernel[d]);
+    outputs[d] = window_outputs(p.window, d, size[d]);
+    const int64_t next = outputs[d] * p.window.stride[d] - p.window.padding[d];
+    const bool reaches_on = next - p.window.stride[d] + p.window.kernel[d] < size[d] + p.window.padding[d];
+    if (p.rounds_up == 1 && reaches_on && next < size[d]) ++outputs[d];
+  }
+}
+
+MaxPoolRequest check_max_pool(const scorecam_max_pool *pool) {
+  int64_t outputs[2];
+  check_max_pool_outputs(pool, outputs);
+  const scorecam_max_pool &p = *pool;
+  if (p.reserved != 0) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "pool.reserved is %" PRId32 ", not 0", p.reserved);
+  // Outputs are no more than pixels with their border.
+  if (exceed_memory(p.images, p.height + 2 * p.window.padding[0], p.width + 2 * p.window.padding[1], p.channels))
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
+         " channels exceed the address space", p.images, p.height, p.width, p.channels);
+  if (p.images > 0) {
+    check_not_null(p.input, "input");
+    check_not_null(p.output, "output");
+  }
+  return {p.images, p.height, p.width, p.channels, p.window, outputs[0], outputs[1], p.input, p.output};
+}
+
 }  // namespace scorecam

@@ -89,6 +89,14 @@ struct ChannelShuffleRequest {
   float *const *output;  // [parts], each [pixels, C / parts]
 };
 
+struct MaxPoolRequest {
+  int64_t images, height, width, channels;
+  scorecam_window window;
+  int64_t out_height, out_width;
+  const float *input;  // [N, H, W, C]
+  float *output;       // [N, out_height, out_width, C]
+};
+
 struct StemRequest {
   scorecam_stem stem;
   const int64_t *row_channels;  // [B]
@@ -126,6 +134,9 @@ BoundedPointwisePackRequest check_bounded_pointwise_pack(const scorecam_bounded_
 BoundedPointwiseRequest check_bounded_pointwise(const scorecam_bounded_pointwise *convolution);
 
 ChannelShuffleRequest check_channel_shuffle(const scorecam_channel_shuffle *shuffle);
+
+void check_max_pool_outputs(const scorecam_max_pool *pool, int64_t *outputs);
+MaxPoolRequest check_max_pool(const scorecam_max_pool *pool);
 
 inline int64_t element_size(int32_t dtype) { return dtype == SCORECAM_DTYPE_FLOAT32 ? 4 : 2; }
 

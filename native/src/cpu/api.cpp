@@ -122,6 +122,17 @@ scorecam_status scorecam_shuffle_channels(const scorecam_channel_shuffle *shuffl
   return guarded([&] { shuffle_channels(check_channel_shuffle(shuffle)); });
 }
 
+scorecam_status scorecam_max_pool_outputs(const scorecam_max_pool *pool, int64_t outputs[2]) {
+  return guarded([&] { check_max_pool_outputs(pool, outputs); });
+}
+
+scorecam_status scorecam_max_pool_batch(const scorecam_max_pool *pool) {
+  return guarded([&] {
+    const MaxPoolRequest request = check_max_pool(pool);
+    if (request.images > 0) run(request, &Isa::pixel_kernels, max_pool_batch, oracle::max_pool_batch);
+  });
+}
+
 scorecam_status scorecam_register_operators(const char *libtorch_cpu) {
   return guarded([&] { register_operators(libtorch_cpu); });
 }

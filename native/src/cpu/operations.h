@@ -21,6 +21,7 @@ void bounded_pointwise_batch(const BoundedPointwiseRequest &request, const Pixel
 void inverted_residual_pack(const InvertedResidualPackRequest &request);
 void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels);
 void shuffle_channels(const ChannelShuffleRequest &request);
+void max_pool_batch(const MaxPoolRequest &request, const PixelKernels &kernels);
 
 // The plain definitions: one pixel at a time, nothing shared between pixels, no threads.
 namespace oracle {
@@ -30,6 +31,7 @@ void stem_batch(const StemRequest &request);
 void winograd_convolution(const ConvolutionRequest &request);
 void bounded_pointwise_batch(const BoundedPointwiseRequest &request);
 void inverted_residual_batch(const InvertedResidualRequest &request);
+void max_pool_batch(const MaxPoolRequest &request);
 }  // namespace oracle
 
 }  // namespace scorecam

@@ -45,6 +45,14 @@ struct DepthwiseRun {
   int64_t out_stride;
 };
 
+// The part of a window that lies over the image.
+struct PoolRun {
+  int64_t rows, columns, channels;
+  const float *values;     // at the first row and column, [channels]
+  int64_t row_stride;      // floats from a row to the next one; pixels are dense
+  float *largest;          // [channels]
+};
+
 // Values of each channel, over pixels.
 struct SumRun {
   int64_t pixels, channels;
@@ -64,12 +72,14 @@ struct ScaleRun {
 // bounded      out[p, c] = min(max(values[p, c], least[c]), most[c]).
 // pointwise    out[p, o] = activation(sum over i of weights[o, i] * values[p, i] + bias[o]) + residual[p, o].
 // depthwise    out[p, c] = activation(sum over r, s of filter[r, s, c] * rows[r][p * stride + s, c] + bias[c]).
+// pooled       largest[c] = max over r, s of values[r, s, c], which is NaN where one of them is.
 // summed       sums[c] += sum over p of values[p, c].
 // scaled       values[p, c] *= factors[c].
 #define SCORECAM_PIXEL_KERNELS(KERNEL)         \
   KERNEL(bounded, (const BoundedRun &run))     \
   KERNEL(summed, (const SumRun &run))          \
   KERNEL(scaled, (const ScaleRun &run))        \
+  KERNEL(pooled, (const PoolRun &run))         \
   KERNEL(pointwise, (const PointwiseRun &run)) \
   KERNEL(depthwise, (const DepthwiseRun &run))
 

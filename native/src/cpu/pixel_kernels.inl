@@ -179,6 +179,19 @@ void summed(const SumRun &run) {
   for (; channel < run.channels; channel += kLanes) summed_of<1>(run, channel);
 }
 
+void pooled(const PoolRun &run) {
+  for (int64_t channel = 0; channel < run.channels; channel += kLanes) {
+    const int64_t rest = run.channels - channel;
+    Floats largest = Floats{} - __builtin_inff();
+    for (int64_t r = 0; r < run.rows; ++r)
+      for (int64_t s = 0; s < run.columns; ++s) {
+        const Floats value = load_some(run.values + r * run.row_stride + s * run.channels + channel, rest);
+        largest = (value > largest) | (value != value) ? value : largest;
+      }
+    store_some(run.largest + channel, largest, rest);
+  }
+}
+
 void scaled(const ScaleRun &run) {
   for (int64_t p = 0; p < run.pixels; ++p) {
     float *const values = run.values + p * run.value_stride;

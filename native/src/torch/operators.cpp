@@ -278,6 +278,31 @@ void bounded_pointwise_cat(StableValue *stack, uint64_t, uint64_t) {
   });
 }
 
+// (Tensor input, int side, int stride, int padding, bool rounds_up)
+void max_pool(StableValue *stack, uint64_t, uint64_t) {
+  reporting("scorecam::max_pool", [&] {
+    const Handle input(stack[0]);
+    const Image image(input, "the input");
+    const Shape &in = image.shape();
+    const int64_t side = static_cast<int64_t>(stack[1]), stride = static_cast<int64_t>(stack[2]),
+                  padding = static_cast<int64_t>(stack[3]);
+    scorecam_max_pool pool = {};
+    pool.images = in.sizes[0];
+    pool.channels = in.sizes[1];
+    pool.height = in.sizes[2];
+    pool.width = in.sizes[3];
+    pool.window = {{side, side}, {stride, stride}, {padding, padding}, {1, 1}};
+    pool.rounds_up = truth(stack[4]);
+    int64_t outputs[2];
+    require_success(scorecam_max_pool_outputs(&pool, outputs));
+    Handle output(allocate({{pool.images, pool.channels, outputs[0], outputs[1]}}, "an output"));
+    pool.input = image.floats();
+    pool.output = output.data<float>();
+    require_success(scorecam_max_pool_batch(&pool));
+    stack[0] = output.release();
+  });
+}
+
 // Puts so many parts onto the stack, for Tensor[] inputs and int groups.
 void shuffle(StableValue *stack, const char *name, int64_t parts) {
   reporting(name, [&] {
@@ -320,7 +345,8 @@ const Operator kOperators[] = {
      "bounded_pointwise_cat", bounded_pointwise_cat},
     {"channel_shuffle(Tensor[] inputs, int groups) -> Tensor", "channel_shuffle", channel_shuffle},
     {"channel_shuffle_halves(Tensor[] inputs, int groups) -> (Tensor, Tensor)", "channel_shuffle_halves",
-     channel_shuffle_halves}};
+     channel_shuffle_halves},
+    {"max_pool(Tensor input, int side, int stride, int padding, bool rounds_up) -> Tensor", "max_pool", max_pool}};
 
 }  // namespace
 
