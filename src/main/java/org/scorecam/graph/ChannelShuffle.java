@@ -2,7 +2,6 @@ package org.scorecam.graph;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Block;
@@ -12,8 +11,6 @@ import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
-import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.kernel.Winograd;
 
 /**
  * Channels that are joined and shuffled, and mostly halved for the next unit of a ShuffleNet, as
@@ -54,11 +51,8 @@ final class ChannelShuffle {
     this.results = results;
   }
 
-  /** Rewrites a program, on the CPU and in float32, whose layers are packed. */
+  /** Rewrites a program that computes in float32 with packed layers. */
   static void in(Block program) {
-    if (!Winograd.isAvailable() || !computesInFloat32(program)) {
-      return;
-    }
     List<ChannelShuffle> found =
         GraphNodes.deepOf(program).stream()
             .map(ChannelShuffle::of)
@@ -78,15 +72,9 @@ final class ChannelShuffle {
     }
   }
 
-  private static boolean computesInFloat32(Block program) {
-    return GraphNodes.constantTensorsOf(program).stream()
-        .allMatch(
-            each -> !each.is_floating_point() || each.scalar_type().intern() == ScalarType.Float);
-  }
-
   private static Optional<ChannelShuffle> of(JitNode join) {
     if (!GraphNodes.kindOf(join).equals("aten::cat")
-        || !isNumber(join.input(1), CHANNELS)
+        || !GraphNodes.isNumber(join.input(1), CHANNELS)
         || !joinsImages(join)) {
       return Optional.empty();
     }
@@ -116,7 +104,7 @@ final class ChannelShuffle {
         .filter(node -> GraphNodes.kindOf(node).equals("aten::channel_shuffle"))
         .flatMap(
             node ->
-                numberOf(node.input(1))
+                GraphNodes.numberOf(node.input(1))
                     .map(
                         groups ->
                             new ChannelShuffle(
@@ -131,8 +119,8 @@ final class ChannelShuffle {
       Optional<JitNode> back = dense.flatMap(node -> nextOf(node, "aten::view"));
       Optional<Long> groups = back.flatMap(last -> groupsOf(view, join.output()));
       if (groups.isPresent()
-          && isNumber(transpose.get().input(1), 1)
-          && isNumber(transpose.get().input(2), 2)
+          && GraphNodes.isNumber(transpose.get().input(1), 1)
+          && GraphNodes.isNumber(transpose.get().input(2), 2)
           && joinsAgain(back.get(), join.output())) {
         List<JitNode> nodes = List.of(view, transpose.get(), dense.get(), back.get());
         return Optional.of(
@@ -160,12 +148,12 @@ final class ChannelShuffle {
       return Optional.empty();
     }
     JitNode quotient = sizes.get(2).node();
-    return numberOf(sizes.get(1))
+    return GraphNodes.numberOf(sizes.get(1))
         .filter(
             groups ->
                 GraphNodes.kindOf(quotient).equals("aten::floordiv")
                     && isSize(quotient.input(0), x, CHANNELS)
-                    && isNumber(quotient.input(1), groups));
+                    && GraphNodes.isNumber(quotient.input(1), groups));
   }
 
   /** Whether a node sees its input as [N, C, H, W]. */
@@ -173,7 +161,7 @@ final class ChannelShuffle {
     List<Value> sizes = sizesOf(view);
     return sizes.size() == 4
         && isSize(sizes.get(0), x, 0)
-        && (isNumber(sizes.get(1), -1) || isSize(sizes.get(1), x, CHANNELS))
+        && (GraphNodes.isNumber(sizes.get(1), -1) || isSize(sizes.get(1), x, CHANNELS))
         && isSize(sizes.get(2), x, 2)
         && isSize(sizes.get(3), x, 3);
   }
@@ -226,8 +214,8 @@ final class ChannelShuffle {
   private Optional<List<JitNode>> chunked(JitNode chunk) {
     boolean cuts =
         GraphNodes.kindOf(chunk).equals("aten::chunk")
-            && isNumber(chunk.input(1), 2)
-            && isNumber(chunk.input(2), CHANNELS)
+            && GraphNodes.isNumber(chunk.input(1), 2)
+            && GraphNodes.isNumber(chunk.input(2), CHANNELS)
             && groups % 2 == 0; // So many channels are even.
     return cuts
         ? nextOf(chunk, "prim::ListUnpack")
@@ -248,9 +236,9 @@ final class ChannelShuffle {
 
   private static boolean isPart(JitNode node, long start, long length) {
     return GraphNodes.kindOf(node).equals("aten::narrow")
-        && isNumber(node.input(1), CHANNELS)
-        && isNumber(node.input(2), start)
-        && isNumber(node.input(3), length);
+        && GraphNodes.isNumber(node.input(1), CHANNELS)
+        && GraphNodes.isNumber(node.input(2), start)
+        && GraphNodes.isNumber(node.input(3), length);
   }
 
   /** Of all that is joined; nothing where that is not known. */
@@ -267,8 +255,9 @@ final class ChannelShuffle {
   }
 
   private static Optional<Long> narrowedChannels(JitNode maker) {
-    return GraphNodes.kindOf(maker).equals("aten::narrow") && isNumber(maker.input(1), CHANNELS)
-        ? numberOf(maker.input(3))
+    return GraphNodes.kindOf(maker).equals("aten::narrow")
+            && GraphNodes.isNumber(maker.input(1), CHANNELS)
+        ? GraphNodes.numberOf(maker.input(3))
         : Optional.empty();
   }
 
@@ -277,14 +266,6 @@ final class ChannelShuffle {
     return GraphNodes.kindOf(maker).equals("mkldnn::_convolution_pointwise")
         ? GraphNodes.tensorOf(maker.input(2)).filter(Tensor::defined).map(bias -> bias.size(0))
         : Optional.empty();
-  }
-
-  private static Optional<Long> numberOf(Value value) {
-    return GraphNodes.constantOf(value).filter(IValue::isInt).map(IValue::toInt);
-  }
-
-  private static boolean isNumber(Value value, long number) {
-    return numberOf(value).filter(each -> Objects.equals(each, number)).isPresent();
   }
 
   /** Where channels are joined, so that nothing is overwritten in between. */

@@ -3,6 +3,7 @@ package org.scorecam.graph;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.BlockArrayRef;
 import org.bytedeco.pytorch.FunctionSchema;
@@ -150,6 +151,21 @@ public final class GraphNodes {
   public static Optional<IValue> constantOf(Value value) {
     IValueOptional constant = torch.toIValue(value);
     return constant.has_value() ? Optional.of(constant.get()) : Optional.empty();
+  }
+
+  /** The numbers of a constant list of integers. */
+  static List<Long> longsOf(IValue list) {
+    return LongStream.of(list.toIntVector().get()).boxed().toList();
+  }
+
+  /** A constant that is an integer. */
+  static Optional<Long> numberOf(Value value) {
+    return constantOf(value).filter(IValue::isInt).map(IValue::toInt);
+  }
+
+  /** Whether a value is a constant integer, and which. */
+  static boolean isNumber(Value value, long number) {
+    return numberOf(value).filter(each -> each == number).isPresent();
   }
 
   /** A constant that is a tensor, undefined for None; nothing if it is neither. */

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.IValue;
@@ -16,7 +15,9 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.graph.InvertedResidual.Step;
+import org.scorecam.kernel.Winograd;
 
 /**
  * Rewrites a frozen network so that each convolution and linear layer runs on packed weights, and
@@ -100,10 +101,19 @@ public final class LayerFusion {
       }
     }
     replacements.forEach(Runnable::run);
-    ChannelShuffle.in(program);
+    if (Winograd.isAvailable() && computesInFloat32(program)) {
+      ChannelShuffle.in(program);
+      MaxPooling.in(program);
+    }
     SpentResiduals.overwriteIn(program);
     GraphNodes.removeUnusedConstants(program); // The weights as they were.
     return replacements.size();
+  }
+
+  private static boolean computesInFloat32(Block program) {
+    return GraphNodes.constantTensorsOf(program).stream()
+        .allMatch(
+            each -> !each.is_floating_point() || each.scalar_type().intern() == ScalarType.Float);
   }
 
   /** Whether a node may be one that packing knows. */
@@ -166,8 +176,7 @@ public final class LayerFusion {
   private static Optional<List<Long>> longsOf(Value value) {
     return GraphNodes.constantOf(value)
         .filter(IValue::isIntList)
-        .map(IValue::toIntVector)
-        .map(longs -> LongStream.of(longs.get()).boxed().toList())
+        .map(GraphNodes::longsOf)
         .filter(longs -> longs.size() == 2);
   }
 
