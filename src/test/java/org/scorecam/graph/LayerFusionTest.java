@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
@@ -39,6 +40,8 @@ class LayerFusionTest {
 
   /** The same with 1×1 filters, which oneDNN runs. */
   private static final String POINT = "torch.conv2d(x, self.p, self.b, [1, 1], [0, 0], [1, 1], 1)";
+
+  private static final String OTHER_POINT = POINT.replace("self.p", "self.q");
 
   private static final String ONEDNN = "mkldnn::_convolution_pointwise";
 
@@ -157,6 +160,126 @@ class LayerFusionTest {
           List.of(ONEDNN), operatorsAfterFusing(1, "return " + clipped.formatted(CONV)), clipped);
       assertEquals(
           List.of(ONEDNN), operatorsAfterFusing(1, "return " + clipped.formatted(POINT)), clipped);
+    }
+  }
+
+  private static String pool() {
+    return Winograd.isAvailable() ? MaxPooling.OPERATOR : "aten::max_pool2d";
+  }
+
+  @Test
+  void maximaOfWhatLayersPutOutAreOurs() {
+    String pooled = "return torch.max_pool2d(%s, %s)";
+    for (String window :
+        List.of(
+            "[3, 3], [2, 2], [1, 1]",
+            "[2, 2]",
+            "[3], [1], [1], [1], True",
+            "[3, 3], [2, 2], [0, 0], [1, 1], True")) {
+      assertEquals(
+          List.of(ONEDNN, pool()),
+          operatorsAfterFusing(1, pooled.formatted("torch.relu(" + POINT + ")", window)),
+          window);
+    }
+    assertEquals(
+        List.of(ONEDNN, "aten::cat", pool(), pool()),
+        operatorsAfterFusing(
+            1,
+            "y = torch.cat([" + POINT + ", x], 1)",
+            "return torch.max_pool2d(torch.max_pool2d(y, [2, 2]), [2, 2], [1, 1])"));
+  }
+
+  @Test
+  void otherMaximaStayAsTheyAre() {
+    String pooled = "return torch.max_pool2d(%s, %s)";
+    // Of the input nothing is known; and ours has square windows without dilation.
+    for (String argument : List.of("x", "torch.cat([x, " + POINT + "], 1)")) {
+      assertTrue(
+          operatorsAfterFusing(
+                  argument.equals("x") ? 0 : 1, pooled.formatted(argument, "[3, 3], [2, 2]"))
+              .contains("aten::max_pool2d"),
+          argument);
+    }
+    for (String window :
+        List.of("[3, 2], [2, 2]", "[3, 3], [2, 1]", "[3, 3], [2, 2], [1, 1], [2, 2]")) {
+      assertEquals(
+          List.of(ONEDNN, "aten::max_pool2d"),
+          operatorsAfterFusing(1, pooled.formatted(POINT, window)),
+          window);
+    }
+  }
+
+  /** As tracing a Java network leaves it. */
+  @Test
+  void shuffledChannelsAreOneOperator() {
+    String joined =
+        "y = torch.channel_shuffle(torch.cat([" + POINT + ", " + OTHER_POINT + "], 1), 4)";
+    List<String> kinds = operatorsAfterFusing(2, joined, "return y");
+    assertEquals(Winograd.isAvailable(), kinds.contains(ChannelShuffle.OPERATOR), kinds.toString());
+    kinds =
+        operatorsAfterFusing(
+            2, joined, "return torch.narrow(y, 1, 0, 32) - torch.narrow(y, 1, 32, 32)");
+    assertEquals(
+        Winograd.isAvailable(), kinds.contains(ChannelShuffle.HALVING_OPERATOR), kinds.toString());
+    assertEquals(
+        Winograd.isAvailable(),
+        !kinds.contains("aten::narrow") && !kinds.contains("aten::cat"),
+        kinds.toString());
+  }
+
+  /** No halves, or more than these are read. */
+  @Test
+  void whatIsNotHalvedIsShuffledAsAWhole() {
+    String joined =
+        "y = torch.channel_shuffle(torch.cat([" + POINT + ", " + OTHER_POINT + "], 1), 2)";
+    for (String read :
+        List.of(
+            "torch.narrow(y, 1, 0, 16) - torch.narrow(y, 1, 16, 16)",
+            "torch.narrow(y, 1, 32, 32) - torch.narrow(y, 1, 0, 32)",
+            "torch.narrow(y, 1, 0, 32) - torch.narrow(y, 1, 32, 32) * y.sum()",
+            "torch.narrow(y, 2, 0, 4) - torch.narrow(y, 2, 4, 4)")) {
+      List<String> kinds = operatorsAfterFusing(2, joined, "return " + read);
+      assertEquals(
+          Winograd.isAvailable(), kinds.contains(ChannelShuffle.OPERATOR), kinds + " of " + read);
+    }
+    List<String> ofTheInput =
+        operatorsAfterFusing(0, "return torch.channel_shuffle(torch.cat([x, x], 1), 2)");
+    assertEquals(List.of("aten::cat", "aten::channel_shuffle"), ofTheInput);
+  }
+
+  /** As torchvision writes it: {@code channel_shuffle} of shufflenetv2.py, and then a chunk. */
+  @Test
+  void viewedAndTransposedChannelsAreShuffled() {
+    String[] lines = {
+      "y = torch.cat([" + POINT + ", " + OTHER_POINT + "], 1)",
+      "n, c, h, w = y.size()",
+      "y = y.view(n, 2, c // 2, h, w)",
+      "y = torch.transpose(y, 1, 2).contiguous()",
+      "y = y.view(n, -1, h, w)",
+      "a, b = y.chunk(2, dim=1)",
+      "return a - b"
+    };
+    List<String> kinds = operatorsAfterFusing(2, lines);
+    assertEquals(
+        Winograd.isAvailable(), kinds.contains(ChannelShuffle.HALVING_OPERATOR), kinds.toString());
+    assertEquals(Winograd.isAvailable(), !kinds.contains("aten::view"), kinds.toString());
+    // What looks alike.
+    for (String[] change :
+        new String[][] {
+          {"y.view(n, 2, c // 2, h, w)", "y.view(n, 2, c // 2, w, h)"},
+          {"torch.transpose(y, 1, 2)", "torch.transpose(y, 1, 3)"},
+          {"c // 2", "c // 4 * 2"},
+          {"y.view(n, -1, h, w)", "y.view(n, -1, w, h)"}
+        }) {
+      List<String> others =
+          operatorsAfterFusing(
+              2,
+              Arrays.stream(lines)
+                  .map(line -> line.replace(change[0], change[1]))
+                  .toArray(String[]::new));
+      assertTrue(
+          others.stream().noneMatch(kind -> kind.startsWith("scorecam::channel")),
+          others + " after " + change[1]);
     }
   }
 
