@@ -113,21 +113,32 @@ final class ChannelShuffle {
 
   /** By seeing [N, C, H, W] as [N, groups, C / groups, H, W], of which two are exchanged. */
   private static Optional<ChannelShuffle> viewed(JitNode join) {
-    for (JitNode view : GraphNodes.usersOf(join.output())) {
-      Optional<JitNode> transpose = nextOf(view, "aten::transpose");
-      Optional<JitNode> dense = transpose.flatMap(node -> nextOf(node, "aten::contiguous"));
-      Optional<JitNode> back = dense.flatMap(node -> nextOf(node, "aten::view"));
-      Optional<Long> groups = back.flatMap(last -> groupsOf(view, join.output()));
-      if (groups.isPresent()
-          && GraphNodes.isNumber(transpose.get().input(1), 1)
-          && GraphNodes.isNumber(transpose.get().input(2), 2)
-          && joinsAgain(back.get(), join.output())) {
-        List<JitNode> nodes = List.of(view, transpose.get(), dense.get(), back.get());
-        return Optional.of(
-            new ChannelShuffle(join, groups.get(), nodes, List.of(back.get().output())));
-      }
+    // Beside questions for the size, which nothing changes.
+    List<JitNode> views =
+        GraphNodes.usersOf(join.output()).stream()
+            .filter(user -> !GraphNodes.kindOf(user).equals("aten::size"))
+            .toList();
+    if (views.size() != 1) {
+      return Optional.empty();
     }
-    return Optional.empty();
+    JitNode view = views.get(0);
+    Optional<JitNode> transpose = nextOf(view, "aten::transpose");
+    Optional<JitNode> dense = transpose.flatMap(node -> nextOf(node, "aten::contiguous"));
+    Optional<JitNode> back = dense.flatMap(node -> nextOf(node, "aten::view"));
+    Optional<Long> groups = back.flatMap(last -> groupsOf(view, join.output()));
+    boolean exchanges =
+        groups.isPresent()
+            && GraphNodes.isNumber(transpose.get().input(1), 1)
+            && GraphNodes.isNumber(transpose.get().input(2), 2)
+            && joinsAgain(back.get(), join.output());
+    return exchanges
+        ? Optional.of(
+            new ChannelShuffle(
+                join,
+                groups.get(),
+                List.of(view, transpose.get(), dense.get(), back.get()),
+                List.of(back.get().output())))
+        : Optional.empty();
   }
 
   private static Optional<JitNode> nextOf(JitNode node, String kind) {

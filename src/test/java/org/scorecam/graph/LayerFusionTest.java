@@ -269,6 +269,7 @@ class LayerFusionTest {
           {"y.view(n, 2, c // 2, h, w)", "y.view(n, 2, c // 2, w, h)"},
           {"torch.transpose(y, 1, 2)", "torch.transpose(y, 1, 3)"},
           {"c // 2", "c // 4 * 2"},
+          {"y = y.view(n, 2, c // 2, h, w)", "y = torch.relu_(y).view(n, 2, c // 2, h, w)"},
           {"y.view(n, -1, h, w)", "y.view(n, -1, w, h)"}
         }) {
       List<String> others =
