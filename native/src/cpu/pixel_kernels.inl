@@ -180,15 +180,18 @@ void summed(const SumRun &run) {
 }
 
 void pooled(const PoolRun &run) {
+  const bool whole = run.channels >= kLanes;
   for (int64_t channel = 0; channel < run.channels; channel += kLanes) {
-    const int64_t rest = run.channels - channel;
+    // The last vector begins before the one ahead of it ends, rather than being filled in part.
+    const int64_t first = whole && channel + kLanes > run.channels ? run.channels - kLanes : channel;
+    const int64_t rest = run.channels - first;
     Floats largest = Floats{} - __builtin_inff();
     for (int64_t r = 0; r < run.rows; ++r)
       for (int64_t s = 0; s < run.columns; ++s) {
-        const Floats value = load_some(run.values + r * run.row_stride + s * run.channels + channel, rest);
+        const Floats value = load_some(run.values + r * run.row_stride + s * run.channels + first, rest);
         largest = (value > largest) | (value != value) ? value : largest;
       }
-    store_some(run.largest + channel, largest, rest);
+    store_some(run.largest + first, largest, rest);
   }
 }
 
