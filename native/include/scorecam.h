@@ -390,7 +390,8 @@ SCORECAM_API scorecam_status scorecam_shuffle_channels(const scorecam_channel_sh
  * The maximum of each channel under a window; what lies outside of the image does not count, and a NaN is larger than all
  * numbers. Tensors are dense float32, channels last.
  *
- * Windows that reach beyond the padding are left out, or, with `rounds_up`, are outputs as well if they begin before it.
+ * Windows that reach beyond the padding are left out; with `rounds_up` they are outputs, too, if they begin inside the image
+ * or in the padding before it.
  */
 typedef struct scorecam_max_pool {
   int64_t images;         /* N; with 0 nothing happens */
@@ -428,7 +429,7 @@ SCORECAM_API scorecam_status scorecam_max_pool_batch(const scorecam_max_pool *po
  *
  *     scorecam::max_pool(Tensor input, int side, int stride, int padding, bool rounds_up) -> Tensor
  *
- * with a weight from the function that packs it and a bias of O floats.
+ * Weights are from the functions that pack them, and a bias has O floats.
  *
  *   libtorch_cpu the path of the library, which this process has loaded; it is found by its stable C interface
  *

@@ -197,16 +197,10 @@ void arguments() {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::string test = argc > 1 ? argv[1] : "";
-  if (test == "values") {
-    std::vector<std::string> isas = variants::all();
-    isas.push_back("scalar");
+  const auto all_values = [] {
+    const std::vector<std::string> isas = variants::all_and_oracle();
     values(isas);
     extremes(isas);
-  } else if (test == "arguments") {
-    arguments();
-  } else {
-    return 2;
-  }
-  return check::report();
+  };
+  return check::run(argc, argv, all_values, arguments);
 }

@@ -101,13 +101,5 @@ void arguments() {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::string test = argc > 1 ? argv[1] : "";
-  if (test == "values") {
-    values();
-  } else if (test == "arguments") {
-    arguments();
-  } else {
-    return 2;
-  }
-  return check::report();
+  return check::run(argc, argv, values, arguments);
 }

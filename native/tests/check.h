@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 
 #include "../src/common/portable.h"
 
@@ -40,6 +41,19 @@ inline int report() {
   std::printf("%lld checks, %lld failed\n", static_cast<long long>(count().made),
               static_cast<long long>(count().failed));
   return count().failed == 0 && count().made > 0 ? 0 : 1;
+}
+
+// Runs the group of tests that the program was asked for.
+template <class Values, class Arguments>
+int run(int argc, char **argv, Values &&values, Arguments &&arguments) {
+  const std::string group = argc > 1 ? argv[1] : "";
+  if (group == "values")
+    values();
+  else if (group == "arguments")
+    arguments();
+  else
+    return 2;
+  return report();
 }
 
 }  // namespace check

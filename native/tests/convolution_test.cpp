@@ -147,8 +147,7 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
 }
 
 void values() {
-  std::vector<std::string> isas = variants::all();
-  isas.push_back("scalar");
+  std::vector<std::string> isas = variants::all_and_oracle();
   std::mt19937 random(11);
   const int64_t sizes[][2] = {{1, 1}, {2, 3}, {4, 4}, {5, 7}, {7, 7}, {9, 8}, {14, 14}};
   const int64_t channels[] = {1, 3, 8, 15, 16, 17, 33, 64};
@@ -234,12 +233,5 @@ void arguments() {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::string test = argc > 1 ? argv[1] : "";
-  if (test == "values")
-    values();
-  else if (test == "arguments")
-    arguments();
-  else
-    return 2;
-  return check::report();
+  return check::run(argc, argv, values, arguments);
 }

@@ -207,8 +207,7 @@ void by_hand() {
       // -9/256; at t = 0.75 they are reversed. Taps clamped to the two values leave the sums below.
       {SCORECAM_UPSAMPLING_BICUBIC, {-27 / 256.0f, 58 / 256.0f, 198 / 256.0f, 283 / 256.0f}},
   };
-  std::vector<std::string> isas = variants::all();
-  isas.push_back("scalar");
+  const std::vector<std::string> isas = variants::all_and_oracle();
   for (const std::string &isa : isas) {
     use(isa);
     for (const auto &each : cases) {

@@ -173,8 +173,7 @@ void compare(const Case &at, const std::vector<std::string> &isas, std::mt19937 
 }
 
 void values() {
-  std::vector<std::string> isas = variants::all();
-  isas.push_back("scalar");
+  std::vector<std::string> isas = variants::all_and_oracle();
   std::mt19937 random(17);
   const int64_t sizes[][2] = {{1, 1}, {2, 3}, {5, 4}, {7, 7}, {9, 13}, {8, 20}};
   const int64_t channels[][3] = {{1, 1, 1}, {3, 8, 0}, {8, 15, 8}, {16, 96, 24}, {24, 17, 24}, {40, 33, 0}, {5, 48, 70}};
@@ -345,16 +344,9 @@ void arguments() {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::string test = argc > 1 ? argv[1] : "";
-  if (test == "values") {
+  const auto all_values = [] {
     values();
-    std::vector<std::string> isas = variants::all();
-    isas.push_back("scalar");
-    extremes(isas);
-  } else if (test == "arguments") {
-    arguments();
-  } else {
-    return 2;
-  }
-  return check::report();
+    extremes(variants::all_and_oracle());
+  };
+  return check::run(argc, argv, all_values, arguments);
 }

@@ -17,7 +17,7 @@ namespace {
 using arrays::Dense;
 using convolutions::expect;
 
-// Of one dimension, from the largest one of which all windows are inside: as PyTorch counts with ceil_mode.
+// Of one dimension: windows within image and padding, and with PyTorch's ceil_mode one more where something is left.
 int64_t outputs_of(int64_t size, int64_t kernel, int64_t stride, int64_t padding, bool rounds_up) {
   int64_t outputs = 0;
   for (int64_t first = -padding; first + kernel <= size + padding; first += stride) ++outputs;
@@ -117,15 +117,5 @@ void arguments() {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::string test = argc > 1 ? argv[1] : "";
-  if (test == "values") {
-    std::vector<std::string> isas = variants::all();
-    isas.push_back("scalar");
-    values(isas);
-  } else if (test == "arguments") {
-    arguments();
-  } else {
-    return 2;
-  }
-  return check::report();
+  return check::run(argc, argv, [] { values(variants::all_and_oracle()); }, arguments);
 }

@@ -163,8 +163,7 @@ void compare(const Case &at, int32_t upsampling, int32_t normalisation, bool bou
 }
 
 void values() {
-  std::vector<std::string> isas = variants::all();
-  isas.push_back("scalar");
+  const std::vector<std::string> isas = variants::all_and_oracle();
   std::mt19937 random(5);
   const Case cases[] = {
       {{7, 7, 64, 64, 3}, square(7, 2, 3), 64, 3},    // as in ResNet, with cells half as far apart as there
@@ -251,14 +250,5 @@ void arguments() {
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::string group = argc > 1 ? argv[1] : "";
-  if (group != "values" && group != "arguments") {
-    std::fprintf(stderr, "stem_test values | arguments\n");
-    return 2;
-  }
-  if (group == "values")
-    values();
-  else
-    arguments();
-  return check::report();
+  return check::run(argc, argv, values, arguments);
 }

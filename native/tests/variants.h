@@ -29,6 +29,13 @@ inline std::vector<std::string> all() {
   return names;
 }
 
+// All of them, and the oracle.
+inline std::vector<std::string> all_and_oracle() {
+  std::vector<std::string> names = all();
+  names.push_back("scalar");
+  return names;
+}
+
 inline void use(const std::string &isa) { ok(scorecam_set_max_isa(isa.c_str())); }
 
 }  // namespace variants

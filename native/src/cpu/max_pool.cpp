@@ -1,4 +1,4 @@
-// Maxima under a window, one output pixel at a time: what it reads is still near, so that memory is read once.
+// Maxima under a window, one output pixel at a time. What neighbours read as well is still near, so memory is read once.
 #include <algorithm>
 
 #include "cpu/operations.h"

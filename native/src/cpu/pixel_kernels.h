@@ -48,9 +48,9 @@ struct DepthwiseRun {
 // The part of a window that lies over the image.
 struct PoolRun {
   int64_t rows, columns, channels;
-  const float *values;     // at the first row and column, [channels]
-  int64_t row_stride;      // floats from a row to the next one; pixels are dense
-  float *largest;          // [channels]
+  const float *values;  // at the first row and column, [channels]
+  int64_t row_stride;   // floats from a row to the next one; pixels are dense
+  float *largest;       // [channels]
 };
 
 // Values of each channel, over pixels.

@@ -73,9 +73,7 @@ final class ChannelShuffle {
   }
 
   private static Optional<ChannelShuffle> of(JitNode join) {
-    if (!GraphNodes.kindOf(join).equals("aten::cat")
-        || !GraphNodes.isNumber(join.input(1), CHANNELS)
-        || !joinsImages(join)) {
+    if (!GraphNodes.joinsChannels(join) || !joinsImages(join)) {
       return Optional.empty();
     }
     return shuffled(join).or(() -> viewed(join)).map(ChannelShuffle::halved);

@@ -153,9 +153,19 @@ public final class GraphNodes {
     return constant.has_value() ? Optional.of(constant.get()) : Optional.empty();
   }
 
-  /** The numbers of a constant list of integers. */
-  static List<Long> longsOf(IValue list) {
+  /**
+   * The numbers of a list of integers. Needs an open scope.
+   *
+   * @param list holds nothing else
+   * @return in its order
+   */
+  public static List<Long> longsOf(IValue list) {
     return LongStream.of(list.toIntVector().get()).boxed().toList();
+  }
+
+  /** Those of a constant that is such a list. */
+  static Optional<List<Long>> longsOf(Value value) {
+    return constantOf(value).filter(IValue::isIntList).map(GraphNodes::longsOf);
   }
 
   /** A constant that is an integer. */
@@ -166,6 +176,12 @@ public final class GraphNodes {
   /** Whether a value is a constant integer, and which. */
   static boolean isNumber(Value value, long number) {
     return numberOf(value).filter(each -> each == number).isPresent();
+  }
+
+  /** Whether a node joins tensors by their channels, if they are images [N, C, H, W]. */
+  static boolean joinsChannels(JitNode node) {
+    return kindOf(node).equals("aten::cat")
+        && (isNumber(node.input(1), 1) || isNumber(node.input(1), -3));
   }
 
   /** A constant that is a tensor, undefined for None; nothing if it is neither. */

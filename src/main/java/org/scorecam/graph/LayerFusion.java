@@ -143,9 +143,9 @@ public final class LayerFusion {
   private static Optional<PackedLayer> readConvolution(
       JitNode node, Tensor weight, Tensor bias, List<Long> inputSize) {
     boolean traced = GraphNodes.kindOf(node).equals("aten::_convolution");
-    Optional<List<Long>> stride = longsOf(node.input(3));
-    Optional<List<Long>> padding = longsOf(node.input(4));
-    Optional<List<Long>> dilation = longsOf(node.input(5));
+    Optional<List<Long>> stride = pairOf(node.input(3));
+    Optional<List<Long>> padding = pairOf(node.input(4));
+    Optional<List<Long>> dilation = pairOf(node.input(5));
     Optional<IValue> groups = GraphNodes.constantOf(node.input(traced ? 8 : 6));
     if (weight.dim() != 4
         || stride.isEmpty()
@@ -173,11 +173,8 @@ public final class LayerFusion {
         : layer;
   }
 
-  private static Optional<List<Long>> longsOf(Value value) {
-    return GraphNodes.constantOf(value)
-        .filter(IValue::isIntList)
-        .map(GraphNodes::longsOf)
-        .filter(longs -> longs.size() == 2);
+  private static Optional<List<Long>> pairOf(Value value) {
+    return GraphNodes.longsOf(value).filter(longs -> longs.size() == 2);
   }
 
   /** Extends the chain by a sum and an activation, where they follow. */
@@ -250,18 +247,13 @@ public final class LayerFusion {
 
   private boolean isSum(JitNode node) {
     String kind = GraphNodes.kindOf(node);
-    if (!kind.matches(SUM)
-        || !GraphNodes.constantOf(node.input(2)).filter(v -> isOne(v)).isPresent()) {
+    if (!kind.matches(SUM) || !GraphNodes.isNumber(node.input(2), 1)) {
       return false;
     }
     Value other = otherThan(last().output(), node);
     boolean inPlaceOnOther = kind.equals("aten::add_") && node.input(0).equals(other);
     boolean tensor = other.type().get().str().getString().equals("Tensor");
     return tensor && !inPlaceOnOther && !other.equals(last().output());
-  }
-
-  private static boolean isOne(IValue value) {
-    return value.isInt() && value.toInt() == 1;
   }
 
   private static Value otherThan(Value output, JitNode sum) {

@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.Value;
 
 /**
- * Maxima under a window by an operator of ours: LibTorch's notes for each where it was found, which
- * only its derivative needs.
+ * Maxima under a window by an operator of ours. LibTorch's own also notes where each of them was
+ * found, which only its derivative needs.
  */
 final class MaxPooling {
   /** {@code (Tensor input, int side, int stride, int padding, bool rounds_up) -> Tensor}. */
@@ -68,18 +68,14 @@ final class MaxPooling {
   }
 
   private static boolean isEmpty(Value numbers) {
-    return longsOf(numbers).filter(List::isEmpty).isPresent();
+    return GraphNodes.longsOf(numbers).filter(List::isEmpty).isPresent();
   }
 
   /** The number that a constant list of one or two holds, if they are the same. */
   private static Optional<Long> bothOf(Value numbers) {
-    return longsOf(numbers)
+    return GraphNodes.longsOf(numbers)
         .filter(list -> list.size() == 1 || list.size() == 2)
         .filter(list -> list.stream().distinct().count() == 1)
         .map(list -> list.get(0));
-  }
-
-  private static Optional<List<Long>> longsOf(Value numbers) {
-    return GraphNodes.constantOf(numbers).filter(IValue::isIntList).map(GraphNodes::longsOf);
   }
 }

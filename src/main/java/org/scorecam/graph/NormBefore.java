@@ -72,10 +72,7 @@ final class NormBefore {
   /** Whether tensors [N, C, H, W] are joined by their channels for the norm alone. */
   private boolean joinsForNorm(PackedConvolution alone) {
     JitNode join = norm.input(0).node();
-    return GraphNodes.kindOf(join).equals("aten::cat")
-        && GraphNodes.constantOf(join.input(1))
-            .filter(dimension -> dimension.toInt() == 1 || dimension.toInt() == -3)
-            .isPresent()
+    return GraphNodes.joinsChannels(join)
         && join.owningBlock().equals(norm.owningBlock())
         && alone.inputSize().size() == RankQuestion.DIMENSIONS
         && GraphNodes.usersOf(join.output()).stream()

@@ -1,7 +1,6 @@
 package org.scorecam.graph;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -97,9 +96,9 @@ final class SqueezeAfter {
 
   /** Dimensions counted from the last are counted from the first. */
   private static Set<Long> longsOf(Value value) {
-    return GraphNodes.constantOf(value).filter(IValue::isIntList).stream()
-        .flatMapToLong(list -> Arrays.stream(list.toIntVector().get()))
-        .mapToObj(each -> each < 0 ? each + RankQuestion.DIMENSIONS : each)
+    return GraphNodes.longsOf(value).stream()
+        .flatMap(List::stream)
+        .map(each -> each < 0 ? each + RankQuestion.DIMENSIONS : each)
         .collect(Collectors.toSet());
   }
 

@@ -150,14 +150,10 @@ public final class Stem {
 
   private static ConvolutionGeometry geometryOf(List<IValue> arguments) {
     return new ConvolutionGeometry(
-        longsOf(arguments.get(STRIDE)),
-        longsOf(arguments.get(PADDING)),
-        longsOf(arguments.get(DILATION)),
+        GraphNodes.longsOf(arguments.get(STRIDE)),
+        GraphNodes.longsOf(arguments.get(PADDING)),
+        GraphNodes.longsOf(arguments.get(DILATION)),
         arguments.get(GROUPS).toInt());
-  }
-
-  private static List<Long> longsOf(IValue list) {
-    return LongStream.of(list.toIntVector().get()).boxed().toList();
   }
 
   private static List<Long> sizesOf(IValue tensor) {
