@@ -20,6 +20,7 @@ import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.Capture;
 import org.scorecam.model.HookedModel;
 import org.scorecam.model.ModuleModel;
+import org.scorecam.model.Scorer;
 import org.scorecam.nn.HookHandle;
 import org.scorecam.nn.Layout;
 import org.scorecam.nn.Network;
@@ -32,11 +33,11 @@ import org.scorecam.zoo.Zoo;
 import org.scorecam.zoo.ZooOptions;
 
 /**
- * Explanations by networks of many kinds, each in turns with Score-CAM written plainly, which runs
- * the same network module by module: how fast scoring is, whatever the network.
+ * Explanations by networks of many kinds, each in turns with the passes alone and with Score-CAM
+ * written plainly, which runs the same network module by module: how fast scoring is, whatever the
+ * network.
  *
- * <p>Their weights are random, scaled so that activations of noise neither vanish nor grow. Few
- * channels are scored: what counts is the time of a pass.
+ * <p>Their weights are random, scaled so that activations of noise neither vanish nor grow.
  */
 public final class Suite {
   /** What the suite consists of, unless it is told otherwise; separated by commas. */
@@ -47,8 +48,8 @@ public final class Suite {
   /** So that every run sees the same weights. */
   private static final long SEED = 7;
 
-  /** Passes of an explanation: those with the largest maxima. */
-  private static final int CHANNELS = 32;
+  /** Few channels, unless told otherwise: what counts is the time of a pass. */
+  public static final ChannelSelection CHANNELS = ChannelSelection.topMax(32);
 
   /** Any would do. */
   private static final int CLASS = 1;
@@ -77,7 +78,9 @@ public final class Suite {
    * @param scorer how it was scored, in words
    * @param ours the explanations
    * @param plain Score-CAM written plainly
-   * @param speedup how many times as long the plain one took, as {@link Laps#over} has it
+   * @param overAlone how many times as long ours took as {@link NetworkAlone}, as {@link Laps#over}
+   *     has it
+   * @param speedup how many times as long the plain one took as ours, likewise
    * @param agreement of the two maps
    */
   public record Entry(
@@ -86,6 +89,7 @@ public final class Suite {
       String scorer,
       Laps ours,
       Laps plain,
+      double overAlone,
       double speedup,
       MapAgreement agreement) {}
 
@@ -95,7 +99,7 @@ public final class Suite {
    * @param name in the zoo
    * @param device where it runs
    * @param input [1, 3, H, W]
-   * @param setUp makes what explains by the network, but for channels and recipe
+   * @param setUp makes what explains by the network, but for the recipe
    * @param runs timed runs of each, at least 1
    * @return what was found
    */
@@ -108,27 +112,30 @@ public final class Suite {
     torch.manual_seed(SEED);
     // Of those whose embeddings are for a size it is this one.
     ZooOptions options = ZooOptions.IMAGENET.withInputSide(input.size(2));
-    try (ModuleModel network = ModuleModel.of(settled(Zoo.create(name, options), input), device);
-        Race race = new Race()) {
-      ScoreCam explainer =
-          setUp
-              .apply(network)
-              .channels(ChannelSelection.topMax(CHANNELS))
-              .recipe(Recipe.TISKW)
-              .build();
-      Target target = Target.ofClass(CLASS);
-      ScoreCamContestant ours = race.enter(new ScoreCamContestant(name, explainer, input, target));
-      try (Saliency map = explainer.explain(input, target)) {
+    Target target = Target.ofClass(CLASS);
+    try (ModuleModel network = ModuleModel.of(settled(Zoo.create(name, options), input), device)) {
+      ScoreCam explainer = setUp.apply(network).recipe(Recipe.TISKW).build();
+      try (Race race = new Race();
+          Footprint first = Footprint.of(network, explainer, input, target)) {
+        Saliency map = first.saliency();
+        Scorer scorer = explainer.scorer(input.size(1), input.size(2), input.size(3));
+        ScoreCamContestant ours =
+            race.enter(new ScoreCamContestant(name, explainer, input, target));
+        NetworkAlone alone =
+            race.enter(
+                new NetworkAlone(scorer, device, input, first.chunks(), map.status().passes()));
         PlainContestant plain = race.enter(new PlainContestant(network, input, map));
+        race.compare(ours, alone);
         race.compare(plain, ours);
         Race.Result result = race.run(runs, (done, of) -> {});
         return new Entry(
             name,
             MultiplyAdds.of(network),
-            explainer.scorer(input.size(1), input.size(2), input.size(3)).description(),
+            scorer.description(),
             result.laps().get(0),
-            result.laps().get(1),
+            result.laps().get(2),
             result.comparisons().get(0).quotient(),
+            result.comparisons().get(1).quotient(),
             MapAgreement.of(plain.map(), Tensors.toArray(map.tensor())));
       }
     }

@@ -187,10 +187,11 @@ final class BenchCommand implements Runnable {
       fallbackValue = Suite.NAMES,
       description = {
         "Instead of all that, time a few passes of each network of a suite, or of those of the zoo"
-            + " that are named, with random weights: against a plain Score-CAM by the same network"
-            + " and against what the machine reaches in matrix products and copies.",
-        "--size is 224x224 unless given; --runs, --threads, --device, --precision, --batch and"
-            + " --memory are as always.",
+            + " that are named, with random weights: against the passes alone, against a plain"
+            + " Score-CAM by the same network and against what the machine reaches in matrix products"
+            + " and copies.",
+        "--size is 224x224 and --channels max:32 unless given; --runs, --threads, --device,"
+            + " --precision, --batch and --memory are as always.",
       })
   private List<String> suite;
 
@@ -280,11 +281,13 @@ final class BenchCommand implements Runnable {
     if (size == null) {
       throw new ParameterException(spec.commandLine(), "--suite takes --size, not --tensor");
     }
+    method.channelsUnlessGiven(Suite.CHANNELS);
     model.setThreads();
     Device device = model.devices().get(0);
     TerminalProgress progress = new TerminalProgress("networks");
     try (Tensor noise = SampleInput.colouredNoise(size)) {
-      SuiteReport report = new SuiteReport(noise, device, MachinePeaks.of(device), runs);
+      SuiteReport report =
+          new SuiteReport(noise, device, method.channels(), MachinePeaks.of(device), runs);
       for (int i = 0; i < suite.size(); i++) {
         report.print(spec.commandLine().getOut());
         report.add(Suite.measure(suite.get(i), device, noise, method::builder, runs));

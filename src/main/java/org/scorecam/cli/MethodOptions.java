@@ -159,6 +159,13 @@ final class MethodOptions {
     }
   }
 
+  /** Scores these channels where none were chosen. */
+  void channelsUnlessGiven(ChannelSelection others) {
+    if (!command.commandLine().getParseResult().hasMatchedOption("--channels")) {
+      channels = others;
+    }
+  }
+
   /** Whether several layers make one map. */
   boolean fuses() {
     return layers.size() > 1;

@@ -20,12 +20,13 @@ final class SuiteReport extends BenchOutput {
   private final JsonArray networks = new JsonArray();
 
   /** Starts with the machine. */
-  SuiteReport(Tensor input, Device device, MachinePeaks peaks, int runs) {
+  SuiteReport(Tensor input, Device device, String channels, MachinePeaks peaks, int runs) {
     this.peaks = peaks;
     JsonObject setting = new JsonObject();
     setting.addProperty("input", Tensors.shapeOf(input));
     setting.addProperty("device", device.toString());
     setting.addProperty("threads", LibTorch.threads());
+    setting.addProperty("channels", channels);
     setting.addProperty("runs", runs);
     json.add("setting", setting);
     addMachine();
@@ -36,18 +37,28 @@ final class SuiteReport extends BenchOutput {
     json.add("peaks", reached);
     json.add("networks", networks);
     line(
-        "masked inputs like %s on %s with %s, medians of %d runs",
+        "masked inputs like %s on %s with %s, channels %s, medians of %d runs",
         Tensors.shapeOf(input),
         device,
         LibTorch.threads() == 1 ? "1 thread" : LibTorch.threads() + " threads",
+        channels,
         runs);
     line(
         "matrix products in float32 %.0f GFLOP/s, in bfloat16 %.0f GFLOP/s; copies %.1f GB/s",
         peaks.float32() / BILLION, peaks.bfloat16() / BILLION, peaks.copy() / BILLION);
     line("");
     line(
-        "%-18s%8s%10s%10s%8s%10s%9s%10s  %s",
-        "", "GFLOP", "ms/pass", "GFLOP/s", "peak, %", "plain", "faster", "map off", "scored in");
+        "%-18s%8s%10s%10s%8s%8s%10s%9s%10s  %s",
+        "",
+        "GFLOP",
+        "ms/pass",
+        "GFLOP/s",
+        "peak, %",
+        "/ alone",
+        "plain",
+        "faster",
+        "map off",
+        "scored in");
   }
 
   /** Adds a network. */
@@ -56,12 +67,13 @@ final class SuiteReport extends BenchOutput {
     double ours = entry.ours().seconds() / entry.ours().passes();
     double plain = entry.plain().seconds() / entry.plain().passes();
     line(
-        "%-18s%8.2f%10.2f%10.0f%8.0f%10.2f%9.2f%10.1e  %s",
+        "%-18s%8.2f%10.2f%10.0f%8.0f%8.2f%10.2f%9.2f%10.1e  %s",
         entry.name(),
         operations / BILLION,
         ours * MILLISECONDS,
         operations / ours / BILLION,
         PER_CENT * operations / ours / peaks.float32(),
+        entry.overAlone(),
         plain * MILLISECONDS,
         entry.speedup(),
         entry.agreement().largestDifference(),
@@ -73,6 +85,7 @@ final class SuiteReport extends BenchOutput {
     network.addProperty("millisecondsPerPass", ours * MILLISECONDS);
     network.addProperty("operationsPerSecond", operations / ours);
     network.addProperty("plainMillisecondsPerPass", plain * MILLISECONDS);
+    network.addProperty("overAlone", entry.overAlone());
     network.addProperty("speedup", entry.speedup());
     network.addProperty("largestMapDifference", entry.agreement().largestDifference());
     network.add("runs", secondsOf(entry.ours()));

@@ -338,6 +338,18 @@ class BenchCommandTest {
     // Of other channels, or of another class, it would be a tenth and more.
     assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
     assertTrue(network.get("speedup").getAsDouble() > 0, network::toString);
+    assertTrue(network.get("overAlone").getAsDouble() > 0, network::toString);
+    assertEquals("max:32", found.getAsJsonObject("setting").get("channels").getAsString());
+  }
+
+  @Test
+  void theSuiteScoresTheChannelsThatAreChosen() throws IOException {
+    JsonObject network = measuredInSuite("squeezenet1_1", "--channels", "all");
+    double milliseconds = 1e3 * network.getAsJsonArray("runs").get(0).getAsDouble();
+    long passes = Math.round(milliseconds / network.get("millisecondsPerPass").getAsDouble());
+    // Of 512, those that are not the same everywhere.
+    assertTrue(passes > 256 && passes <= 512, () -> passes + " passes");
+    assertTrue(network.get("largestMapDifference").getAsDouble() < 1e-2, network::toString);
   }
 
   @Test
@@ -350,10 +362,12 @@ class BenchCommandTest {
     assertTrue(names.contains("convnext_tiny"), names.toString());
   }
 
-  private JsonObject measuredInSuite(String network) throws IOException {
+  private JsonObject measuredInSuite(String network, Object... more) throws IOException {
     Path file = folder.resolve("suite.json");
-    CommandLineRun.of("bench", "--suite", network, "--size", "64x64", "--runs", 1, "--json", file)
-        .assertDone();
+    List<Object> line = new ArrayList<>(List.of("bench", "--suite", network, "--size", "64x64"));
+    line.addAll(List.of("--runs", 1, "--json", file));
+    line.addAll(List.of(more));
+    CommandLineRun.of(line.toArray()).assertDone();
     JsonObject found = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
     return objects(found, "networks").get(0);
   }
