@@ -1,6 +1,7 @@
 package org.scorecam;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalDouble;
@@ -21,11 +22,11 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
   private final int samples;
   private final MaskSampling.Samples changes;
 
-  /** How many scores each masked input still lacks. */
-  private final int[] missing;
+  /** The samples that have scores. */
+  private final BitSet scored = new BitSet();
 
-  /** The sum of those it has, [masked inputs, targets]; null before the first. */
-  private Tensor sums;
+  /** Theirs, [samples of all masked inputs, targets]; null before the first. */
+  private Tensor scores;
 
   /**
    * Prepares the samples.
@@ -36,8 +37,6 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
   SampledInputs(MaskedInputs masked, MaskSampling sampling, Tensor image) {
     this.masked = masked;
     this.samples = sampling.samples();
-    this.missing = new int[masked.passes()];
-    Arrays.fill(missing, samples);
     this.changes = sampling.of(image);
   }
 
@@ -74,25 +73,24 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
   }
 
   @Override
-  public void keep(int firstPass, Tensor scores) {
-    if (sums == null) {
-      long[] shape = scores.shape();
-      shape[0] = missing.length;
+  public void keep(int firstPass, Tensor found) {
+    if (scores == null) {
+      long[] shape = found.shape();
+      shape[0] = passes();
       try (NativeScope scope = NativeScope.open()) {
-        sums = scope.keep(torch.empty(shape, scores.options(), null).zero_());
+        scores = scope.keep(torch.empty(shape, found.options(), null));
       }
     }
-    int count = (int) scores.size(0);
-    for (int i = 0; i < count; ) {
-      int of = (firstPass + i) / samples;
-      int ofTheSame = Math.min(count - i, samples - (firstPass + i) % samples);
-      Tensor sum = sums.narrow(0, of, 1);
-      sum.add_(scores.narrow(0, i, ofTheSame).sum(new long[] {0}, true, null));
-      missing[of] -= ofTheSame;
-      if (missing[of] == 0) {
+    // Not added up as they come: where memory runs out, passes are scored and kept again.
+    int end = firstPass + (int) found.size(0);
+    scores.narrow(0, firstPass, found.size(0)).copy_(found);
+    scored.set(firstPass, end);
+    for (int of = firstPass / samples; of * samples < end; of++) {
+      int first = of * samples;
+      if (scored.nextClearBit(first) >= first + samples) {
+        Tensor sum = scores.narrow(0, first, samples).sum(new long[] {0}, true, null);
         masked.keep(of, sum.div(new Scalar((double) samples)));
       }
-      i += ofTheSame;
     }
   }
 
@@ -102,17 +100,18 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
     return masked.correlation(means(exact), means(other));
   }
 
-  private float[][] means(float[][] scores) {
-    float[][] means = new float[missing.length][];
+  private float[][] means(float[][] each) {
+    float[][] means = new float[masked.passes()][];
     for (int of = 0; of < means.length; of++) {
       List<float[]> counted =
-          Arrays.stream(scores, of * samples, (of + 1) * samples).filter(Objects::nonNull).toList();
+          Arrays.stream(each, of * samples, (of + 1) * samples).filter(Objects::nonNull).toList();
       if (!counted.isEmpty()) {
         means[of] = new float[counted.get(0).length];
         for (int t = 0; t < means[of].length; t++) {
           int target = t;
           means[of][t] =
-              (float) counted.stream().mapToDouble(each -> each[target]).average().orElseThrow();
+              (float)
+                  counted.stream().mapToDouble(sample -> sample[target]).average().orElseThrow();
         }
       }
     }
@@ -122,8 +121,8 @@ final class SampledInputs implements MaskedInputs, AutoCloseable {
   @Override
   public void close() {
     changes.close();
-    if (sums != null) {
-      sums.close();
+    if (scores != null) {
+      scores.close();
     }
   }
 }
