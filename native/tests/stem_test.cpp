@@ -206,7 +206,7 @@ void arguments() {
                                        square(int64_t{1} << 40, 1, 0)})
     refused(invalid, scorecam_stem_classes(1, map, image, &wrong, classes), "the window has kernel");
   const scorecam_window large = square(9, 1, 0);
-  refused(invalid, scorecam_stem_classes(1, map, image, &large, classes), "no outputs in 8 pixels");
+  refused(invalid, scorecam_stem_classes(1, map, image, &large, classes), "does not fit into the image's 8 pixels in dimension 0");
 
   float maps[4] = {0, 1, 2, 3}, responses[4 * 16 * 2] = {};
   const scorecam_range range = {0, 3, 0, 0, 0};
@@ -237,6 +237,7 @@ void arguments() {
   refuses(invalid, "responses is null", [](scorecam_stem &s, scorecam_tensor &) { s.responses = nullptr; });
   refuses(invalid, "ranges is null", [](scorecam_stem &s, scorecam_tensor &) { s.ranges = nullptr; });
   refuses(invalid, "out has shape", [](scorecam_stem &s, scorecam_tensor &) { s.outputs = 3; });
+  refuses(invalid, "stem.outputs is 0", [](scorecam_stem &s, scorecam_tensor &t) { s.outputs = t.sizes[1] = 0; });
   refuses(invalid, "out has shape", [](scorecam_stem &, scorecam_tensor &t) { t.sizes[2] = 5; });
   refuses(invalid, "lowest is 1", [](scorecam_stem &s, scorecam_tensor &) { s.lowest = 1, s.highest = 0; });
   refuses(invalid, "lowest is", [](scorecam_stem &s, scorecam_tensor &) { s.highest = std::nanf(""); });

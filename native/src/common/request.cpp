@@ -73,9 +73,9 @@ void check_flag(int32_t flag, const char *name) {
 void check_activations(const scorecam_tensor *activations, const char *name) {
   check_tensor(activations, name, 3);
   if (activations->sizes[1] < 1 || activations->sizes[2] < 1)
-    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s have no values", name, shape(*activations).c_str());
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s of shape %s has no values", name, shape(*activations).c_str());
   if (activations->sizes[1] > INT32_MAX || activations->sizes[2] > INT32_MAX)
-    fail(SCORECAM_STATUS_UNSUPPORTED, "%s of shape %s have more than 2^31 - 1 rows or columns", name,
+    fail(SCORECAM_STATUS_UNSUPPORTED, "%s of shape %s has more than 2^31 - 1 rows or columns", name,
          shape(*activations).c_str());
 }
 
@@ -116,8 +116,8 @@ void check_row_channels(const int64_t *row_channels, int64_t rows, int64_t chann
   }
 }
 
-// Numbers so small that positions do not overflow; and at least one output.
-void check_window(const scorecam_window &window, const int64_t image[2]) {
+// Numbers so small that positions do not overflow.
+void check_window_numbers(const scorecam_window &window, const int64_t image[2]) {
   constexpr int64_t most = int64_t{1} << 20;
   for (int d = 0; d < 2; ++d) {
     const int64_t kernel = window.kernel[d], stride = window.stride[d];
@@ -126,9 +126,22 @@ void check_window(const scorecam_window &window, const int64_t image[2]) {
         !(dilation >= 1 && dilation <= most))
       fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the window has kernel %" PRId64 ", stride %" PRId64 ", padding %" PRId64
            " and dilation %" PRId64 " in dimension %d", kernel, stride, padding, dilation, d);
-    if (image[d] > INT32_MAX || window_outputs(window, d, image[d]) < 1)
-      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the window has no outputs in %" PRId64 " pixels, or too many", image[d]);
+    if (image[d] > INT32_MAX)
+      fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the image has %" PRId64 " pixels in dimension %d, more than 2^31 - 1",
+           image[d], d);
   }
+}
+
+void check_has_outputs(int64_t outputs, const int64_t image[2], int d) {
+  if (outputs < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the window does not fit into the image's %" PRId64 " pixels in dimension %d",
+         image[d], d);
+}
+
+// The same, and at least one output.
+void check_window(const scorecam_window &window, const int64_t image[2]) {
+  check_window_numbers(window, image);
+  for (int d = 0; d < 2; ++d) check_has_outputs(window_outputs(window, d, image[d]), image, d);
 }
 
 // A stride in a dimension of size 1 is never used and may be anything.
@@ -217,6 +230,8 @@ StemRequest check_stem(const scorecam_stem *stem, const int64_t *row_channels, c
   check_image_size(stem->height, stem->width);
   const int64_t image[2] = {stem->height, stem->width};
   check_window(stem->window, image);
+  if (stem->outputs < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "stem.outputs is %" PRId64 ", not at least 1", stem->outputs);
   if (!(stem->lowest <= stem->highest))
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "lowest is %g, highest %g", static_cast<double>(stem->lowest),
          static_cast<double>(stem->highest));
@@ -511,7 +526,7 @@ void check_max_pool_outputs(const scorecam_max_pool *pool, int64_t *outputs) {
     fail(SCORECAM_STATUS_INVALID_ARGUMENT, "there are %" PRId64 " images of %" PRId64 " x %" PRId64 " with %" PRId64
          " channels", p.images, p.height, p.width, p.channels);
   const int64_t size[2] = {p.height, p.width};
-  check_window(p.window, size);
+  check_window_numbers(p.window, size);
   check_flag(p.rounds_up, "rounds_up");
   for (int d = 0; d < 2; ++d) {
     if (p.window.dilation[d] != 1)
@@ -519,10 +534,8 @@ void check_max_pool_outputs(const scorecam_max_pool *pool, int64_t *outputs) {
     if (2 * p.window.padding[d] > p.window.kernel[d])
       fail(SCORECAM_STATUS_UNSUPPORTED, "padding is %" PRId64 ", more than half of a kernel of %" PRId64,
            p.window.padding[d], p.window.kernel[d]);
-    outputs[d] = window_outputs(p.window, d, size[d]);
-    const int64_t next = outputs[d] * p.window.stride[d] - p.window.padding[d];
-    const bool reaches_on = next - p.window.stride[d] + p.window.kernel[d] < size[d] + p.window.padding[d];
-    if (p.rounds_up == 1 && reaches_on && next < size[d]) ++outputs[d];
+    outputs[d] = window_outputs(p.window, d, size[d], p.rounds_up == 1);
+    check_has_outputs(outputs[d], size, d);
   }
 }
 

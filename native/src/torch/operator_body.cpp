@@ -11,7 +11,6 @@ void find_torch_once(const char *library) {
   static bool found = false;
   const std::lock_guard<std::mutex> lock(mutex);
   if (found) return;
-  if (library == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "library is null");
   torch = find_torch(library);
   found = true;
 }

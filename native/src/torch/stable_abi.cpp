@@ -29,6 +29,7 @@ namespace {
 
 // Only a handle to what is there: a second LibTorch would have a dispatcher of its own.
 void *loaded(const char *library) {
+  if (library == nullptr) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "library is null");
   void *handle = ::dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) fail(SCORECAM_STATUS_NOT_APPLICABLE, "%.300s is not loaded", library);
   return handle;

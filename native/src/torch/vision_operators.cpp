@@ -147,6 +147,8 @@ StableValue aligned_regions(RoiAlign request, const Handle &images, const Handle
   request.channels = images.sizes()[1];
   request.height = images.sizes()[2];
   request.width = images.sizes()[3];
+  require(regions.sizes()[0] == 0 || (request.height > 0 && request.width > 0),
+          "the input must have pixels, and its shape is " + shape_of(images));
   if (dtype == torch.aoti_torch_dtype_float64()) return aligned_regions<double>(request, images, regions, dtype);
   if (dtype == torch.aoti_torch_dtype_float16()) return aligned_regions<RoundingHalf>(request, images, regions, dtype);
   return aligned_regions<float>(request, images, regions, torch.aoti_torch_dtype_float32());

@@ -208,6 +208,9 @@ class VisionOperatorsTest {
         () -> roiAlign(images, torch.zeros(3, 4), 7, 7, 2, true),
         "rois must have the shape [K, 5]");
     assertRefused(() -> roiAlign(images, torch.zeros(3, 5), 0, 7, 2, true), "must be at least 1");
+    assertRefused(
+        () -> roiAlign(torch.zeros(2, 3, 0, 8), torch.zeros(3, 5), 7, 7, 2, true),
+        "must have pixels, and its shape is [2, 3, 0, 8]");
     for (float image : new float[] {2, -1, Float.NaN}) {
       Tensor region = Tensors.of(new float[] {image, 0, 0, 4, 4}, 1, 5);
       assertRefused(() -> roiAlign(images, region, 7, 7, 2, true), "region 0 is of image");
