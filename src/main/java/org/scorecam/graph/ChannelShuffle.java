@@ -272,7 +272,7 @@ final class ChannelShuffle {
 
   /** Of a packed convolution with a bias, as there is once a norm is part of it. */
   private static Optional<Long> convolvedChannels(JitNode maker) {
-    return GraphNodes.kindOf(maker).equals("mkldnn::_convolution_pointwise")
+    return GraphNodes.kindOf(maker).equals(PackedConvolution.OPERATOR)
         ? GraphNodes.tensorOf(maker.input(2)).filter(Tensor::defined).map(bias -> bias.size(0))
         : Optional.empty();
   }
@@ -284,7 +284,7 @@ final class ChannelShuffle {
     String operator = results.size() == 1 ? OPERATOR : HALVING_OPERATOR;
     Value groupsGiven = graph.insertConstant(new IValue(groups));
     JitNode node = graph.insertNode(graph.create(Symbol.fromQualString(operator), results.size()));
-    node.addInput(join.input(0));
+    node.addInput(GraphNodes.copyOf(join.input(0), node));
     node.addInput(groupsGiven);
     for (int i = 0; i < results.size(); i++) {
       results.get(i).replaceAllUsesWith(node.output(i));

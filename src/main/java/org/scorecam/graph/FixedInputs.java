@@ -132,6 +132,16 @@ public final class FixedInputs implements AutoCloseable {
     }
   }
 
+  /**
+   * The same for a copy of the network.
+   *
+   * @return owned by the caller
+   */
+  public FixedInputs copy() {
+    return new FixedInputs(
+        takesRows, values.stream().map(value -> value.<IValue>retainReference()).toList(), lack);
+  }
+
   private static List<Parameter> parametersOf(JitModule module) {
     Method forward = module.get_method("forward");
     FunctionSchema schema = forward.function().getSchema();

@@ -22,10 +22,30 @@ public final class GraphCut {
   private final String layer;
   private final Graph graph;
 
+  /** The first node of forward as it was. */
+  private final JitNode first;
+
+  /** What takes the place of the layer's output. */
+  private final Value batch;
+
   private GraphCut(JitModule root, String layer) {
     this.root = root;
     this.layer = layer;
     this.graph = root.get_method("forward").graph();
+    this.first = GraphNodes.of(graph.block()).get(0);
+    this.batch = batchOf(graph.inputs().at(1));
+  }
+
+  /** What forward takes, as one tensor where it is a list of rows. */
+  private Value batchOf(Value given) {
+    if (given.type().get().str().getString().equals("Tensor")) {
+      return given;
+    }
+    graph.setInsertPoint(first);
+    JitNode stack = graph.create(Symbol.fromQualString("aten::stack"));
+    stack.addInput(given);
+    stack.addInput(graph.insertConstant(new IValue(0L)));
+    return graph.insertNode(stack).output();
   }
 
   /**
@@ -37,7 +57,7 @@ public final class GraphCut {
    */
   public static void in(JitModule root, String layer) {
     GraphCut cut = new GraphCut(root, layer);
-    cut.cut(cut.graph.inputs().at(1));
+    cut.cut(cut.batch);
   }
 
   /**
@@ -51,7 +71,7 @@ public final class GraphCut {
    */
   public static void withTokenMask(JitModule root, String layer, Map<String, String> types) {
     GraphCut cut = new GraphCut(root, layer);
-    cut.graph.setInsertPoint(GraphNodes.of(cut.graph.block()).get(0));
+    cut.graph.setInsertPoint(cut.first);
     Value tokens = cut.channels(0, -1);
     cut.cut(tokens);
     JitNode norm = cut.normThatReads(tokens, types);
@@ -69,7 +89,7 @@ public final class GraphCut {
   /** A slice of the input's channels. */
   private Value channels(long first, long end) {
     JitNode slice = graph.create(Symbol.fromQualString("aten::slice"));
-    slice.addInput(graph.inputs().at(1));
+    slice.addInput(batch);
     for (long number : new long[] {2, first, end, 1}) {
       slice.addInput(graph.insertConstant(new IValue(number)));
     }
@@ -180,9 +200,10 @@ public final class GraphCut {
       }
       return true;
     }
+    // Of what forward takes, only the batch changes.
     return kind.equals("prim::Constant")
         || kind.equals("prim::GetAttr")
-        || read.equals(graph.inputs().at(0));
+        || (kind.equals("prim::Param") && !read.equals(graph.inputs().at(1)));
   }
 
   private LayerException refusal(String reason) {

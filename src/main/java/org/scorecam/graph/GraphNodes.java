@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.FunctionSchema;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueOptional;
 import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Use;
 import org.bytedeco.pytorch.Value;
@@ -182,6 +183,18 @@ public final class GraphNodes {
   static boolean joinsChannels(JitNode node) {
     return kindOf(node).equals("aten::cat")
         && (isNumber(node.input(1), 1) || isNumber(node.input(1), -3));
+  }
+
+  /**
+   * A list of the same tensors, made before a node, for an operator of ours alone: LibTorch's
+   * stable interface takes them out of the list that it hands over, which the program may go on
+   * using.
+   */
+  static Value copyOf(Value list, JitNode place) {
+    JitNode copy = place.owningGraph().create(Symbol.fromQualString("aten::list"));
+    copy.addInput(list);
+    copy.output().setType(list.type());
+    return copy.insertBefore(place).output();
   }
 
   /** A constant that is a tensor, undefined for None; nothing if it is neither. */

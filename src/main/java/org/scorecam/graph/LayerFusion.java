@@ -57,17 +57,18 @@ public final class LayerFusion {
    *
    * @param claimed sums that are part of another layer; this one's is added
    */
-  private LayerFusion(JitNode node, PackedLayer layer, Set<JitNode> claimed) {
+  private LayerFusion(
+      JitNode node, PackedLayer layer, Set<JitNode> claimed, Map<Long, List<Long>> inputSizes) {
     this.layer = layer;
     chain.add(node);
-    follow(claimed);
+    follow(claimed, inputSizes);
   }
 
   /**
    * Rewrites {@code forward} in place; it must not have run yet. Needs an open scope.
    *
    * @param frozen a network whose weights are constants, on the CPU
-   * @param inputSizes those of layers, by the numbers of their outputs, where they are known
+   * @param inputSizes as {@link LayerInputs} has them
    * @return how many operators there are in place of layers and what followed them
    */
   public static int in(JitModule frozen, Map<Long, List<Long>> inputSizes) {
@@ -75,12 +76,11 @@ public final class LayerFusion {
     NormFolding.in(program, inputSizes);
     Map<JitNode, LayerFusion> found = new LinkedHashMap<>();
     Set<JitNode> claimed = new HashSet<>();
-    for (JitNode node : GraphNodes.deepOf(program)) {
-      if (isLayer(node)) {
-        read(node, inputSizes.getOrDefault(node.output().unique(), List.of()))
-            .map(layer -> withNormBefore(node, layer))
-            .ifPresent(layer -> found.put(node, new LayerFusion(node, layer, claimed)));
-      }
+    // Listed first: taking in a norm destroys nodes, but no layer.
+    for (JitNode node : layersOf(program)) {
+      read(node, inputSizes.getOrDefault(node.output().unique(), List.of()))
+          .map(layer -> withNormBefore(node, layer))
+          .ifPresent(layer -> found.put(node, new LayerFusion(node, layer, claimed, inputSizes)));
     }
     found.values().forEach(each -> each.squeeze = SqueezeAfter.of(each, found).orElse(null));
     // Before any node is replaced, whose place in memory another one may take.
@@ -114,6 +114,21 @@ public final class LayerFusion {
     return GraphNodes.constantTensorsOf(program).stream()
         .allMatch(
             each -> !each.is_floating_point() || each.scalar_type().intern() == ScalarType.Float);
+  }
+
+  /** Whether a node adds a tensor to a tensor. */
+  static boolean addsTensors(JitNode node) {
+    return GraphNodes.kindOf(node).matches(SUM)
+        && isTensor(node.input(0))
+        && isTensor(node.input(1));
+  }
+
+  private static boolean isTensor(Value value) {
+    return value.type().get().str().getString().equals("Tensor");
+  }
+
+  private static List<JitNode> layersOf(Block program) {
+    return GraphNodes.deepOf(program).stream().filter(LayerFusion::isLayer).toList();
   }
 
   /** Whether a node may be one that packing knows. */
@@ -178,10 +193,10 @@ public final class LayerFusion {
   }
 
   /** Extends the chain by a sum and an activation, where they follow. */
-  private void follow(Set<JitNode> claimed) {
+  private void follow(Set<JitNode> claimed, Map<Long, List<Long>> inputSizes) {
     userOfOutput()
         .filter(user -> layer.takesIn(Activation.NONE, true))
-        .filter(this::isSum)
+        .filter(node -> isSum(node, inputSizes))
         .filter(sum -> !claimed.contains(sum))
         .filter(this::seesTheSameInput)
         .ifPresent(
@@ -245,15 +260,19 @@ public final class LayerFusion {
     return true;
   }
 
-  private boolean isSum(JitNode node) {
-    String kind = GraphNodes.kindOf(node);
-    if (!kind.matches(SUM) || !GraphNodes.isNumber(node.input(2), 1)) {
+  /**
+   * Whether a node adds something to what the layer puts out, of the same size if that is known.
+   */
+  private boolean isSum(JitNode node, Map<Long, List<Long>> inputSizes) {
+    if (!addsTensors(node)
+        || List.of().equals(inputSizes.get(node.output().unique()))
+        || !GraphNodes.isNumber(node.input(2), 1)) {
       return false;
     }
     Value other = otherThan(last().output(), node);
-    boolean inPlaceOnOther = kind.equals("aten::add_") && node.input(0).equals(other);
-    boolean tensor = other.type().get().str().getString().equals("Tensor");
-    return tensor && !inPlaceOnOther && !other.equals(last().output());
+    boolean inPlaceOnOther =
+        GraphNodes.kindOf(node).equals("aten::add_") && node.input(0).equals(other);
+    return !inPlaceOnOther && !other.equals(last().output());
   }
 
   private static Value otherThan(Value output, JitNode sum) {

@@ -1,8 +1,10 @@
 package org.scorecam.graph;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.CompilationUnit;
 import org.bytedeco.pytorch.Function;
@@ -13,13 +15,14 @@ import org.bytedeco.pytorch.JitNode;
 import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * The sizes of what convolutions and linear layers are given in a pass. The layout that oneDNN's
- * kernels want packed weights in depends on them; weights in another are laid out anew in every
- * pass.
+ * The sizes of what convolutions, linear layers and sums are given in a pass. The layout that
+ * oneDNN's kernels want packed weights in depends on them; weights in another are laid out anew in
+ * every pass. And a kernel that adds something to what it puts out wants both of the same size.
  */
 public final class LayerInputs {
   /** From so many rows on, the layout is that of any chunk. */
@@ -33,8 +36,8 @@ public final class LayerInputs {
    * @param frozen a network on the CPU; stays as it is
    * @param inputs what it is given beside the chunk
    * @param chunk [B, C, H, W]; a network may work in place on it
-   * @return as {@link #inChunk}, by the number that the graph gave the layer's output; without
-   *     those in conditions and loops
+   * @return as {@link #inChunk}, by the number that the graph gave the output of the layer or sum;
+   *     empty for a sum of two sizes, and none for what is in conditions and loops
    * @throws org.scorecam.error.InputException if inputs are missing
    */
   public static Map<Long, List<Long>> of(JitModule frozen, FixedInputs inputs, Tensor chunk) {
@@ -43,30 +46,44 @@ public final class LayerInputs {
       Graph forward = frozen.get_method("forward").graph();
       Graph copy = forward.copy();
       ValueVector asked = new ValueVector();
-      for (JitNode layer : layersOf(copy)) {
-        JitNode size = copy.create(Symbol.fromQualString("aten::size"));
-        size.addInput(layer.input(0));
-        size.insertBefore(layer);
-        size.output().setType(size.schema().returns().type()); // Of the overload.
-        asked.push_back(size.output());
+      for (JitNode node : nodesOf(copy)) {
+        for (Value given : givenTo(node)) {
+          JitNode size = copy.create(Symbol.fromQualString("aten::size"));
+          size.addInput(given);
+          size.insertBefore(node);
+          size.output().setType(size.schema().returns().type()); // Of the overload.
+          asked.push_back(size.output());
+        }
       }
       copy.eraseOutput(0);
       copy.registerOutput(copy.appendNode(copy.createTuple(asked)).output());
       CompilationUnit unit = new CompilationUnit();
       Function function = unit.create_function(new QualifiedName("scorecam.sizes"), copy);
       IValueVector answers = function.apply(inputs.with(frozen, chunk)).toTuple().elements().vec();
-      List<JitNode> layers = layersOf(forward);
-      for (int i = 0; i < layers.size(); i++) {
-        sizes.put(
-            layers.get(i).output().unique(),
-            inChunk(chunk.size(0), answers.get(i).toIntVector().get()));
+      int answer = 0;
+      for (JitNode node : nodesOf(forward)) {
+        Set<List<Long>> given = new HashSet<>();
+        for (int i = 0; i < givenTo(node).size(); i++) {
+          given.add(inChunk(chunk.size(0), answers.get(answer++).toIntVector().get()));
+        }
+        boolean alike = given.size() == 1;
+        sizes.put(node.output().unique(), alike ? given.iterator().next() : List.of());
       }
       return sizes;
     }
   }
 
-  private static List<JitNode> layersOf(Graph graph) {
-    return GraphNodes.of(graph.block()).stream().filter(LayerFusion::isLayer).toList();
+  private static List<JitNode> nodesOf(Graph graph) {
+    return GraphNodes.of(graph.block()).stream()
+        .filter(node -> LayerFusion.isLayer(node) || LayerFusion.addsTensors(node))
+        .toList();
+  }
+
+  /** What a layer computes from beside its weights, or what is added. */
+  private static List<Value> givenTo(JitNode node) {
+    return LayerFusion.isLayer(node)
+        ? List.of(node.input(0))
+        : List.of(node.input(0), node.input(1));
   }
 
   /**

@@ -18,7 +18,8 @@ final class MaxPooling {
   private static final String PLAIN = "aten::max_pool2d";
 
   /** What puts out images [N, C, H, W] in float32, where a program computes in that. */
-  private static final String OF_IMAGES = "scorecam::.*|mkldnn::_convolution_pointwise_?|" + PLAIN;
+  private static final String OF_IMAGES =
+      "scorecam::.*|" + PackedConvolution.OPERATOR + "_?|" + PLAIN;
 
   private MaxPooling() {}
 

@@ -2,7 +2,6 @@ package org.scorecam.graph;
 
 import java.util.Optional;
 import org.bytedeco.pytorch.JitNode;
-import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Value;
 
 /**
@@ -60,7 +59,7 @@ final class NormBefore {
     }
     if (joins) {
       JitNode join = norm.input(0).node();
-      replaceBy(copyOf(join.input(0)));
+      replaceBy(GraphNodes.copyOf(join.input(0), convolution));
       GraphNodes.usersOf(join.output()).forEach(RankQuestion::answer);
       join.destroy();
     } else {
@@ -95,17 +94,6 @@ final class NormBefore {
       }
     }
     return false;
-  }
-
-  /**
-   * A list of the same tensors for an operator of ours alone: LibTorch's stable interface takes
-   * them out of the list that it hands over, which the program may go on using.
-   */
-  private Value copyOf(Value list) {
-    JitNode copy = convolution.owningGraph().create(Symbol.fromQualString("aten::list"));
-    copy.addInput(list);
-    copy.output().setType(list.type());
-    return copy.insertBefore(convolution).output();
   }
 
   private void replaceBy(Value input) {

@@ -34,7 +34,7 @@ public record OutputType(List<String> fields, List<OutputType> parts) {
    * The type of a program's one result. Needs an open scope.
    *
    * @param program a method's graph
-   * @return the type; without fields and parts where it is none of a tuple, list or dict
+   * @return the type; without fields and parts where it is not a tuple, list or dict
    */
   public static OutputType of(Graph program) {
     return of(program.outputs().at(0).type().get());

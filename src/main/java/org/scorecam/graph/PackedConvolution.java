@@ -10,6 +10,9 @@ import org.scorecam.kernel.Winograd;
 
 /** A convolution by our Winograd kernel where that is faster, else by oneDNN. */
 public final class PackedConvolution implements PackedLayer {
+  /** oneDNN's, which LibTorch names so. */
+  public static final String OPERATOR = "mkldnn::_convolution_pointwise";
+
   /** Below this the transforms cost more than the multiplications that they save. */
   private static final long WINOGRAD_CHANNELS = 32;
 
@@ -139,8 +142,7 @@ public final class PackedConvolution implements PackedLayer {
           .with(geometry.groups());
       packed = (inputSize.isEmpty() ? reorder.withNone() : reorder.withList(inputSize)).call();
     }
-    OperatorCall call =
-        new OperatorCall("mkldnn::_convolution_pointwise", residual ? "binary" : "").open();
+    OperatorCall call = new OperatorCall(OPERATOR, residual ? "binary" : "").open();
     if (residual) {
       call.open();
     }

@@ -11,7 +11,6 @@ import org.bytedeco.pytorch.Value;
  * in another layout, and copies it.
  */
 final class SpentResiduals {
-  private static final String CONVOLUTION = "mkldnn::_convolution_pointwise";
 
   // Of x, r and W, and of r, x and W; all else is the same.
   private static final int INPUT = 0;
@@ -23,14 +22,14 @@ final class SpentResiduals {
    * that overwrites what nothing reads afterwards.
    */
   private static final String KNOWN =
-      "scorecam::.*|" + CONVOLUTION + "_?|aten::(conv2d|_convolution)";
+      "scorecam::.*|" + PackedConvolution.OPERATOR + "_?|aten::(conv2d|_convolution)";
 
   private SpentResiduals() {}
 
   /** Rewrites a program in which each layer is where it reads its inputs. Needs an open scope. */
   static void overwriteIn(Block program) {
     for (JitNode node : GraphNodes.deepOf(program)) {
-      if (GraphNodes.kindOf(node).equals(CONVOLUTION)
+      if (GraphNodes.kindOf(node).equals(PackedConvolution.OPERATOR)
           && node.inputs().size() == ARGUMENTS
           && isSpentAt(node)) {
         overwriteAt(node);
@@ -54,7 +53,8 @@ final class SpentResiduals {
   }
 
   private static void overwriteAt(JitNode node) {
-    JitNode over = node.owningGraph().create(Symbol.fromQualString(CONVOLUTION + "_"));
+    JitNode over =
+        node.owningGraph().create(Symbol.fromQualString(PackedConvolution.OPERATOR + "_"));
     over.addInput(node.input(RESIDUAL));
     over.addInput(node.input(INPUT));
     for (int i = RESIDUAL + 1; i < ARGUMENTS; i++) {

@@ -15,6 +15,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.GradientException;
@@ -52,7 +53,9 @@ abstract class CapturingModel implements HookedModel {
   private Findings findings;
   private NetworkScorer plainScorer;
   private NetworkScorer unpreparedScorer;
-  private volatile long[] lastShape;
+
+  /** What the last pass was given; null before the first. */
+  private volatile Given last;
 
   /** Shared by passes; exclusive for closing, so that nothing is freed under a pass. */
   private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
@@ -60,6 +63,8 @@ abstract class CapturingModel implements HookedModel {
   private volatile boolean closed;
 
   private record Hook(String layer, ForwardHook hook) {}
+
+  private record Given(List<Long> shape, ScalarType type) {}
 
   CapturingModel(Device device, Map<String, String> types) {
     this.device = device;
@@ -83,8 +88,10 @@ abstract class CapturingModel implements HookedModel {
    */
   abstract Capture runAttached(Tensor input, Watch watch);
 
-  /** The shapes of the layers' outputs for zeros of a shape; without those that have none. */
-  abstract Map<String, List<Long>> outputShapes(long[] inputShape);
+  /**
+   * The shapes of the layers' outputs for an input, without those that have none; as {@link #run}.
+   */
+  abstract Map<String, List<Long>> outputShapes(Tensor input);
 
   /** Prepares the network for scoring; owned by the caller. */
   abstract NetworkScorer scorerOf(NetworkScorer.Kind kind);
@@ -335,7 +342,7 @@ abstract class CapturingModel implements HookedModel {
             T result =
                 NativeErrors.translate(
                     () -> pass.apply(placed), (words, e) -> InputRefusal.of(placed, words, e));
-            lastShape = input.shape();
+            last = new Given(shapeOf(input), type);
             return result;
           }
         });
@@ -345,13 +352,23 @@ abstract class CapturingModel implements HookedModel {
   public final List<Layer> layers() {
     return whileOpen(
         () -> {
-          Map<String, List<Long>> shapes = lastShape == null ? Map.of() : outputShapes(lastShape);
+          Map<String, List<Long>> shapes = last == null ? Map.of() : outputShapesOf(last);
           List<Layer> layers = new ArrayList<>();
           types.forEach(
               (path, type) ->
                   layers.add(new Layer(path, type, Optional.ofNullable(shapes.get(path)))));
           return layers;
         });
+  }
+
+  /** By a pass of zeros: watching every layer of every real pass would cost more. */
+  private Map<String, List<Long>> outputShapesOf(Given given) {
+    try (NativeScope scope = NativeScope.open();
+        LibTorchWork work = LibTorchWork.begin()) {
+      Tensor zeros = torch.zeros(sizesOf(given.shape)).to(device.toTorch(), given.type);
+      return NativeErrors.translate(
+          () -> outputShapes(zeros), (words, e) -> InputRefusal.of(zeros, words, e));
+    }
   }
 
   /** Paths to module classes, parents before children. */
@@ -361,7 +378,11 @@ abstract class CapturingModel implements HookedModel {
 
   /** The shape of the input of the last pass; null before the first. */
   final long[] lastShape() {
-    return lastShape;
+    return last == null ? null : sizesOf(last.shape);
+  }
+
+  private static long[] sizesOf(List<Long> shape) {
+    return shape.stream().mapToLong(Long::longValue).toArray();
   }
 
   static List<Long> shapeOf(Tensor tensor) {
@@ -382,6 +403,10 @@ abstract class CapturingModel implements HookedModel {
 
   @Override
   public final synchronized void close() {
+    // First, since a pass of it captures, for which it waits until this model is not being closed.
+    if (unpreparedScorer != null) {
+      unpreparedScorer.close();
+    }
     use.writeLock().lock();
     try {
       if (!closed) {
@@ -389,9 +414,6 @@ abstract class CapturingModel implements HookedModel {
         scorers.values().forEach(PrecisionScorers::close);
         if (plainScorer != null) {
           plainScorer.close();
-        }
-        if (unpreparedScorer != null) {
-          unpreparedScorer.close();
         }
         free();
       }

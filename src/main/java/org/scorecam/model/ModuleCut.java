@@ -213,6 +213,9 @@ final class ModuleCut extends Network {
       }
       if (!reached) {
         reached = module.equals(cutAt);
+        if (!reached && !before.hasNext()) {
+          throw refusal("its forward calls other modules before the layer than it did for a probe");
+        }
         // A handle of its own, which the network may close.
         return reached ? new Tensor(output) : zeros(forRows(before.next()));
       }

@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.scorecam.nn.Interceptor;
 import org.scorecam.nn.Layout;
 import org.scorecam.nn.Network;
@@ -149,18 +148,15 @@ public final class ModuleModel extends CapturingModel {
 
   /** Notes each output's shape as it passes: no copies, and a layer that is not called has none. */
   @Override
-  Map<String, List<Long>> outputShapes(long[] inputShape) {
+  Map<String, List<Long>> outputShapes(Tensor input) {
     Map<Submodule, List<Long>> seen = new HashMap<>();
     Interceptor noting =
-        (module, input, forward) -> {
-          Tensor output = forward.apply(input);
+        (module, given, forward) -> {
+          Tensor output = forward.apply(given);
           seen.put(module, shapeOf(output));
           return output;
         };
-    try (NativeScope scope = NativeScope.open()) {
-      Tensor zeros = torch.zeros(inputShape).to(device().toTorch(), torch.ScalarType.Float);
-      noting.during(() -> network.call(zeros));
-    }
+    noting.during(() -> network.call(input));
     Map<String, List<Long>> shapes = new HashMap<>();
     submodules.forEach((path, module) -> shapes.put(path, seen.get(module)));
     return shapes;

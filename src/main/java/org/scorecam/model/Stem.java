@@ -19,6 +19,7 @@ import org.scorecam.graph.ConvolutionGeometry;
 import org.scorecam.graph.FixedInputs;
 import org.scorecam.graph.GraphNodes;
 import org.scorecam.graph.OperatorCall;
+import org.scorecam.graph.PackedConvolution;
 import org.scorecam.kernel.FilterWindow;
 
 /**
@@ -29,8 +30,6 @@ import org.scorecam.kernel.FilterWindow;
  * <p>On the CPU, in float32. Owned by its scorer, and safe for several threads.
  */
 public final class Stem {
-  private static final String OPERATOR = "mkldnn::_convolution_pointwise";
-
   // Where the operator's schema has what it is called with beside the input.
   private static final int WEIGHT = 1;
   private static final int BIAS = 2;
@@ -81,7 +80,7 @@ public final class Stem {
     Tensor values = given.isNone() ? torch.zeros(weightSizes.get(0)) : given.toTensor();
     this.bias = values.contiguous().retainReference();
     this.convolution =
-        new OperatorCall(OPERATOR, "")
+        new OperatorCall(PackedConvolution.OPERATOR, "")
             .open()
             .with(arguments.get(WEIGHT))
             .withNone()
@@ -109,7 +108,7 @@ public final class Stem {
     Value input = copy.inputs().at(1);
     JitNode node = GraphNodes.onlyUserOf(input).orElse(null);
     if (node == null
-        || !GraphNodes.kindOf(node).equals(OPERATOR)
+        || !GraphNodes.kindOf(node).equals(PackedConvolution.OPERATOR)
         || node.inputs().size() != ARGUMENTS
         || !node.input(0).equals(input)) {
       return Optional.empty();

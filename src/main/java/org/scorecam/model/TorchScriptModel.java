@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.parameter_iterator;
 import org.scorecam.error.InputException;
 import org.scorecam.error.ModelException;
@@ -98,8 +97,7 @@ public final class TorchScriptModel extends CapturingModel {
               // With a class of its own, but the same parameters.
               JitModule cut = module.clone(true);
               cutting.accept(cut);
-              return new TorchScriptModel(
-                  scope.keep(cut), device(), types(), FixedInputs.none(module));
+              return new TorchScriptModel(scope.keep(cut), device(), types(), inputs.copy());
             }
           }
         });
@@ -127,21 +125,17 @@ public final class TorchScriptModel extends CapturingModel {
     return captures.with(watch, capture -> capture.runAttached(input));
   }
 
-  /** Runs zeros: watching every layer of every real pass would cost more. */
   @Override
-  Map<String, List<Long>> outputShapes(long[] inputShape) {
+  Map<String, List<Long>> outputShapes(Tensor input) {
     Map<String, List<Long>> shapes = new HashMap<>();
-    try (NativeScope scope = NativeScope.open()) {
-      List<String> layers = HookedGraph.capturable(module, List.copyOf(types().keySet()));
-      Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
-      Tensor zeros = torch.zeros(inputShape).to(device().toTorch(), torch.ScalarType.Float);
-      try (HookedFunction function = HookedFunction.of(module, all, inputs);
-          ModelOutput tuple = function.run(zeros)) {
-        for (String layer : layers) {
-          ModelOutput called = tuple.get(layers.indexOf(layer) + 1);
-          if (called.size() > 0) {
-            shapes.put(layer, shapeOf(called.get(0).tensor()));
-          }
+    List<String> layers = HookedGraph.capturable(module, List.copyOf(types().keySet()));
+    Watch all = new Watch(layers, RepeatedCall.LAST, CaptureMoment.AFTER_PASS);
+    try (HookedFunction function = HookedFunction.of(module, all, inputs);
+        ModelOutput tuple = function.run(input)) {
+      for (String layer : layers) {
+        ModelOutput called = tuple.get(layers.indexOf(layer) + 1);
+        if (called.size() > 0) {
+          shapes.put(layer, shapeOf(called.get(0).tensor()));
         }
       }
     }

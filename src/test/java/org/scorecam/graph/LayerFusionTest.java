@@ -163,6 +163,16 @@ class LayerFusionTest {
     }
   }
 
+  /** A kernel that adds does not spread what it adds. */
+  @Test
+  void summandsOfAnotherSizeAreNotTakenIn() {
+    for (String summand : List.of("torch.mean(x, [2, 3], True)", "x[0]")) {
+      List<String> kinds =
+          operatorsAfterFusing(1, "return torch.relu(" + POINT + " + " + summand + ")");
+      assertTrue(kinds.contains("aten::add") && kinds.contains(ONEDNN), kinds + " of " + summand);
+    }
+  }
+
   private static String pool() {
     return Winograd.isAvailable() ? MaxPooling.OPERATOR : "aten::max_pool2d";
   }
@@ -263,6 +273,12 @@ class LayerFusionTest {
     assertEquals(
         Winograd.isAvailable(), kinds.contains(ChannelShuffle.HALVING_OPERATOR), kinds.toString());
     assertEquals(Winograd.isAvailable(), !kinds.contains("aten::view"), kinds.toString());
+    // Where a size is read on, what was joined stays beside it.
+    String[] asking = lines.clone();
+    asking[lines.length - 1] = "return (a - b).reshape(n, -1)";
+    kinds = operatorsAfterFusing(2, asking);
+    assertEquals(
+        Winograd.isAvailable(), kinds.contains(ChannelShuffle.HALVING_OPERATOR), kinds.toString());
     // What looks alike.
     for (String[] change :
         new String[][] {

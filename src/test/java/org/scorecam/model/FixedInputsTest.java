@@ -109,6 +109,49 @@ class FixedInputsTest {
   }
 
   @Test
+  void whatFollowsALayerIsGivenTheSame() {
+    for (String result :
+        List.of(MEANS + " * scale", "y.mean([2, 3]) + float(weight.sum() * 0) + 2 * scale")) {
+      Script net = net(", weight: Tensor, scale: float", result);
+      try (HookedModel model = net.load(folder);
+          Tensor weight = of(10, 100);
+          HookedModel bound = model.withFixedInputs(List.of(weight, of(3)));
+          HookedModel rest = bound.from("maps");
+          NativeScope scope = NativeScope.open();
+          Capture capture = bound.capture(batch(), List.of("maps"), RepeatedCall.LAST);
+          ModelOutput output = rest.forward(capture.activations().get(0))) {
+        assertArrayEquals(
+            Tensors.toArray(capture.output().tensor()), Tensors.toArray(output.tensor()), result);
+      }
+    }
+  }
+
+  @Test
+  void whatFollowsALayerOfANetworkThatTakesAListTakesATensor() {
+    Script net =
+        ScriptedModels.script(
+                "Listed",
+                """
+                def forward(self, images: List[Tensor], scale: float = 2.0) -> Tensor:
+                    return self.maps.forward(torch.stack(images)).mean([2, 3]) * scale
+                """)
+            .child("maps", ScriptedModels.timesPlus(2, 1));
+    try (HookedModel model = net.load(folder);
+        HookedModel rest = model.from("maps");
+        NativeScope scope = NativeScope.open();
+        Capture capture = model.capture(batch(), List.of("maps"), RepeatedCall.LAST)) {
+      Tensor maps = capture.activations().get(0);
+      assertArrayEquals(new long[] {3, 2, 1, 1}, maps.shape());
+      try (ModelOutput output = rest.forward(maps);
+          ModelOutput scored = rest.scorer().score(maps.clone())) {
+        float[] expected = Tensors.toArray(capture.output().tensor());
+        assertArrayEquals(expected, Tensors.toArray(output.tensor()));
+        assertArrayEquals(expected, Tensors.toArray(scored.tensor()));
+      }
+    }
+  }
+
+  @Test
   void integersStayIntegers() {
     Script net =
         net(", label: Tensor", MEANS + " + torch.embedding(self.table, label)")

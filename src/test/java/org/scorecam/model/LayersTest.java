@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.scorecam.Goldens;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
+import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
 /** What a model says of its layers before and after it has seen an input. */
@@ -76,6 +78,25 @@ class LayersTest {
       model.forward(large).close();
       List<Long> second = byPath(model).get("layer3").outputShape().orElseThrow();
       assertEquals(List.of(first.get(0), first.get(1), 2 * first.get(2), 2 * first.get(3)), second);
+    }
+  }
+
+  @Test
+  void shapesAreAlsoKnownOfNetworksThatTakeIntegers() {
+    Script net =
+        ScriptedModels.script(
+                "Words",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.last.forward(torch.embedding(self.table, x)).mean([1])
+                """)
+            .weight("table", 9, 4)
+            .child("last", ScriptedModels.timesPlus(1, 0));
+    try (HookedModel model = net.load(folder);
+        Tensor words = Tensors.of(new float[] {7, 8, 1}, 1, 3);
+        NativeScope scope = NativeScope.open()) {
+      model.forward(words.to(ScalarType.Long)).close();
+      assertEquals(Optional.of(List.of(1L, 3L, 4L)), byPath(model).get("last").outputShape());
     }
   }
 
