@@ -10,15 +10,15 @@
  *     out[c, y, x] = round(image[c, y, x] * m[y, x])         rounded once, to the dtype of out
  *
  * or, with SCORECAM_NORMALISE_BEFORE, u = upsample((A - min(A)) / (max(A) - min(A) + epsilon)) and m = u.
- * All arithmetic is float32 whatever the dtypes; half types are widened before and rounded to nearest even
- * after, but that bfloat16 results below 2^-126 may become 0. Infinities and NaNs go where IEEE arithmetic takes them, except in constant channels, see below.
+ * All arithmetic is float32 whatever the dtypes; half types are widened before and rounded to nearest even after, except
+ * that bfloat16 results below 2^-126 may become 0. Infinities and NaNs go where IEEE arithmetic takes them, except in
+ * constant channels, see below.
  *
  * Conventions
  *   - Sizes, strides and indices are int64_t; strides count elements, not bytes.
- *   - Every pointer stays the caller's. Nothing is kept after a call returns, but for what scorecam_register_operators,
+ *   - Every pointer stays the caller's. Nothing is kept after a call returns, except what scorecam_register_operators,
  *     scorecam_define_vision_operator, scorecam_tensor_memory, scorecam_use_huge_pages and scorecam_exit_at_once_while set
- *     for the whole process,
- *     and the structures of DLPack, which say themselves how long they live.
+ *     for the whole process, and DLPack's structures, which say how long they live.
  *   - A function that can fail returns a status; scorecam_last_message() then says what was wrong.
  *   - All functions may be called from several threads at once, as long as their outputs do not overlap.
  *   - Outputs must not overlap inputs.

@@ -18,7 +18,7 @@ struct Box {
     const T width = std::min(x1, other.x1) - std::max(x0, other.x0);
     const T height = std::min(y1, other.y1) - std::max(y0, other.y0);
     const T shared = std::max(width, T(0)) * std::max(height, T(0));
-    // NaN, of which an area of 0 makes one too, is more than nothing.
+    // A NaN, which two boxes without area give as well, is above no threshold.
     return shared / (area + other.area - shared) > threshold;
   }
 };

@@ -124,10 +124,9 @@ final class BatchExplainer {
       stage.commit();
       seenPassesPerInput = count / images.size(0);
       ChunkPlan plan =
-          scoring.score(passes, InputShape.ofRowsIn(images), count, progress::onProgress);
-      for (String note : firstPass.notes()) {
-        plan = plan.noting(note);
-      }
+          scoring
+              .score(passes, InputShape.ofRowsIn(images), count, progress::onProgress)
+              .noting(firstPass.notes());
       for (QueuedChannels scored : channels) {
         maps.add(scored.toSaliencies(plan));
       }
@@ -163,10 +162,7 @@ final class BatchExplainer {
       firstPass.addChannels(configuration, channels);
       Rounds rounds = new Rounds(channels, images);
       rounds.run();
-      ChunkPlan plan = rounds.plan;
-      for (String note : firstPass.notes()) {
-        plan = plan.noting(note);
-      }
+      ChunkPlan plan = rounds.plan.noting(firstPass.notes());
       for (ChannelScoring scored : channels) {
         maps.add(scored.toSaliencies(plan));
       }

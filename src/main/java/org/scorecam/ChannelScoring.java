@@ -319,7 +319,7 @@ final class ChannelScoring implements AutoCloseable {
           targets.get(t).referenceScore(),
           weights,
           scores,
-          status.with(samples, estimate(t, weights, scores)),
+          status.sampled(samples, estimate(t, weights, scores)),
           plan);
     }
   }

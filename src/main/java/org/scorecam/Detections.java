@@ -138,7 +138,7 @@ final class Detections {
     List<Detection> ofLabel = listOf(detections, OptionalLong.of(label));
     if (scores(detections, box, label).item_float() == 0) {
       throw new TargetException(
-          "in the unmasked input the network detects nothing of label %d that overlaps the box %s; it detects %s"
+          "in the unmasked input the network detects nothing labelled %d that overlaps the box %s; it detects %s"
               .formatted(label, box, inWords(detections, ofLabel)));
     }
   }
@@ -153,7 +153,7 @@ final class Detections {
   static Detection strongest(Tensor detections, OptionalLong label) {
     List<Detection> candidates = listOf(detections, label);
     if (candidates.isEmpty()) {
-      String what = label.isPresent() ? " of label " + label.getAsLong() : "";
+      String what = label.isPresent() ? " labelled " + label.getAsLong() : "";
       throw new TargetException(
           "in the unmasked input the network detects nothing%s; it detects %s"
               .formatted(what, inWords(detections, candidates)));
@@ -180,7 +180,7 @@ final class Detections {
       float y0 = values[i + 1];
       float x1 = values[i + 2];
       float y1 = values[i + 3];
-      // NaN is greater than nothing, and no label.
+      // A NaN is above nothing, and equals no label.
       boolean hasArea = x1 > x0 && y1 > y0 && Float.isFinite((x1 - x0) * (y1 - y0));
       boolean asked = label.isEmpty() || values[i + LABEL] == label.getAsLong();
       if (hasArea && asked) {

@@ -127,9 +127,7 @@ final class FeaturePasses implements AutoCloseable {
       } catch (InputException e) {
         throw maker.refusal(e);
       }
-      for (String note : pass.notes()) {
-        plan = plan.noting(note);
-      }
+      plan = plan.noting(pass.notes());
       for (TargetScores each : scores) {
         maps.add(each.toSaliencies(plan).stream().map(List::of).toList());
       }

@@ -95,7 +95,7 @@ final class FirstPass implements AutoCloseable {
    * @param images [N, C, H, W] on the network's device; must stay open
    * @param targets those of each image
    * @param differentiates whether the gradients of the targets' scores are needed
-   * @throws GradientException if they are, and there is one that the score has not
+   * @throws GradientException if they are needed and a target's score has none
    */
   static FirstPass of(
       TargetLayers at, Tensor images, List<List<Target>> targets, boolean differentiates) {

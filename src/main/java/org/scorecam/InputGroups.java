@@ -34,7 +34,7 @@ final class InputGroups {
    * @param at where
    * @param inputs float32 [N, C, H, W] on any device
    * @param targets those of each input
-   * @param atOnce of how many inputs a group is at most, from the inputs and how many are left
+   * @param atOnce how many inputs a group may have, given the inputs and how many are left
    * @param group explains one; where its memory is short, it is given halves
    * @return for each input and each of its targets a saliency for each layer
    */

@@ -137,15 +137,15 @@ record LayerMaps(Layout layout, Optional<String> note) {
         return possible.get(0);
       }
       String found =
-          "layer '%s' puts out a tensor of shape %s: %d tokens, %s leading"
+          "layer '%s' puts out %d tokens (a tensor of shape %s), which, with %s leading,"
               .formatted(
                   layer,
-                  Arrays.toString(shape),
                   shape[1],
+                  Arrays.toString(shape),
                   leading.size() == 1 ? leading.get(0) : "none or one of them");
       if (!possible.isEmpty()) {
         throw new LayerException(
-            "%s, can be %s: say which (%s)".formatted(found, oneOf(possible), ADVICE));
+            "%s can be %s: say which (%s)".formatted(found, oneOf(possible), ADVICE));
       }
       List<Layout> others =
           IntStream.range(0, MOST_LEADING)
@@ -153,7 +153,7 @@ record LayerMaps(Layout layout, Optional<String> note) {
               .flatMap(each -> tokens(each, Layout.TOKENS))
               .toList();
       throw new LayerException(
-          "%s, are not %s; %sname what they are (%s)"
+          "%s do not form %s; %ssay how they are laid out (%s)"
               .formatted(
                   found,
                   asked.grid().isEmpty()

@@ -290,7 +290,7 @@ final class QueuedChannels implements MaskedInputs, AutoCloseable {
                 (float) read[2 * channels],
                 floats(read, channels, 2 * channels),
                 readScores,
-                status.with(samples, Optional.empty()),
+                status.sampled(samples, Optional.empty()),
                 plan)
             .withValuesRead(values);
       }

@@ -157,7 +157,7 @@ public final class Saliency implements AutoCloseable {
           first.referenceScore,
           new float[0],
           new float[0],
-          first.status.with(passes, blank),
+          first.status.afterPasses(passes, blank),
           first.plan);
     }
   }

@@ -102,7 +102,7 @@ public record SaliencyStatus(
   }
 
   /** The same where every mask went into so many masked inputs, with what was estimated. */
-  SaliencyStatus with(int each, Optional<Estimate> found) {
+  SaliencyStatus sampled(int each, Optional<Estimate> found) {
     return new SaliencyStatus(
         channels,
         scoredChannels,
@@ -117,7 +117,7 @@ public record SaliencyStatus(
   }
 
   /** The same of a map that took so many passes. */
-  SaliencyStatus with(long ofAll, boolean isBlank) {
+  SaliencyStatus afterPasses(long ofAll, boolean isBlank) {
     return new SaliencyStatus(
         channels,
         scoredChannels,

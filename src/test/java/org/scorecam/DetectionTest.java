@@ -132,12 +132,12 @@ class DetectionTest {
     void whatTheUnmaskedInputDoesNotHaveIsRefusedWithWhatItHas() {
       BoundingBox box = new BoundingBox(0, 0, 4, 4);
       assertEquals(
-          "in the unmasked input the network detects nothing of label 5 that overlaps the box 0,0,4,4;"
+          "in the unmasked input the network detects nothing labelled 5 that overlaps the box 0,0,4,4;"
               + " it detects label 3 at 2,0,4,6 (score 1.000), label 3 at 0,0,4,6 (score 0.250),"
               + " label 2 at 0,0,4,4 (score 0.125)",
           refusal("detections", 0, Target.detection(box, 5)));
       assertEquals(
-          "in the unmasked input the network detects nothing of label 2 that overlaps the box"
+          "in the unmasked input the network detects nothing labelled 2 that overlaps the box"
               + " 10,10,12.5,11; it detects label 2 at 0,0,4,4 (score 0.125)",
           refusal("detections", 0, Target.detection(new BoundingBox(10, 10, 12.5, 11), 2)));
       assertEquals(
@@ -146,7 +146,7 @@ class DetectionTest {
           refusal("detections", 1, Target.topDetection()));
       String ofLabel = refusal("detections", 2, Target.topDetection(7));
       assertTrue(
-          ofLabel.contains("detects nothing of label 7; it detects label 3 at 8,8"), ofLabel);
+          ofLabel.contains("detects nothing labelled 7; it detects label 3 at 8,8"), ofLabel);
     }
 
     @Test

@@ -34,6 +34,7 @@ public final class BoundedPointwiseKernel {
    */
   public static Tensor pack(Tensor weight, Tensor bias, Tensor least, Tensor most) {
     Kernels kernels = Kernels.cpu();
+    Kernels.requireFilters(weight);
     try (LongPointer size = new LongPointer(1)) {
       TensorView view = kernels.viewOf(weight, "weights");
       kernels.check(

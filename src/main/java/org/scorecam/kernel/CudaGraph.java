@@ -25,10 +25,10 @@ import org.scorecam.runtime.NativeScope;
  */
 public final class CudaGraph implements AutoCloseable {
   /**
-   * By device and number of a stream, the one on which is recorded what is replayed there. Not
-   * always the same for all: cuBLAS has a workspace for each stream, which recordings share, and
-   * those of one stream are done one after the other. From the pool of high priority, of which few
-   * others take streams: what somebody else queues there meanwhile is recorded as well.
+   * The stream on which work is recorded, by its device and the number of the stream on which it is
+   * replayed. One for each: recordings on one stream share cuBLAS's workspace of that stream, and
+   * may do so only if they are replayed one after the other. From the pool of high priority, of
+   * which few others take streams: what somebody else queues there meanwhile is recorded as well.
    */
   private static final Map<String, CUDAStream> STREAMS = new HashMap<>();
 

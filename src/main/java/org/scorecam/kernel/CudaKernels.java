@@ -98,7 +98,7 @@ final class CudaKernels extends Kernels {
 
   private static NativeLibraryException noStream(Throwable cause) {
     return new NativeLibraryException(
-        "the current CUDA stream cannot be had; is the jar of org.bytedeco:cuda there? (%s)"
+        "the current CUDA stream cannot be obtained; is org.bytedeco:cuda on the class path? (%s)"
             .formatted(cause),
         cause);
   }

@@ -68,7 +68,7 @@ public final class DlpackStructures {
   private static void check(Kernels kernels, int status) {
     if (status == CpuBinding.SCORECAM_STATUS_INTERNAL) {
       throw new InputException(
-          "LibTorch refuses it: "
+          "LibTorch refuses the tensor: "
               + NativeErrors.wordsOf(CpuBinding.scorecam_last_message().getString()));
     }
     kernels.check(status);

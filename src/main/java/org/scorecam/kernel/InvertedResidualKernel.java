@@ -1,5 +1,7 @@
 package org.scorecam.kernel;
 
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
@@ -44,6 +46,9 @@ public final class InvertedResidualKernel {
    */
   public static Tensor pack(Block block) {
     Kernels kernels = Kernels.cpu();
+    Stream.of(block.expand, block.filter, block.squeeze, block.excite, block.project)
+        .filter(Objects::nonNull)
+        .forEach(each -> Kernels.requireFilters(each.weight));
     try (LongPointer size = new LongPointer(1)) {
       Tensor filter = block.filter.weight;
       kernels.check(

@@ -27,6 +27,8 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
   /** Longs in a row of the table that {@link #ranges} makes, which is a {@code scorecam_range}. */
   public static final int RANGE_LONGS = 3;
 
+  private static final int FILTER_RANK = 4;
+
   Kernels() {}
 
   /**
@@ -154,14 +156,24 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
     return tensor.defined() ? tensor.contiguous().data_ptr_float() : null;
   }
 
+  /** Of convolutions' weights [O, I, height, width]. */
+  static void requireFilters(Tensor weight) {
+    if (weight.dim() != FILTER_RANK) {
+      throw new InputException(
+          "the weights must have %d dimensions, not %d".formatted(FILTER_RANK, weight.dim()));
+    }
+  }
+
   final TensorView viewOf(Tensor tensor, String name) {
     if (!serves(tensor)) {
       throw new DeviceException(
-          "%s are on %s, which %s does not serve"
-              .formatted(name, tensor.device().str().getString(), description()));
+          "the %s must be on a device that %s serves, not on %s"
+              .formatted(name, description(), tensor.device().str().getString()));
     }
     if (tensor.dim() > CpuBinding.SCORECAM_MAX_RANK) {
-      throw new InputException("%s have %d dimensions".formatted(name, tensor.dim()));
+      throw new InputException(
+          "the %s must have at most %d dimensions, not %d"
+              .formatted(name, CpuBinding.SCORECAM_MAX_RANK, tensor.dim()));
     }
     TensorView view =
         new TensorView()
@@ -181,7 +193,8 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
       case Half -> CpuBinding.SCORECAM_DTYPE_FLOAT16;
       default ->
           throw new InputException(
-              "%s are float32, bfloat16 or float16, not %s".formatted(name, tensor.scalar_type()));
+              "the %s must be float32, bfloat16 or float16, not %s"
+                  .formatted(name, tensor.scalar_type()));
     };
   }
 

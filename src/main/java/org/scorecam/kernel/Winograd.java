@@ -3,7 +3,6 @@ package org.scorecam.kernel;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.scorecam.error.InputException;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.LibTorchSettings;
 import org.scorecam.runtime.SetUpStep;
@@ -24,9 +23,6 @@ public final class Winograd implements SetUpStep {
 
   /** The same with a second argument {@code Tensor residual}, which is added before the ReLU. */
   public static final String RESIDUAL_OPERATOR = "scorecam::winograd_add";
-
-  /** [O, I, 3, 3]. */
-  private static final int FILTER_RANK = 4;
 
   private static volatile boolean available;
 
@@ -72,10 +68,7 @@ public final class Winograd implements SetUpStep {
   public static Tensor pack(Tensor weight) {
     Kernels kernels = Kernels.cpu();
     TensorView view = kernels.viewOf(weight, "weights");
-    if (weight.dim() != FILTER_RANK) {
-      throw new InputException(
-          "weights have %d dimensions, not %d".formatted(weight.dim(), FILTER_RANK));
-    }
+    Kernels.requireFilters(weight);
     LongPointer size = new LongPointer(1);
     kernels.check(CpuBinding.scorecam_winograd_weight_size(weight.size(1), weight.size(0), size));
     Tensor packed = torch.empty(size.get());

@@ -38,22 +38,6 @@ public final class Capture implements AutoCloseable {
     return new Capture(tuple.get(0), activations);
   }
 
-  /**
-   * This capture without a share in the input's values, such as that of a layer that gives them on.
-   */
-  Capture apartFrom(Tensor input) {
-    List<Tensor> apart = new ArrayList<>();
-    for (Tensor activation : activations) {
-      if (activation.is_alias_of(input)) {
-        apart.add(activation.clone().<Tensor>retainReference());
-        activation.close();
-      } else {
-        apart.add(activation);
-      }
-    }
-    return new Capture(output, apart);
-  }
-
   /** The same values without what is recorded of how they came about; this stays open. */
   Capture detached() {
     return new Capture(

@@ -45,7 +45,7 @@ final class ModuleSequence implements Interceptor {
 
   private final SqueezeCalls squeezeCalls = new SqueezeCalls();
 
-  /** As origins, what norms of their own put out, and what ReLUs make of it. */
+  /** What batch norms that are part of no convolution put out, and what ReLUs make of it. */
   private final IdentityHashMap<Tensor, Origin> normed = new IdentityHashMap<>();
 
   private final IdentityHashMap<Tensor, Origin> rectified = new IdentityHashMap<>();

@@ -17,7 +17,7 @@ import org.bytedeco.javacpp.Pointer;
  * less where a control group of Linux limits the process, as containers do.
  *
  * <p>A group's limit holds for those in it together, and so do the limits of the groups around it.
- * Files that it has cached and not used lately are given up for the asking, and count as free.
+ * Files that it has cached and not used lately can be reclaimed at once, and count as free.
  */
 final class AvailableMemory {
   private static final Pattern AVAILABLE = Pattern.compile("MemAvailable:\\s+(\\d+) kB");

@@ -65,7 +65,9 @@ public final class LibTorchSettings {
   /** System property: {@code off} leaves alone what would be set for the whole process. */
   public static final String SET_UP = "scorecam.setup";
 
-  /** System property: threads that one LibTorch operation may use in our work; 0 for its choice. */
+  /**
+   * System property: threads that one LibTorch operation may use in our work; 0 for one per core.
+   */
   public static final String THREADS = "scorecam.threads";
 
   /** System property: threads that OpenBLAS may use in our work; 0 leaves its own number. */
@@ -135,7 +137,7 @@ public final class LibTorchSettings {
   /**
    * Sets whether anything is set for the whole process.
    *
-   * @param on false leaves the allocator, huge pages, convolutions and JavaCPP's limit alone
+   * @param on false leaves everything in the second table alone
    * @return changed settings
    */
   public LibTorchSettings withSetUp(boolean on) {
@@ -284,7 +286,7 @@ public final class LibTorchSettings {
    * Whether a switch is on.
    *
    * @param property its name
-   * @return whether it is on, be it for want of another word
+   * @return whether it is on, by default or because somebody said so
    */
   public boolean isOn(String property) {
     return valueOf(property).equals(ON);
@@ -294,7 +296,7 @@ public final class LibTorchSettings {
    * A number of threads.
    *
    * @param property its name
-   * @return 0 if the number is left to the library that has the threads
+   * @return 0 where the default holds: one per physical core, or OpenBLAS's own number
    */
   public int threadsOf(String property) {
     return Integer.parseInt(valueOf(property));

@@ -14,9 +14,11 @@ import java.nio.LongBuffer;
  *
  * <p>The number of threads belongs to the thread that works: it is that of the cores which are free
  * ({@link CoreShare}), unless {@link LibTorch#setThreads} or the system property named one. All
- * else belongs to the process, where the first of several works that overlap sets it and the last
- * gives it back. A value that somebody else sets meanwhile stays. Works nest; one belongs to the
- * thread that began it. A nested one costs next to nothing, the outermost some microseconds.
+ * else belongs to the process, where the first of several stretches that overlap sets it and the
+ * last gives it back. A value that somebody else sets meanwhile stays.
+ *
+ * <p>Stretches nest; each belongs to the thread that began it. A nested one costs next to nothing,
+ * the outermost some microseconds.
  */
 public final class LibTorchWork implements AutoCloseable {
   private static final ThreadLocal<OfThread> OPEN = new ThreadLocal<>();
@@ -65,7 +67,7 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
-   * Begins a work, loading LibTorch if nothing has yet.
+   * Begins a stretch of our work, loading LibTorch if nothing has yet.
    *
    * @return to be closed by this thread
    */
@@ -74,8 +76,8 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
-   * Begins a work in which the operations that this thread calls have a number of threads of their
-   * own, whatever is set for others. Within another work of this thread its number stays.
+   * Begins a stretch in which the operations that this thread calls have a number of threads of
+   * their own, whatever is set for others. Within another work of this thread its number stays.
    *
    * @param threads of one operation, at least 1; only where {@link LibTorch#countsForEachThread}
    * @return to be closed by this thread
@@ -88,15 +90,20 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
-   * Begins a work in which the operations that this thread calls have no other threads to help,
-   * also within another work of this thread; only where {@link LibTorch#countsForEachThread}.
+   * Begins a stretch in which the operations that this thread calls have no other threads to help,
+   * also within another stretch of this thread; only where {@link LibTorch#countsForEachThread}.
    *
-   * @return to be closed by this thread, before the works that it is within
+   * @return to be closed by this thread, before those that it is within
    */
   public static LibTorchWork beginAlone() {
     LibTorchWork work = begin();
-    work.alone = borrowed(1);
-    return work;
+    try {
+      work.alone = borrowed(1);
+      return work;
+    } catch (RuntimeException | Error e) {
+      work.close();
+      throw e;
+    }
   }
 
   /** This thread's number, which is another one until it is given back. */
@@ -108,9 +115,9 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
-   * Begins a work in which CUDA devices may round the factors of float32 products to TF32's 10 bits
-   * of mantissa. LibTorch has one switch for the process, so that works of different precision that
-   * overlap get the one or the other.
+   * Begins a stretch in which CUDA devices may round the factors of float32 products to TF32's 10
+   * bits of mantissa. LibTorch has one switch for the process, so that works of different precision
+   * that overlap get the one or the other.
    *
    * @return to be closed by this thread
    */
@@ -125,7 +132,7 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
-   * Begins a work that lasts until the process is gone, so that it exits at once, as {@link
+   * Begins a stretch that lasts until the process is gone, so that it exits at once, as {@link
    * #inProgress} has it: destroying LibTorch's static objects takes longer than some networks'
    * passes. For a program whose process is its own, just before it exits; does nothing where
    * LibTorch is not loaded.
@@ -137,7 +144,7 @@ public final class LibTorchWork implements AutoCloseable {
   }
 
   /**
-   * How many threads of the process are in a work.
+   * How many threads of the process are at it.
    *
    * @return one number, always up to date, in native memory that is there until the process is gone
    */
@@ -184,7 +191,7 @@ public final class LibTorchWork implements AutoCloseable {
       return;
     }
     if (thread.owner != Thread.currentThread()) {
-      throw new IllegalStateException("a work is ended by the thread that began it");
+      throw new IllegalStateException("a LibTorchWork must be closed by the thread that began it");
     }
     closed = true;
     thread.works--;

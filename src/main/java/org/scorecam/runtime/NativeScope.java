@@ -24,7 +24,8 @@ public final class NativeScope implements AutoCloseable {
   private NativeScope() {
     pointers = new PointerScope();
     noGradients = new NoGradGuard();
-    // Freed by close() itself, before the pointers: the guard must not outlive an inner scope's.
+    // Freed by close() itself, before the pointers, so that guards end in the reverse order of
+    // their making.
     pointers.detach(noGradients.retainReference());
   }
 

@@ -1,6 +1,7 @@
 package org.scorecam.runtime;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -61,7 +62,7 @@ public final class OneDnnCaches implements SetUpStep {
     Optional<IntPointer> found;
     try {
       found = processor();
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       LOG.log(System.Logger.Level.DEBUG, "the symbols of " + LIBRARY + " cannot be read", e);
       found = Optional.empty();
     }

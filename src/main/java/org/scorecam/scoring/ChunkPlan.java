@@ -92,8 +92,18 @@ public record ChunkPlan(
    * @return the new plan
    */
   public ChunkPlan noting(String note) {
+    return noting(List.of(note));
+  }
+
+  /**
+   * The same with more notes.
+   *
+   * @param further sentences
+   * @return the new plan
+   */
+  public ChunkPlan noting(List<String> further) {
     List<String> more = new ArrayList<>(notes);
-    more.add(note);
+    more.addAll(further);
     return new ChunkPlan(rows, workers, precision, bytes, basis, probes, more);
   }
 

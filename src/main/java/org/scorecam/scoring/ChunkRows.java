@@ -22,7 +22,7 @@ import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.runtime.Findings;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.NativeScope;
-import org.scorecam.scoring.MeasuredChunks.Chunk;
+import org.scorecam.scoring.MeasuredChunks.Trial;
 
 /**
  * How many rows the chunks of one scorer have for inputs of one size, and how many chunks are
@@ -86,12 +86,12 @@ final class ChunkRows {
   private static final Map<Scorer, Map<SizeClass, ChunkRows>> KNOWN = new WeakHashMap<>();
 
   private final LongSupplier clock;
-  private final List<Chunk> chunks = new ArrayList<>();
+  private final List<Trial> chunks = new ArrayList<>();
 
   /** Rows that were run for the probes, but for what was run once more. */
   private long probedRows;
 
-  /** Whether larger chunks have stopped to be faster. */
+  /** Whether larger chunks are no longer faster. */
   private boolean settled;
 
   /** Whether all threads were faster on one chunk after the other than workers with one each. */
@@ -182,7 +182,7 @@ final class ChunkRows {
 
   /** Takes over what was measured in another process. */
   void takeOver(MeasuredChunks measured) {
-    for (Chunk chunk : measured.chunks()) {
+    for (Trial chunk : measured.chunks()) {
       chunks.add(chunk);
       takeIn(new Measured(chunk.rows() * chunk.pixels(), chunk.bytes()));
     }
@@ -264,7 +264,7 @@ final class ChunkRows {
         request.scorer.precision(),
         bytes(request, rows),
         basis,
-        chunks.stream().map(Chunk::probe).toList(),
+        chunks.stream().map(Trial::probe).toList(),
         notes);
   }
 
@@ -328,7 +328,7 @@ final class ChunkRows {
       }
       settled = !chunks.isEmpty() && gain(before, millis[0]) / 2 < GAIN;
       long bytesOfOne = measured(request, rows, bytesEach);
-      chunks.add(new Chunk(rows, request.shape.pixels(), millis[0], bytesOfOne));
+      chunks.add(new Trial(rows, request.shape.pixels(), millis[0], bytesOfOne));
       asked.findings.tell(
           asked.question(), new MeasuredChunks(chunks, settled, fasterTogether).toString());
       probedRows += RUNS * rows * workers;
@@ -398,7 +398,7 @@ final class ChunkRows {
     double limit = (1 + GAIN) * fastestMillis(possible);
     return chunks.stream()
         .filter(chunk -> chunk.rows() <= possible && chunk.millisPerRow() <= limit)
-        .mapToLong(Chunk::rows)
+        .mapToLong(Trial::rows)
         .min()
         .orElse(0);
   }
@@ -406,7 +406,7 @@ final class ChunkRows {
   private double fastestMillis(long rows) {
     return chunks.stream()
         .filter(chunk -> chunk.rows() <= rows)
-        .mapToDouble(Chunk::millisPerRow)
+        .mapToDouble(Trial::millisPerRow)
         .min()
         .orElse(Double.POSITIVE_INFINITY);
   }

@@ -11,14 +11,14 @@ import org.scorecam.scoring.ChunkPlan.Probe;
  * What was measured of chunks, which can be written and read.
  *
  * @param chunks ascending by their rows
- * @param settled whether larger ones have stopped to be faster
+ * @param settled whether larger ones are no longer faster
  * @param fasterTogether whether all threads were faster on one chunk after the other than workers
  *     with one each
  */
-record MeasuredChunks(List<Chunk> chunks, boolean settled, boolean fasterTogether) {
+record MeasuredChunks(List<Trial> chunks, boolean settled, boolean fasterTogether) {
   private static final String SETTLED = "; larger ones are not faster";
   private static final String TOGETHER = "; all threads together";
-  private static final Pattern CHUNK =
+  private static final Pattern TRIAL =
       Pattern.compile(
           "(\\d{1,9}) rows of (\\d{1,12}) pixels: (\\d{1,9}\\.\\d{1,17}(?:E-?\\d)?) ms, (\\d{1,15}) bytes");
 
@@ -30,7 +30,7 @@ record MeasuredChunks(List<Chunk> chunks, boolean settled, boolean fasterTogethe
    * @param millisPerRow the network's time
    * @param bytes that it took with its activations
    */
-  record Chunk(long rows, long pixels, double millisPerRow, long bytes) {
+  record Trial(long rows, long pixels, double millisPerRow, long bytes) {
     Probe probe() {
       return new Probe(rows, millisPerRow, bytes);
     }
@@ -46,14 +46,14 @@ record MeasuredChunks(List<Chunk> chunks, boolean settled, boolean fasterTogethe
     boolean together = text.endsWith(TOGETHER);
     String rest = withoutEnd(text, together ? TOGETHER : "");
     boolean settled = rest.endsWith(SETTLED);
-    List<Chunk> chunks = new ArrayList<>();
+    List<Trial> chunks = new ArrayList<>();
     for (String written : withoutEnd(rest, settled ? SETTLED : "").split("; ", -1)) {
-      Matcher one = CHUNK.matcher(written);
+      Matcher one = TRIAL.matcher(written);
       if (!one.matches()) {
         return Optional.empty();
       }
-      Chunk chunk =
-          new Chunk(
+      Trial chunk =
+          new Trial(
               Long.parseLong(one.group(1)),
               Long.parseLong(one.group(2)),
               Double.parseDouble(one.group(3)),
@@ -73,7 +73,7 @@ record MeasuredChunks(List<Chunk> chunks, boolean settled, boolean fasterTogethe
 
   @Override
   public String toString() {
-    String each = String.join("; ", chunks.stream().map(Chunk::toString).toList());
+    String each = String.join("; ", chunks.stream().map(Trial::toString).toList());
     return each + (settled ? SETTLED : "") + (fasterTogether ? TOGETHER : "");
   }
 }

@@ -134,43 +134,37 @@ public final class PassScoring implements AutoCloseable {
     boolean given = plan.basis() == ChunkPlan.Basis.GIVEN;
     PassRun run = new PassRun(rows, () -> !given && CoreShare.isScarce());
     Runnable tell = () -> progress.accept((long) run.nextScored(), (long) run.total());
-    ChunkPlan done = scoreAll(run, rows, tell, decision, shape, plan);
+    while (run.left() > 0) {
+      try {
+        scoreChunks(run, tell, rows.scorer(), rows.shape().batchOf(plan.rows()), plan.workers());
+      } catch (RuntimeException e) {
+        plan = afterShortage(e, decision, shape, plan);
+      }
+    }
+    ChunkPlan done = recorder.noting(plan);
     return rows.note().map(done::noting).orElse(done);
   }
 
-  /** Scores everything; the plan as it was in the end. */
-  private ChunkPlan scoreAll(
-      PassRun run,
-      ScoredRows scored,
-      Runnable tell,
-      ScoringChoice.Decision decision,
-      InputShape shape,
-      ChunkPlan plan) {
-    long rows = plan.rows();
-    int most = plan.workers();
-    while (run.left() > 0) {
-      try {
-        scoreChunks(run, tell, scored.scorer(), scored.shape().batchOf(rows), most);
-      } catch (RuntimeException e) {
-        if (!NativeErrors.isOutOfMemory(e)) {
-          throw e;
-        }
-        chunks.clear();
-        DeviceMemory.of(device).releaseKept();
-        choice.tooMany(decision, shape, rows);
-        if (rows > 1) {
-          rows /= 2;
-        } else if (most > 1) {
-          most /= 2;
-        } else {
-          // What may also have another reason keeps its own words.
-          boolean otherReason =
-              e instanceof ScoreCamException && !(e instanceof NativeMemoryException);
-          throw otherReason ? e : tooLarge(shape, e);
-        }
-      }
+  /**
+   * What is tried after an exception, which is thrown unless memory was short and can be spared.
+   */
+  private ChunkPlan afterShortage(
+      RuntimeException e, ScoringChoice.Decision decision, InputShape shape, ChunkPlan plan) {
+    if (!NativeErrors.isOutOfMemory(e)) {
+      throw e;
     }
-    return recorder.noting(plan.reducedTo(rows, most));
+    chunks.clear();
+    DeviceMemory.of(device).releaseKept();
+    choice.tooMany(decision, shape, plan.rows());
+    if (plan.rows() > 1) {
+      return plan.reducedTo(plan.rows() / 2, plan.workers());
+    }
+    if (plan.workers() > 1) {
+      return plan.reducedTo(1, plan.workers() / 2);
+    }
+    // What may also have another reason keeps its own words.
+    boolean otherReason = e instanceof ScoreCamException && !(e instanceof NativeMemoryException);
+    throw otherReason ? e : tooLarge(shape, e);
   }
 
   private void scoreChunks(PassRun run, Runnable tell, Scorer scorer, long[] shape, int most) {
@@ -213,16 +207,13 @@ public final class PassScoring implements AutoCloseable {
   public ChunkPlan warmUp(InputShape shape, long passes) {
     requireOpen();
     ScoringChoice.Decision decision = choice.known(shape);
+    ChunkPlan plan = choice.plan(decision, shape, passes, 0);
     while (true) {
-      ChunkPlan plan = choice.plan(decision, shape, passes, 0);
       try {
         runBlackChunks(choice.scorer(decision, shape), shape, plan);
         return recorder.noting(plan);
-      } catch (NativeMemoryException e) {
-        if (plan.rows() == 1) {
-          throw e;
-        }
-        choice.tooMany(decision, shape, plan.rows());
+      } catch (RuntimeException e) {
+        plan = afterShortage(e, decision, shape, plan);
       }
     }
   }

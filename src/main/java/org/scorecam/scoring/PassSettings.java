@@ -46,10 +46,10 @@ public abstract class PassSettings<B extends PassSettings<B>> {
 
   /**
    * Sets how many chunks of masked inputs are scored beside each other on the CPU, if there are so
-   * many. Each has a thread of the process's that is called {@code scorecam-worker-…}, and these
-   * share the threads that are set for LibTorch, so that they have one each in an operation, or
-   * some. Unless set, there are as many as LibTorch has threads, or one where a probe shows that
-   * all threads are faster together on one chunk after the other.
+   * many. Each is scored by a daemon thread called {@code scorecam-worker-…}; together they share
+   * the threads that are set for LibTorch, so that an operation of theirs has one or a few. Unless
+   * set, there are as many as LibTorch has threads, or one where a probe shows that all threads are
+   * faster together on one chunk after the other.
    *
    * @param most 1 to have all threads work on one chunk, called by the thread that explains
    * @return this builder

@@ -92,7 +92,7 @@ class DetectionOptionsTest {
     explain("--box", "1,2,30,31", "--label", "9")
         .assertFails(
             ExitCode.BAD_INPUT,
-            "the network detects nothing of label 9 that overlaps the box 1,2,30,31; it detects label");
+            "the network detects nothing labelled 9 that overlaps the box 1,2,30,31; it detects label");
   }
 
   @Test

@@ -108,7 +108,7 @@ class LayoutOptionTest {
     explain(map, "--layer tokens")
         .assertFails(3, "259 tokens", "they can be tokens:3:16x16", "--layout");
     explain(map, "--layer tokens --layout tokens:1")
-        .assertFails(3, "259 tokens, 1 leading, are not");
+        .assertFails(3, "259 tokens (a tensor of shape", "with 1 leading, do not form a grid");
     explain(map, "--layer maps --layout tokens:1").assertFails(3, "[1, 6, 16, 16]", "of tokens:1");
     assertTrue(Files.notExists(map));
   }

@@ -7,17 +7,17 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.scorecam.scoring.MeasuredChunks.Chunk;
+import org.scorecam.scoring.MeasuredChunks.Trial;
 
 /** What was measured of chunks, as text and back. */
 class MeasuredChunksTest {
   @Test
   void isReadAsItWasWritten() {
-    List<Chunk> chunks =
+    List<Trial> chunks =
         List.of(
-            new Chunk(8, 50176, 7.25, 58_000_000),
-            new Chunk(16, 50176, 1.2345678901234567E-4, 1L << 40),
-            new Chunk(512, 1, 123456789.125, 1));
+            new Trial(8, 50176, 7.25, 58_000_000),
+            new Trial(16, 50176, 1.2345678901234567E-4, 1L << 40),
+            new Trial(512, 1, 123456789.125, 1));
     for (boolean settled : new boolean[] {false, true}) {
       for (boolean together : new boolean[] {false, true}) {
         for (int count = 1; count <= chunks.size(); count++) {

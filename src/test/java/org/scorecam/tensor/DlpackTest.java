@@ -118,7 +118,7 @@ class DlpackTest {
       refuses("the stride -2", () -> form.take(address));
       producer.strides.put(1, 2);
       producer.dtype(OPAQUE);
-      refuses("LibTorch refuses it", () -> form.take(address));
+      refuses("LibTorch refuses the tensor", () -> form.take(address));
       producer.dtype(Producer.FLOATING);
       assertEquals(0, producer.deleted);
       form.take(address).close();
@@ -187,7 +187,7 @@ class DlpackTest {
       producer.dtype(code, bits, lanes);
       long address = producer.structure.address();
       if (expected == null) {
-        refuses("LibTorch refuses it", () -> Dlpack.PLAIN.take(address));
+        refuses("LibTorch refuses the tensor", () -> Dlpack.PLAIN.take(address));
         assertEquals(0, producer.deleted);
         return;
       }
@@ -209,12 +209,12 @@ class DlpackTest {
       refuses("to_dense", () -> form.export(torch.ones(2, 3).to_sparse()));
       refuses("undefined", () -> form.export(new Tensor()));
       refuses(
-          "LibTorch refuses it",
+          "LibTorch refuses the tensor",
           () ->
               form.export(
                   torch.ones(2, 3).to(new org.bytedeco.pytorch.Device("meta"), ScalarType.Float)));
       refuses(
-          "LibTorch refuses it",
+          "LibTorch refuses the tensor",
           () -> form.export(torch.quantize_per_tensor(torch.ones(2, 3), 0.1, 0, ScalarType.QInt8)));
     }
   }
