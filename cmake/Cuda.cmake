@@ -29,6 +29,7 @@ else()
 endif()
 
 add_library(scorecam_cuda SHARED
+  src/common/checks.cpp
   src/common/request.cpp
   src/cuda/api.cu
   src/cuda/plan.cpp)

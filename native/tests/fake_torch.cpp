@@ -44,7 +44,7 @@ void fake_torch_use(Allocator *allocator, Fault with) {
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT uint64_t aoti_torch_abi_version() {
-  return uint64_t{scorecam::abi::kMajor} << 56 | uint64_t{scorecam::abi::kMinor} << 48;
+  return uint64_t{scorecam::kKnownMajor} << 56 | uint64_t{scorecam::kKnownMinor} << 48;
 }
 EXPORT int32_t aoti_torch_dtype_float32() { return 6; }
 EXPORT int32_t aoti_torch_device_type_cpu() { return 0; }

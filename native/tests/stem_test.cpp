@@ -11,7 +11,7 @@
 
 #include "arrays.h"
 #include "check.h"
-#include "common/window.h"
+#include "cpu/window.h"
 #include "scenes.h"
 #include "variants.h"
 

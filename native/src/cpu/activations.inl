@@ -11,8 +11,6 @@ namespace scorecam {
 namespace SCORECAM_ISA {
 namespace {
 
-typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
-
 // The same number in all places.
 inline Floats all(float number) { return number - Floats{}; }
 

@@ -3,6 +3,7 @@
 #include "common/failure.h"
 #include "common/request.h"
 #include "cpu/isa.h"
+#include "cpu/layer_request.h"
 #include "cpu/operations.h"
 #include "scorecam.h"
 #include "torch/cuda_graph.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/request.h"
+#include "cpu/layer_request.h"
 #include "cpu/pixel_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/stem_kernels.h"

@@ -21,7 +21,6 @@ namespace {
 
 static_assert(kRowPad % kLanes == 0, "scratch rows hold whole vectors");
 
-typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
 typedef int32_t Indices __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kLanes * 2)));
 typedef uint16_t HalfPairs __attribute__((vector_size(kLanes * 4)));
@@ -36,7 +35,7 @@ inline Indices load(const int32_t *from) { return *reinterpret_cast<const LooseI
 // two registers into one is a single shuffle, and the store is as wide as the registers.
 struct Float32 {
   using Element = float;
-  static void store(Element *to, Floats value) { *reinterpret_cast<LooseFloats *>(to) = value; }
+  static void store(Element *to, Floats value) { SCORECAM_ISA::store(to, value); }
   static void store(Element *to, Floats first, Floats second) {
     store(to, first);
     store(to + kLanes, second);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/resample.h"
-#include "common/window.h"
+#include "cpu/window.h"
 
 namespace scorecam {
 

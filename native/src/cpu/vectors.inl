@@ -29,6 +29,7 @@ namespace {
 constexpr int kLanes = SCORECAM_LANES;
 
 typedef float Floats __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
 // The same where memory is not aligned.
 typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "common/request.h"
+#include "cpu/layer_request.h"
 #include "cpu/own_columns.h"
 #include "cpu/winograd.h"
 

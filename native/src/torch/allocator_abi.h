@@ -10,8 +10,6 @@
 namespace scorecam {
 namespace abi {
 
-constexpr int kMajor = 2, kMinor = 10;
-
 using Deleter = void (*)(void *);
 
 // c10::DataPtr.

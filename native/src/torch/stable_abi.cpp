@@ -10,7 +10,7 @@ Torch find_torch(const char *) {
   fail(SCORECAM_STATUS_NOT_APPLICABLE, "operators are not registered on Windows");
 }
 
-void require_torch_version(const char *, int, int) {
+void require_known_torch(const char *) {
   fail(SCORECAM_STATUS_NOT_APPLICABLE, "LibTorch's version is not looked up on Windows");
 }
 
@@ -54,11 +54,12 @@ Torch find_torch(const char *library) {
   return torch;
 }
 
-void require_torch_version(const char *library, int major, int minor) {
+void require_known_torch(const char *library) {
   const auto version = find_in_torch<uint64_t (*)()>(library, "aoti_torch_abi_version")();
   const int found_major = static_cast<int>(version >> 56), found_minor = static_cast<int>(version >> 48 & 0xff);
-  if (found_major != major || found_minor != minor)
-    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this is LibTorch %d.%d, not %d.%d", found_major, found_minor, major, minor);
+  if (found_major != kKnownMajor || found_minor != kKnownMinor)
+    fail(SCORECAM_STATUS_NOT_APPLICABLE, "this is LibTorch %d.%d, not %d.%d", found_major, found_minor, kKnownMajor,
+         kKnownMinor);
 }
 
 }  // namespace scorecam

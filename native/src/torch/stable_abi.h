@@ -60,8 +60,11 @@ struct Torch {
 // Finds the functions in a library that is already loaded; fails if it is not, or lacks one.
 Torch find_torch(const char *library);
 
+// The LibTorch whose C++ classes are as they are declared here.
+constexpr int kKnownMajor = 2, kKnownMinor = 10;
+
 // Fails unless a library is loaded and of that version.
-void require_torch_version(const char *library, int major, int minor);
+void require_known_torch(const char *library);
 
 // A function of a library that is already loaded, by the name that its linker knows; fails if it is not there.
 void *address_in_torch(const char *library, const char *name);

@@ -92,7 +92,7 @@ void try_tensor(const Torch &torch, std::int64_t floats, bool large) {
 }  // namespace
 
 void *tensor_memory(const char *library, void *theirs) {
-  require_torch_version(library, abi::kMajor, abi::kMinor);
+  require_known_torch(library);
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   if (the_one == nullptr) {

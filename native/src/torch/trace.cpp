@@ -24,9 +24,6 @@ constexpr const char *kObserve = "_ZN2at22addThreadLocalCallbackENS_22RecordFunc
 constexpr const char *kStopObserving = "_ZN2at14removeCallbackEm";
 constexpr const char *kNameOf = "_ZNK2at14RecordFunction4nameEv";
 
-// Of the LibTorch whose classes are as they are declared here.
-constexpr int kMajor = 2, kMinor = 10;
-
 // More than torch::jit::tracer::TracingState has, whose size is not told.
 constexpr std::size_t kStateBytes = 4096;
 
@@ -95,7 +92,7 @@ State new_state(const char *library) {
 }  // namespace
 
 void *begin_trace(const char *library) {
-  require_torch_version(library, kMajor, kMinor);
+  require_known_torch(library);
   const auto set_state = find_in_torch<SetState>(library, kSetState);
   const auto observe = find_in_torch<uint64_t (*)(Observer)>(library, kObserve);
   find_in_torch<void (*)(uint64_t)>(library, kStopObserving);
