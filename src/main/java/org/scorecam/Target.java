@@ -1,7 +1,6 @@
 package org.scorecam;
 
 import static java.util.Objects.requireNonNull;
-import static java.util.stream.Collectors.joining;
 
 import java.util.Arrays;
 import java.util.List;
@@ -10,12 +9,10 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.scorecam.error.NativeErrors;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.ModelOutput;
 import org.scorecam.tensor.Tensors;
@@ -39,7 +36,7 @@ import org.scorecam.tensor.Tensors;
  */
 public final class Target {
   private final UnaryOperator<ModelOutput> part;
-  private final Rule rule;
+  private final TargetRule rule;
   private final String name;
 
   /** Of which part of the output, as the end of the target's name. */
@@ -48,50 +45,21 @@ public final class Target {
   /** Whether the network gives one value where a classifier has one for each class. */
   private final boolean ofOneValue;
 
-  private Target(Rule rule, String name) {
+  private Target(TargetRule rule, String name) {
     this(UnaryOperator.identity(), rule, name, "", false);
   }
 
   private Target(
-      UnaryOperator<ModelOutput> part, Rule rule, String name, String where, boolean ofOneValue) {
+      UnaryOperator<ModelOutput> part,
+      TargetRule rule,
+      String name,
+      String where,
+      boolean ofOneValue) {
     this.part = part;
     this.rule = rule;
     this.name = name;
     this.where = where;
     this.ofOneValue = ofOneValue;
-  }
-
-  /** How scores are read from a tensor, once it is known that they can be. */
-  private interface Rule {
-    /** What it looks at of its part of the output: [n, …]; needs an open scope. */
-    default Tensor seenOf(ModelOutput part) {
-      return part.tensor();
-    }
-
-    /** Whether what it looks at has scores of its own, of which no softmax is to be taken. */
-    default boolean seesScores() {
-      return false;
-    }
-
-    /** Whether it looks at one place of the input. */
-    default boolean namesPlace() {
-      return false;
-    }
-
-    /** The rule for one image, after a look at its own output [1, …]. */
-    Rule resolve(Tensor output);
-
-    /** The same where no value of the output is to be brought to the host. */
-    default Rule queue(Tensor output) {
-      return resolve(output);
-    }
-
-    /** [n, …] to [n]. */
-    Tensor scores(Tensor output);
-
-    default OptionalLong classIndex() {
-      return OptionalLong.empty();
-    }
   }
 
   /**
@@ -108,7 +76,7 @@ public final class Target {
       throw new TargetException(
           "there is no class %d: classes are numbered from 0".formatted(index));
     }
-    return new Target(new OfClass(index), "class " + index);
+    return new Target(new TargetRule.OfClass(index), "class " + index);
   }
 
   /**
@@ -117,7 +85,7 @@ public final class Target {
    * @return the target
    */
   public static Target top1() {
-    return new Target(new Top(0), "the top class");
+    return new Target(new TargetRule.Top(0), "the top class");
   }
 
   /**
@@ -134,7 +102,10 @@ public final class Target {
     }
     return IntStream.range(0, count)
         .mapToObj(
-            place -> place == 0 ? top1() : new Target(new Top(place), "top class " + (place + 1)))
+            place ->
+                place == 0
+                    ? top1()
+                    : new Target(new TargetRule.Top(place), "top class " + (place + 1)))
         .toList();
   }
 
@@ -169,7 +140,7 @@ public final class Target {
       throw new TargetException(
           "a cell needs an index for each dimension of the output after the batch's");
     }
-    Block block = new Block(List.of(slices));
+    TargetRule.Block block = new TargetRule.Block(List.of(slices));
     return new Target(block, block.toString());
   }
 
@@ -187,7 +158,7 @@ public final class Target {
       throw new TargetException(
           "there is no channel %d: channels are numbered from 0".formatted(channel));
     }
-    return new Target(new MeanOfChannel(channel), "mean of channel " + channel);
+    return new Target(new TargetRule.MeanOfChannel(channel), "mean of channel " + channel);
   }
 
   /**
@@ -204,7 +175,7 @@ public final class Target {
    *     detection of the label overlaps the box, with those there are
    */
   public static Target detection(BoundingBox box, long label) {
-    OfDetection rule = new OfDetection(requireNonNull(box, "box"), label);
+    TargetRule.OfDetection rule = new TargetRule.OfDetection(requireNonNull(box, "box"), label);
     return new Target(rule, rule.toString());
   }
 
@@ -214,7 +185,7 @@ public final class Target {
    * @return the target
    */
   public static Target topDetection() {
-    return new Target(new TopDetection(OptionalLong.empty()), "the top detection");
+    return new Target(new TargetRule.TopDetection(OptionalLong.empty()), "the top detection");
   }
 
   /**
@@ -225,7 +196,7 @@ public final class Target {
    */
   public static Target topDetection(long label) {
     return new Target(
-        new TopDetection(OptionalLong.of(label)), "the top detection of label " + label);
+        new TargetRule.TopDetection(OptionalLong.of(label)), "the top detection labelled " + label);
   }
 
   /**
@@ -239,7 +210,7 @@ public final class Target {
    * @return the target
    */
   public static Target of(Function<Tensor, Tensor> scores) {
-    return new Target(new Custom(requireNonNull(scores, "scores")), "custom function");
+    return new Target(new TargetRule.Custom(requireNonNull(scores, "scores")), "custom function");
   }
 
   /**
@@ -330,7 +301,7 @@ public final class Target {
 
   /** Whether it is a caller's function, which may compute with tensors of the model's device. */
   boolean isFunction() {
-    return rule instanceof Custom;
+    return rule instanceof TargetRule.Custom;
   }
 
   /** Whether it would be elsewhere in a mirrored input. */
@@ -356,7 +327,7 @@ public final class Target {
    */
   Target resolve(Tensor output) {
     requireScores(output);
-    Rule resolved = rule.resolve(output);
+    TargetRule resolved = rule.resolve(output);
     resolved.scores(output);
     String found = resolved.equals(rule) ? name : foundAs(resolved);
     return new Target(part, resolved, found, where, isOneValue(output));
@@ -375,23 +346,23 @@ public final class Target {
    */
   Target queue(Tensor output) {
     requireScores(output);
-    Rule queued = rule.queue(output);
+    TargetRule queued = rule.queue(output);
     queued.scores(output);
     return new Target(part, queued, name, where, isOneValue(output));
   }
 
   /** The class that a queued target has found, int64 [1] on the device; nothing for others. */
   Optional<Tensor> queuedClass() {
-    return rule instanceof QueuedTop top ? Optional.of(top.index) : Optional.empty();
+    return rule instanceof TargetRule.QueuedTop top ? Optional.of(top.index()) : Optional.empty();
   }
 
   /** A queued target once it is known which class {@link #queuedClass} has found. */
   Target found(long index) {
-    Rule found = new OfClass(index);
+    TargetRule found = new TargetRule.OfClass(index);
     return new Target(part, found, foundAs(found), where, ofOneValue);
   }
 
-  private String foundAs(Rule found) {
+  private String foundAs(TargetRule found) {
     return "%s (%s)".formatted(found, name);
   }
 
@@ -420,257 +391,5 @@ public final class Target {
   /** One score for each row of [n, …]; needs an open scope. */
   Tensor scores(Tensor output) {
     return rule.scores(output);
-  }
-
-  private static TargetException unfit(String what, String form, Tensor output) {
-    return new TargetException(
-        "%s needs an output of shape %s; the network's has the shape %s"
-            .formatted(what, form, Tensors.shapeOf(output)));
-  }
-
-  private static TargetException outOfRange(String what, Tensor output) {
-    return new TargetException(
-        "%s is out of range: the network's output has the shape %s"
-            .formatted(what, Tensors.shapeOf(output)));
-  }
-
-  private static void requireClasses(String what, Tensor output) {
-    if (output.dim() > 2) {
-      throw new TargetException(
-          unfit(what, "[N, classes]", output).getMessage()
-              + "; of a dense output, choose a cell (Target.at, --at) or a channel (Target.meanOf,"
-              + " --mean-of)");
-    }
-  }
-
-  private record OfClass(long index) implements Rule {
-    @Override
-    public Rule resolve(Tensor output) {
-      requireClasses("class " + index, output);
-      if (index >= (output.dim() == 1 ? 1 : output.size(1))) {
-        throw outOfRange("class " + index, output);
-      }
-      return this;
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      return output.dim() == 1 ? output : output.select(1, index);
-    }
-
-    @Override
-    public OptionalLong classIndex() {
-      return OptionalLong.of(index);
-    }
-
-    @Override
-    public String toString() {
-      return "class " + index;
-    }
-  }
-
-  /** The class at a place from 0 in the order of the unmasked input's scores, highest first. */
-  private record Top(int place) implements Rule {
-    @Override
-    public Rule resolve(Tensor output) {
-      return new OfClass(indexIn(output).item_long());
-    }
-
-    @Override
-    public Rule queue(Tensor output) {
-      return new QueuedTop(indexIn(output));
-    }
-
-    /** Of [1, classes] or [1]; int64 [1] where the output is. */
-    private Tensor indexIn(Tensor output) {
-      String what = place == 0 ? "the top class" : "top class " + (place + 1);
-      requireClasses(what, output);
-      if (place >= output.numel()) {
-        throw outOfRange(what, output);
-      }
-      return output.flatten().sort(new BoolOptional(true), 0, true).get1().narrow(0, place, 1);
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      throw new IllegalStateException("the top class was not looked up");
-    }
-  }
-
-  /** The class whose index, int64 [1], is known to the device alone. */
-  private record QueuedTop(Tensor index) implements Rule {
-    @Override
-    public Rule resolve(Tensor output) {
-      return this;
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      return output.dim() == 1 ? output : output.index_select(1, index).squeeze(1);
-    }
-  }
-
-  private record Block(List<Slice> slices) implements Rule {
-    private static final List<String> FORMS =
-        List.of("[N, C]", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]");
-
-    @Override
-    public Rule resolve(Tensor output) {
-      if (output.dim() != slices.size() + 1) {
-        throw unfit(toString(), form(), output);
-      }
-      for (int i = 0; i < slices.size(); i++) {
-        if (!slices.get(i).isWithin(output.size(i + 1))) {
-          throw outOfRange(toString(), output);
-        }
-      }
-      return this;
-    }
-
-    private String form() {
-      int dimensions = slices.size();
-      return dimensions <= FORMS.size()
-          ? FORMS.get(dimensions - 1)
-          : "[N, …] with %d dimensions after N".formatted(dimensions);
-    }
-
-    @Override
-    public boolean namesPlace() {
-      return slices.stream().skip(1).anyMatch(slice -> !slice.equals(Slice.all()));
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      Tensor block = output;
-      for (int i = 0; i < slices.size(); i++) {
-        Slice slice = slices.get(i);
-        block = block.narrow(i + 1, slice.from(), slice.lengthIn(output.size(i + 1)));
-      }
-      return meanOfEach(block);
-    }
-
-    @Override
-    public String toString() {
-      String places = slices.stream().map(Slice::toString).collect(joining(", ", "(", ")"));
-      return (slices.stream().allMatch(Slice::isIndex) ? "cell " : "mean of ") + places;
-    }
-  }
-
-  private record MeanOfChannel(long channel) implements Rule {
-    @Override
-    public Rule resolve(Tensor output) {
-      String what = "the mean of channel " + channel;
-      if (output.dim() < 3) {
-        throw unfit(what, "[N, C, H, W] or any [N, C, …]", output);
-      }
-      if (channel >= output.size(1) || output.numel() == 0) {
-        throw outOfRange(what, output);
-      }
-      return this;
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      return meanOfEach(output.select(1, channel));
-    }
-  }
-
-  private record OfDetection(BoundingBox box, long label) implements Rule {
-    @Override
-    public Tensor seenOf(ModelOutput part) {
-      return Detections.in(part);
-    }
-
-    @Override
-    public boolean seesScores() {
-      return true;
-    }
-
-    @Override
-    public boolean namesPlace() {
-      return true;
-    }
-
-    @Override
-    public Rule resolve(Tensor output) {
-      Detections.require(output, box, label);
-      return this;
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      return Detections.scores(output, box, label);
-    }
-
-    @Override
-    public OptionalLong classIndex() {
-      return OptionalLong.of(label);
-    }
-
-    @Override
-    public String toString() {
-      return "detection of label %d at %s".formatted(label, box);
-    }
-  }
-
-  private record TopDetection(OptionalLong label) implements Rule {
-    @Override
-    public Tensor seenOf(ModelOutput part) {
-      return Detections.in(part);
-    }
-
-    @Override
-    public boolean seesScores() {
-      return true;
-    }
-
-    @Override
-    public boolean namesPlace() {
-      return true;
-    }
-
-    @Override
-    public Rule resolve(Tensor output) {
-      Detections.Detection found = Detections.strongest(output, label);
-      return new OfDetection(found.box(), found.label());
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      throw new IllegalStateException("the top detection was not looked up");
-    }
-  }
-
-  /** [n, …] to [n]. */
-  private static Tensor meanOfEach(Tensor rows) {
-    Tensor flat = rows.flatten(1, -1);
-    return flat.size(1) == 1 ? flat.squeeze(1) : flat.to(ScalarType.Float).mean(1);
-  }
-
-  private record Custom(Function<Tensor, Tensor> function) implements Rule {
-    @Override
-    public Rule resolve(Tensor output) {
-      return this;
-    }
-
-    @Override
-    public Tensor scores(Tensor output) {
-      Tensor scores =
-          NativeErrors.translate(
-              () -> function.apply(output),
-              (words, e) ->
-                  new TargetException(
-                      "the scoring function failed on an output of shape %s: %s"
-                          .formatted(Tensors.shapeOf(output), words),
-                      e));
-      if (scores == null || scores.dim() != 1 || scores.size(0) != output.size(0)) {
-        throw new TargetException(
-            "the scoring function must return one score for each of the %d samples, not %s"
-                .formatted(
-                    output.size(0),
-                    scores == null ? "null" : "a tensor of shape " + Tensors.shapeOf(scores)));
-      }
-      return scores;
-    }
   }
 }

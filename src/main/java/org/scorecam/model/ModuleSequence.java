@@ -99,74 +99,106 @@ final class ModuleSequence implements Interceptor {
         && PackedLinear.takes(module.module().asLinear().weight(), inputSize);
   }
 
+  /** What made a module's input, as known before the module may work in place on it. */
+  private record Given(
+      Optional<Submodule> producer,
+      Optional<Submodule> activated,
+      Optional<Submodule> norm,
+      Optional<Submodule> rectified) {}
+
   @Override
   public Tensor call(Submodule module, Tensor input, UnaryOperator<Tensor> forward) {
     seen.add(module);
-    Submodule producer = Origin.in(origins, input).orElse(null);
-    Optional<Submodule> before = Origin.in(activated, input);
-    Optional<Submodule> norm = Origin.in(normed, input);
-    Optional<Submodule> normBeforeRelu = Origin.in(rectified, input);
+    Given given =
+        new Given(
+            Origin.in(origins, input),
+            Origin.in(activated, input),
+            Origin.in(normed, input),
+            Origin.in(rectified, input));
     long callsBefore = squeezeCalls.count();
     Tensor output = forward.apply(input);
     boolean onlyCall = calls.merge(module, 1, Integer::sum) == 1;
+    noteLayer(module, given, onlyCall, input, output);
+    noteSqueeze(module, given, callsBefore, input, output);
+    noteFollower(module, given, onlyCall, output);
+    return output;
+  }
+
+  private void noteLayer(
+      Submodule module, Given given, boolean onlyCall, Tensor input, Tensor output) {
     List<Long> sizes = LayerInputs.inChunk(1, input.shape());
     if (ModuleTypes.isConvolution(module) || isPacked(module, sizes)) {
       origins.put(output, new Origin(module, output._version()));
       inputSizes.put(module, sizes);
     }
-    if (ModuleTypes.isConvolution(module)) {
-      if (onlyCall) {
-        before.ifPresent(convolution -> next.put(convolution, module));
-        normBeforeRelu
-            .filter(each -> calls.get(each) == 1)
-            .ifPresent(each -> normBefore.put(module, each));
-      } else {
-        normBefore.remove(module);
-        next.remove(module);
-        next.values().removeIf(module::equals);
-      }
+    if (!ModuleTypes.isConvolution(module)) {
+      return;
     }
+    if (onlyCall) {
+      given.activated.ifPresent(convolution -> next.put(convolution, module));
+      given
+          .rectified
+          .filter(each -> calls.get(each) == 1)
+          .ifPresent(each -> normBefore.put(module, each));
+    } else {
+      normBefore.remove(module);
+      next.remove(module);
+      next.values().removeIf(module::equals);
+    }
+  }
+
+  private void noteSqueeze(
+      Submodule module, Given given, long callsBefore, Tensor input, Tensor output) {
     if (squeezeCalls.count() == callsBefore) {
       squeezeCalls.add(module, input, output);
-    } else {
-      before.ifPresent(
-          convolution ->
-              squeezeCalls
-                  .in(module, callsBefore, input, output)
-                  .ifPresent(
-                      found -> {
-                        squeezeAfter.put(convolution, found);
-                        activated.put(output, new Origin(convolution, output._version()));
-                      }));
+      return;
     }
+    given.activated.ifPresent(
+        convolution ->
+            squeezeCalls
+                .in(module, callsBefore, input, output)
+                .ifPresent(
+                    found -> {
+                      squeezeAfter.put(convolution, found);
+                      activated.put(output, new Origin(convolution, output._version()));
+                    }));
+  }
+
+  /** Activations and batch norms, which become part of what they follow if it was called once. */
+  private void noteFollower(Submodule module, Given given, boolean onlyCall, Tensor output) {
+    Optional<Submodule> producer = given.producer.filter(each -> calls.get(each) == 1);
     Activation activation = Activation.of(module);
     if (activation != Activation.NONE) {
-      if (producer != null && calls.get(producer) == 1) {
-        activationOf.put(producer, activation);
-        activated.put(output, new Origin(producer, output._version()));
+      if (producer.isPresent()) {
+        activationOf.put(producer.get(), activation);
+        activated.put(output, new Origin(producer.get(), output._version()));
       } else if (activation == Activation.RELU) {
-        norm.ifPresent(each -> rectified.put(output, new Origin(each, output._version())));
+        given.norm.ifPresent(each -> rectified.put(output, new Origin(each, output._version())));
       }
-    } else if (producer != null
+    } else if (onlyCall
         && ModuleTypes.isBatchNorm(module)
-        && ModuleTypes.isConvolution(producer)
-        && onlyCall
-        && calls.get(producer) == 1
-        && !convolutionOf.containsValue(producer)) {
-      convolutionOf.put(module, producer);
-      origins.put(output, new Origin(producer, output._version()));
+        && producer.filter(this::takesNorm).isPresent()) {
+      convolutionOf.put(module, producer.get());
+      origins.put(output, new Origin(producer.get(), output._version()));
     } else {
-      if (ModuleTypes.isBatchNorm(module)
-          && module.module().asBatchNorm2d().running_mean().defined()) {
-        normed.put(output, new Origin(module, output._version()));
-        if (!onlyCall) {
-          normBefore.values().removeIf(module::equals);
-        }
-      }
-      convolutionOf.remove(module);
-      convolutionOf.values().removeIf(module::equals);
-      activationOf.remove(module);
+      noteOther(module, onlyCall, output);
     }
-    return output;
+  }
+
+  private boolean takesNorm(Submodule producer) {
+    return ModuleTypes.isConvolution(producer) && !convolutionOf.containsValue(producer);
+  }
+
+  private void noteOther(Submodule module, boolean onlyCall, Tensor output) {
+    if (ModuleTypes.isBatchNorm(module)
+        && module.module().asBatchNorm2d().running_mean().defined()) {
+      normed.put(output, new Origin(module, output._version()));
+      if (!onlyCall) {
+        normBefore.values().removeIf(module::equals);
+      }
+    }
+    convolutionOf.remove(module);
+    convolutionOf.values().removeIf(module::equals);
+    activationOf.remove(module);
   }
 }

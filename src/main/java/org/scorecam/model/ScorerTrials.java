@@ -218,17 +218,8 @@ final class ScorerTrials {
         run(scorer, chunk, put -> {});
       }
       List<Tensor> output = new ArrayList<>();
-      long taken = run(scorer, chunk, put -> output.addAll(OutputAgreement.copiesOf(put)));
-      long confirmation = Long.MAX_VALUE;
-      int most = timed ? MOST_COUNTED_RUNS : 1;
-      for (int run = 1; run < most && confirmation > CONFIRMED * taken; run++) {
-        long again = run(scorer, chunk, put -> {});
-        confirmation = Math.min(confirmation, Math.max(taken, again));
-        taken = Math.min(taken, again);
-        if (taken / HOPELESS > fastest) {
-          break;
-        }
-      }
+      long first = run(scorer, chunk, put -> output.addAll(OutputAgreement.copiesOf(put)));
+      long taken = timed ? confirmed(first, scorer, chunk) : first;
       if (best == null) {
         output.forEach(scope::keep);
         expected = output;
@@ -256,6 +247,21 @@ final class ScorerTrials {
         loser.close();
       }
     }
+  }
+
+  /** The least of a first run and as many as it takes until another one has come near it. */
+  private long confirmed(long first, NetworkScorer scorer, Tensor chunk) {
+    long least = first;
+    long confirmation = Long.MAX_VALUE;
+    for (int run = 1; run < MOST_COUNTED_RUNS && confirmation > CONFIRMED * least; run++) {
+      long again = run(scorer, chunk, put -> {});
+      confirmation = Math.min(confirmation, Math.max(least, again));
+      least = Math.min(least, again);
+      if (least / HOPELESS > fastest) {
+        break;
+      }
+    }
+    return least;
   }
 
   /** The nanoseconds until the device is done; then the output is looked at. */

@@ -248,25 +248,7 @@ public final class LibTorch {
     }
     LibTorchSettings settings = wanted.withProperties();
     Map<String, String> ofTheProcess = new LinkedHashMap<>();
-    try {
-      // Before anything else of JavaCPP.
-      ofTheProcess.put("JavaCPP's limit", liftJavaCppLimit(settings));
-      Loader.load(openblas.class);
-      unpackTogether();
-      CudaHalf.standInForBoth();
-      Loader.load(torch.class);
-      CudaHalf.load();
-    } catch (LinkageError | RuntimeException e) {
-      String reason =
-          CudaState.withoutLibTorch(CudaHalf.failuresOnCpu())
-              .orElseGet(
-                  () ->
-                      NativeErrors.messageOf(e)
-                          + "; is the jar of org.bytedeco:pytorch for this platform on the class path?");
-      throw new NativeLibraryException(
-          "LibTorch cannot be loaded on %s: %s".formatted(Loader.Detector.getPlatform(), reason),
-          e);
-    }
+    ofTheProcess.put("JavaCPP's limit", loadLibraries(settings));
     boolean setsUp = settings.isOn(LibTorchSettings.SET_UP);
     List<SetUpStep> taken = new ArrayList<>();
     for (SetUpStep step : ServiceLoader.load(SetUpStep.class, LibTorch.class.getClassLoader())) {
@@ -284,14 +266,41 @@ public final class LibTorch {
     loaded =
         new Loaded(counts, cores, new ProcessValues(settings, counts), List.copyOf(taken), words);
     if (setsUp) {
-      LOG.log(
-          System.Logger.Level.INFO,
-          "LibTorch is set up for this process (-D"
-              + LibTorchSettings.SET_UP
-              + "=off leaves it alone): "
-              + ofTheProcess.entrySet().stream()
-                  .map(entry -> entry.getKey() + " " + entry.getValue())
-                  .collect(Collectors.joining("; ")));
+      tellOf(ofTheProcess);
+    }
+  }
+
+  private static void tellOf(Map<String, String> ofTheProcess) {
+    LOG.log(
+        System.Logger.Level.INFO,
+        "LibTorch is set up for this process (-D"
+            + LibTorchSettings.SET_UP
+            + "=off leaves it alone): "
+            + ofTheProcess.entrySet().stream()
+                .map(entry -> entry.getKey() + " " + entry.getValue())
+                .collect(Collectors.joining("; ")));
+  }
+
+  /** Says in words what became of JavaCPP's limit. */
+  private static String loadLibraries(LibTorchSettings settings) {
+    try {
+      String limit = liftJavaCppLimit(settings); // Before anything else of JavaCPP.
+      Loader.load(openblas.class);
+      unpackTogether();
+      CudaHalf.standInForBoth();
+      Loader.load(torch.class);
+      CudaHalf.load();
+      return limit;
+    } catch (LinkageError | RuntimeException e) {
+      String reason =
+          CudaState.withoutLibTorch(CudaHalf.failuresOnCpu())
+              .orElseGet(
+                  () ->
+                      NativeErrors.messageOf(e)
+                          + "; is the jar of org.bytedeco:pytorch for this platform on the class path?");
+      throw new NativeLibraryException(
+          "LibTorch cannot be loaded on %s: %s".formatted(Loader.Detector.getPlatform(), reason),
+          e);
     }
   }
 
