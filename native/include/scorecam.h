@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Changes with every change that breaks a caller compiled against an older header, and with new functions. */
-#define SCORECAM_ABI_VERSION 8
+#define SCORECAM_ABI_VERSION 9
 
 /* What a call came to. */
 typedef int32_t scorecam_status;
@@ -480,6 +480,13 @@ SCORECAM_API scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu
 
 /* Huge pages for that memory, once it was tried. NOT_APPLICABLE where the system has none, or before there is such memory. */
 SCORECAM_API scorecam_status scorecam_use_huge_pages(void);
+
+/*
+ * Ends the threads that helped the calling one in operations, LibTorch's among them where both have the same OpenMP. Left
+ * alone they spin for some milliseconds after each operation, waiting for the next one, which otherwise starts them anew.
+ * To be called before other threads take over. Does nothing with an OpenMP other than GCC's, or within an operation.
+ */
+SCORECAM_API void scorecam_dismiss_threads(void);
 
 /*
  * When the process exits while *working is above 0, it exits at once, with its status, and nothing more that was

@@ -5,6 +5,7 @@
 #include "cpu/isa.h"
 #include "cpu/layer_request.h"
 #include "cpu/operations.h"
+#include "cpu/parallel.h"
 #include "scorecam.h"
 #include "torch/cuda_graph.h"
 #include "torch/dlpack.h"
@@ -157,6 +158,8 @@ scorecam_status scorecam_try_tensor_memory(const char *libtorch_cpu) {
 scorecam_status scorecam_use_huge_pages(void) {
   return guarded([&] { use_huge_pages(); });
 }
+
+void scorecam_dismiss_threads(void) { dismiss_threads(); }
 
 scorecam_status scorecam_exit_at_once_while(const int64_t *working) {
   return guarded([&] { exit_at_once_while(working); });

@@ -19,6 +19,14 @@ inline int most_threads() {
 #endif
 }
 
+// Ends the threads that the calling one has had help of. GCC's runtime keeps them for the next region, for which they
+// spin: milliseconds in which whoever works beside has a core less.
+inline void dismiss_threads() {
+#if defined(_OPENMP) && defined(__GNUC__) && !defined(__clang__)
+  omp_pause_resource_all(omp_pause_soft);
+#endif
+}
+
 // A thread is worth waking for about this many bytes written.
 constexpr int64_t kBytesPerThread = 64 * 1024;
 

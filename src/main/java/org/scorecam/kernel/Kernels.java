@@ -231,6 +231,10 @@ public abstract sealed class Kernels permits CpuKernels, CudaKernels {
       this.failure = problem;
     }
 
+    boolean isThere() {
+      return failure == null;
+    }
+
     Kernels get() {
       if (failure != null) {
         // A new one: the stack trace is the caller's.

@@ -5,6 +5,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import org.scorecam.kernel.HelpingThreads;
 import org.scorecam.runtime.LibTorch;
 import org.scorecam.runtime.LibTorchWork;
 
@@ -111,6 +112,7 @@ final class Workers {
       return;
     }
     int mostOfAll = Math.multiplyExact(most, callers);
+    HelpingThreads.dismiss(); // Workers need their cores.
     Job job = new Job(most, mostOfAll, Math.max(1, LibTorch.threads() / most), work);
     begin(job);
     boolean interrupted = false;
