@@ -33,6 +33,12 @@ void check_flag(int32_t flag, const char *name) {
   if (flag != 0 && flag != 1) fail(SCORECAM_STATUS_INVALID_ARGUMENT, "%s is %" PRId32 ", not 0 or 1", name, flag);
 }
 
+void check_has_channels(int64_t inputs, int64_t outputs) {
+  if (inputs < 1 || outputs < 1)
+    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the convolution has %" PRId64 " inputs and %" PRId64 " outputs", inputs,
+         outputs);
+}
+
 // Numbers so small that positions do not overflow.
 void check_window_numbers(const scorecam_window &window, const int64_t image[2]) {
   constexpr int64_t most = int64_t{1} << 20;
@@ -117,9 +123,7 @@ StemRequest check_stem(const scorecam_stem *stem, const int64_t *row_channels, c
 }
 
 int64_t check_winograd_weight_size(int64_t inputs, int64_t outputs) {
-  if (inputs < 1 || outputs < 1)
-    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the convolution has %" PRId64 " inputs and %" PRId64 " outputs", inputs,
-         outputs);
+  check_has_channels(inputs, outputs);
   int64_t floats;
   constexpr int64_t most = int64_t{1} << 40;
   if (inputs > most || outputs > most ||
@@ -287,9 +291,7 @@ InvertedResidualRequest check_inverted_residual(const scorecam_inverted_residual
 }
 
 int64_t check_bounded_pointwise_weight_size(int64_t inputs, int64_t outputs) {
-  if (inputs < 1 || outputs < 1)
-    fail(SCORECAM_STATUS_INVALID_ARGUMENT, "the convolution has %" PRId64 " inputs and %" PRId64 " outputs", inputs,
-         outputs);
+  check_has_channels(inputs, outputs);
   int64_t weights;
   if (inputs > kMostFloats || outputs > kMostFloats || __builtin_mul_overflow(inputs + 32, outputs + 32, &weights) ||
       weights > kMostFloats)

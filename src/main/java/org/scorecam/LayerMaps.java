@@ -158,7 +158,8 @@ record LayerMaps(Layout layout, Optional<String> note) {
                   found,
                   asked.grid().isEmpty()
                       ? "a grid of square patches of an input of " + times(extents())
-                      : times(asked.grid().stream().mapToLong(Long::longValue).toArray()),
+                      : "a grid of "
+                          + times(asked.grid().stream().mapToLong(Long::longValue).toArray()),
                   others.isEmpty() ? "" : "they can be %s; ".formatted(oneOf(others)),
                   ADVICE));
     }

@@ -198,22 +198,25 @@ interface TargetRule {
     }
   }
 
-  record OfDetection(BoundingBox box, long label) implements TargetRule {
+  /** What looks at the boxes that a detector finds. */
+  interface OfBoxes extends TargetRule {
     @Override
-    public Tensor seenOf(ModelOutput part) {
+    default Tensor seenOf(ModelOutput part) {
       return Detections.in(part);
     }
 
     @Override
-    public boolean seesScores() {
+    default boolean seesScores() {
       return true;
     }
 
     @Override
-    public boolean namesPlace() {
+    default boolean namesPlace() {
       return true;
     }
+  }
 
+  record OfDetection(BoundingBox box, long label) implements OfBoxes {
     @Override
     public TargetRule resolve(Tensor output) {
       Detections.require(output, box, label);
@@ -236,22 +239,7 @@ interface TargetRule {
     }
   }
 
-  record TopDetection(OptionalLong label) implements TargetRule {
-    @Override
-    public Tensor seenOf(ModelOutput part) {
-      return Detections.in(part);
-    }
-
-    @Override
-    public boolean seesScores() {
-      return true;
-    }
-
-    @Override
-    public boolean namesPlace() {
-      return true;
-    }
-
+  record TopDetection(OptionalLong label) implements OfBoxes {
     @Override
     public TargetRule resolve(Tensor output) {
       Detections.Detection found = Detections.strongest(output, label);

@@ -68,7 +68,8 @@ class LayerMapsTest {
   void whatCanBeSeveralIsAskedFor(String output, String input, String choices) {
     String message =
         assertThrows(LayerException.class, () -> find(output, input, null)).getMessage();
-    assertTrue(message.startsWith("layer 'block' puts out a tensor of shape [2, "), message);
+    assertTrue(message.startsWith("layer 'block' puts out "), message);
+    assertTrue(message.contains("a tensor of shape [2, "), message);
     assertTrue(message.contains(choices), message);
     assertTrue(message.endsWith("say which (layout(…) in Java, --layout on the command line)"));
   }
@@ -108,15 +109,16 @@ class LayerMapsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "198x768, 3x224x224, , '198 tokens, none or one of them leading, are not a grid of square patches"
-        + " of an input of 224×224; they can be tokens:2:14x14; name what they are'",
-    "201x384, 3x224x224, tokens:1, '201 tokens, 1 leading, are not a grid of square patches of an"
-        + " input of 224×224; they can be tokens:5:14x14;'",
-    "23x8, 3x32x32, tokens:0, 'are not a grid of square patches of an input of 32×32; they can be'",
-    "34x8, 3x32x32, tokens:1:4x8, '34 tokens, 1 leading, are not 4×8;'",
-    "33x8, 3x32x32, tokens:1:32, '33 tokens, 1 leading, are not 32;'",
+    "198x768, 3x224x224, , '198 tokens (a tensor of shape [2, 198, 768]), which, with none or one of"
+        + " them leading, do not form a grid of square patches of an input of 224×224; they can be"
+        + " tokens:2:14x14; say how they are laid out'",
+    "201x384, 3x224x224, tokens:1, 'with 1 leading, do not form a grid of square patches of an input of"
+        + " 224×224; they can be tokens:5:14x14;'",
+    "23x8, 3x32x32, tokens:0, 'do not form a grid of square patches of an input of 32×32; they can be'",
+    "34x8, 3x32x32, tokens:1:4x8, 'with 1 leading, do not form a grid of 4×8;'",
+    "33x8, 3x32x32, tokens:1:32, 'with 1 leading, do not form a grid of 32;'",
     "393x96, 3x16x224x224, tokens:1, 'can be tokens:1:2x14x14 or tokens:1:8x7x7: say which'",
-    "33x8, 3x32x32, tokens:40, '33 tokens, 40 leading, are not a grid'",
+    "33x8, 3x32x32, tokens:40, 'with 40 leading, do not form a grid'",
   })
   void tokensThatAreNoGridAreRefused(String output, String input, String named, String reason) {
     Layout layout = named == null ? null : Layout.parse(named);
