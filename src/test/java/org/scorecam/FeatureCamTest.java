@@ -198,6 +198,17 @@ class FeatureCamTest {
   }
 
   @Test
+  void aLayerThatIsNotCalledIsRefused() {
+    try (HookedModel model =
+        ScriptedModels.script("Idle", "def forward(self, x: Tensor) -> Tensor:\n    return x\n")
+            .child("block", ScriptedModels.timesPlus(1, 0))
+            .load(folder)) {
+      LayerException refusal = assertThrows(LayerException.class, () -> model.from("block"));
+      assertTrue(refusal.getMessage().contains("block"), refusal.getMessage());
+    }
+  }
+
+  @Test
   void aLayerThatIsCalledTwiceIsRefused() {
     try (HookedModel model = Goldens.model("tinyreuse_script.pt")) {
       LayerException refusal = assertThrows(LayerException.class, () -> model.from("block"));

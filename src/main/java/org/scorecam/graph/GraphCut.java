@@ -22,7 +22,7 @@ public final class GraphCut {
   private final String layer;
   private final Graph graph;
 
-  /** The first node of forward as it was. */
+  /** The first node of forward as it was; its end if there was none. */
   private final JitNode first;
 
   /** What takes the place of the layer's output. */
@@ -32,7 +32,8 @@ public final class GraphCut {
     this.root = root;
     this.layer = layer;
     this.graph = root.get_method("forward").graph();
-    this.first = GraphNodes.of(graph.block()).get(0);
+    List<JitNode> nodes = GraphNodes.of(graph.block());
+    this.first = nodes.isEmpty() ? graph.return_node() : nodes.get(0);
     this.batch = batchOf(graph.inputs().at(1));
   }
 
