@@ -32,7 +32,7 @@ public final class FixedInputs implements AutoCloseable {
   private static final int BATCH = 1;
 
   /** What it is where images of different sizes are welcome, as in torchvision's detectors. */
-  private static final String LIST = "List[Tensor]";
+  static final String LIST = "List[Tensor]";
 
   /** Whether the batch is taken as a list of its rows. */
   private final boolean takesRows;

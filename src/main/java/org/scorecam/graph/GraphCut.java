@@ -37,16 +37,21 @@ public final class GraphCut {
     this.batch = batchOf(graph.inputs().at(1));
   }
 
-  /** What forward takes, as one tensor where it is a list of rows. */
+  /** What forward takes, as one tensor: not as a list of rows, or perhaps none. */
   private Value batchOf(Value given) {
-    if (given.type().get().str().getString().equals("Tensor")) {
+    String type = TorchScriptModules.nameOf(given.type().get());
+    if (type.equals("Tensor")) {
       return given;
     }
+    boolean rows = type.equals(FixedInputs.LIST);
     graph.setInsertPoint(first);
-    JitNode stack = graph.create(Symbol.fromQualString("aten::stack"));
-    stack.addInput(given);
-    stack.addInput(graph.insertConstant(new IValue(0L)));
-    return graph.insertNode(stack).output();
+    JitNode made =
+        graph.create(Symbol.fromQualString(rows ? "aten::stack" : "aten::_unwrap_optional"));
+    made.addInput(given);
+    if (rows) {
+      made.addInput(graph.insertConstant(new IValue(0L)));
+    }
+    return graph.insertNode(made).output();
   }
 
   /**

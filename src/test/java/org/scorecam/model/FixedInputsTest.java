@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
@@ -126,15 +127,20 @@ class FixedInputsTest {
     }
   }
 
-  @Test
-  void whatFollowsALayerOfANetworkThatTakesAListTakesATensor() {
+  @ParameterizedTest
+  @CsvSource({
+    "List[Tensor], torch.stack(x)",
+    "Optional[Tensor], 'x if x is not None else torch.ones([3, 2, 1, 1])'",
+  })
+  void whatFollowsALayerTakesATensorWhateverTheNetworkTakes(String type, String rows) {
     Script net =
         ScriptedModels.script(
-                "Listed",
+                "Taken",
                 """
-                def forward(self, images: List[Tensor], scale: float = 2.0) -> Tensor:
-                    return self.maps.forward(torch.stack(images)).mean([2, 3]) * scale
-                """)
+                def forward(self, x: %s, scale: float = 2.0) -> Tensor:
+                    return self.maps.forward(%s).mean([2, 3]) * scale
+                """
+                    .formatted(type, rows))
             .child("maps", ScriptedModels.timesPlus(2, 1));
     try (HookedModel model = net.load(folder);
         HookedModel rest = model.from("maps");
