@@ -3,6 +3,7 @@ package org.scorecam.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -46,6 +47,9 @@ final class ScorerTrials {
 
   /** How much faster another way must be; less may be the machine's doing. */
   private static final double GAIN = 0.03;
+
+  /** Of the memory that is available, what the rows of a trial may take. */
+  private static final long SHARE = 2;
 
   private final DeviceMemory memory;
 
@@ -141,6 +145,7 @@ final class ScorerTrials {
   /** Runs the plain network on all rows together, and on one alone where that differs. */
   private void tryOutPlain(NetworkScorer plain) {
     try {
+      sample = sample.narrow(0, 0, fittingRows(plain));
       tryOut(plain);
     } catch (InputException e) {
       if (sample.size(0) == 1) {
@@ -161,6 +166,32 @@ final class ScorerTrials {
     }
   }
 
+  /** As many of the rows as there is memory for, by what one takes; all where that is unknown. */
+  private long fittingRows(NetworkScorer plain) {
+    OptionalLong available = memory.available();
+    long rows = sample.size(0);
+    if (available.isEmpty() || rows == 1) {
+      return rows;
+    }
+    long ofOne = memory.peakOf(() -> runAlone(plain)).orElse(0);
+    while (rows > 1 && rows * ofOne > available.getAsLong() / SHARE) {
+      rows /= 2;
+    }
+    return rows;
+  }
+
+  private void runAlone(NetworkScorer plain) {
+    try (NativeScope scope = NativeScope.open()) {
+      run(plain, firstRow(plain), output -> {});
+    } catch (InputException e) {
+      LOG.log(System.Logger.Level.DEBUG, "a network that takes no single rows", e);
+    }
+  }
+
+  private Tensor firstRow(NetworkScorer plain) {
+    return Tensors.inFormat(sample.narrow(0, 0, 1).to(plain.dtype()), plain.memoryFormat());
+  }
+
   private void startAgainWithOneRow(NetworkScorer plain) {
     sample = sample.narrow(0, 0, 1);
     best = null;
@@ -173,7 +204,7 @@ final class ScorerTrials {
   private boolean rowsInfluenceEachOther(NetworkScorer plain) {
     try (NativeScope scope = NativeScope.open()) {
       Tensor rows = Tensors.inFormat(sample.to(plain.dtype()), plain.memoryFormat());
-      Tensor row = Tensors.inFormat(sample.narrow(0, 0, 1).to(plain.dtype()), plain.memoryFormat());
+      Tensor row = firstRow(plain);
       AtomicBoolean same = new AtomicBoolean();
       run(
           plain,
@@ -195,7 +226,7 @@ final class ScorerTrials {
 
   private boolean isRandom(NetworkScorer plain) {
     try (NativeScope scope = NativeScope.open()) {
-      Tensor row = Tensors.inFormat(sample.narrow(0, 0, 1).to(plain.dtype()), plain.memoryFormat());
+      Tensor row = firstRow(plain);
       List<List<Tensor>> outputs = new ArrayList<>();
       for (int run = 0; run < 2; run++) {
         run(plain, row, output -> outputs.add(OutputAgreement.copiesOf(output)));

@@ -4,12 +4,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Queue;
 import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.scorecam.error.NativeErrors;
@@ -36,8 +39,8 @@ import org.scorecam.scoring.MeasuredChunks.Trial;
  * costs beside its rows is shared by twice as many, so that each doubling gains half of what the
  * one before gained. Nothing is measured twice, and only as much as pays: see {@link #PROBE_SHARE}.
  *
- * <p>What a chunk takes is estimated until one was measured, and then lies on a line through the
- * smallest and the largest that were; rows of inputs of different shapes count by their pixels.
+ * <p>What a chunk takes lies on a line through the smallest and the largest that were measured, of
+ * which the first is a single row; rows of inputs of different shapes count by their pixels.
  */
 final class ChunkRows {
   /**
@@ -107,8 +110,23 @@ final class ChunkRows {
 
   private long tooManySince;
 
-  /** A chunk's pixels, those of all its rows, and what it took. */
-  private record Measured(long pixels, long bytes) {}
+  /** A chunk's pixels, those of all its rows, and what it took; can be written and read. */
+  private record Measured(long pixels, long bytes) {
+    private static final Pattern WRITTEN = Pattern.compile("(\\d{1,12}) pixels: (\\d{1,15}) bytes");
+
+    static Optional<Measured> parse(String text) {
+      Matcher written = WRITTEN.matcher(text);
+      return written.matches() && !written.group(1).matches("0+")
+          ? Optional.of(
+              new Measured(Long.parseLong(written.group(1)), Long.parseLong(written.group(2))))
+          : Optional.empty();
+    }
+
+    @Override
+    public String toString() {
+      return pixels + " pixels: " + bytes + " bytes";
+    }
+  }
 
   /**
    * What chunks are planned for.
@@ -134,6 +152,11 @@ final class ChunkRows {
     private String question() {
       return "chunks of %s, %s, %d threads"
           .formatted(SizeClass.of(shape), scorer.description(), LibTorch.threads());
+    }
+
+    /** The same for all ways to run the network, which differ little in what they take. */
+    private String questionOfRow() {
+      return "a row of " + SizeClass.of(shape);
     }
 
     private Tensor newChunk(long rows) {
@@ -174,6 +197,11 @@ final class ChunkRows {
     ChunkRows rows = new ChunkRows(System::nanoTime);
     request
         .findings
+        .answerTo(request.questionOfRow())
+        .flatMap(Measured::parse)
+        .ifPresent(rows::takeIn);
+    request
+        .findings
         .answerTo(request.question())
         .flatMap(MeasuredChunks::parse)
         .ifPresent(rows::takeOver);
@@ -196,9 +224,10 @@ final class ChunkRows {
    */
   synchronized ChunkPlan best(Request whole, long passes) {
     if (whole.scorer.oneByOne().isPresent()) {
-      return planOf(whole.eachOf(workersFor(whole, passes)), 1, ChunkPlan.Basis.ONE_BY_ONE);
+      return oneByOne(whole, passes);
     }
-    Request request = whole.eachOf(workersWithMemory(whole, passes));
+    measureRow(whole);
+    Request request = whole.eachOf(workersWithMemory(whole, passes, LEAST_ROWS_OF_WORKER));
     probeWhatPays(request, passes);
     if (fasterTogether && request.choosing) {
       request = whole.eachOf(1);
@@ -207,11 +236,6 @@ final class ChunkRows {
     long usual = Math.max(FIRST_ROWS, USUAL_ROWS / request.workers);
     long wanted = settled && fastest > 0 ? fastest : Math.max(usual, fastest);
     long possible = possibleRows(request, LAST_ROWS);
-    // What is only estimated may be far from what it takes.
-    if (chunks.isEmpty() && possible < Math.min(wanted, passes)) {
-      probe(request, Math.min(FIRST_ROWS, possible));
-      possible = possibleRows(request, LAST_ROWS);
-    }
     long rows = spread(passes, Math.min(wanted, possible), request.workers);
     ChunkPlan.Basis basis =
         possible < Math.min(wanted, passes)
@@ -222,7 +246,21 @@ final class ChunkRows {
 
   /** Single rows, by as many workers as can have one, for a network that is not prepared. */
   synchronized ChunkPlan unprepared(Request whole, long passes) {
-    return planOf(whole.eachOf(workersFor(whole, passes)), 1, ChunkPlan.Basis.UNPREPARED);
+    return planOf(whole.eachOf(workersWithMemory(whole, passes, 1)), 1, ChunkPlan.Basis.UNPREPARED);
+  }
+
+  private ChunkPlan oneByOne(Request whole, long passes) {
+    measureRow(whole);
+    return planOf(whole.eachOf(workersWithMemory(whole, passes, 1)), 1, ChunkPlan.Basis.ONE_BY_ONE);
+  }
+
+  /** The rows up to a limit that one worker may score at a time. */
+  synchronized long fitting(Request whole, long limit) {
+    measureRow(whole);
+    if (whole.scorer.oneByOne().isPresent()) {
+      return 1;
+    }
+    return possibleRows(whole.eachOf(1), limit);
   }
 
   /** As many workers as have something to do. */
@@ -230,19 +268,23 @@ final class ChunkRows {
     return (int) Math.max(1, Math.min(whole.workers, passes));
   }
 
-  /** As many workers as have some rows each, and memory for them. */
-  private int workersWithMemory(Request whole, long passes) {
-    int workers = workersFor(whole, passes / LEAST_ROWS_OF_WORKER);
-    while (workers > 1 && possibleRows(whole.eachOf(workers), LAST_ROWS) < LEAST_ROWS_OF_WORKER) {
+  /** As many workers as have so many rows each, and memory for them. */
+  private int workersWithMemory(Request whole, long passes, long rowsEach) {
+    int workers = workersFor(whole, passes / rowsEach);
+    while (workers > 1 && !fits(whole.eachOf(workers), rowsEach)) {
       workers /= 2;
     }
     return workers;
   }
 
+  private boolean fits(Request request, long rows) {
+    return rows <= fittingRows(request) && bytes(request, rows) <= request.budget;
+  }
+
   /** A plan of exactly so many rows, but for those that were too many lately. */
   synchronized ChunkPlan given(Request whole, long given, long passes) {
     if (whole.scorer.oneByOne().isPresent()) {
-      return planOf(whole.eachOf(workersFor(whole, passes)), 1, ChunkPlan.Basis.ONE_BY_ONE);
+      return oneByOne(whole, passes);
     }
     long rows = Math.min(given, passes);
     long fitting = Math.min(rows, fittingRows(whole));
@@ -282,6 +324,30 @@ final class ChunkRows {
     long atOnce = limit * workers;
     long chunks = (passes + atOnce - 1) / atOnce * workers;
     return (passes + chunks - 1) / chunks;
+  }
+
+  /**
+   * Runs one row, if nothing is known of what the network takes: of some, such as attention over
+   * many places, it is hundreds of times what can be estimated, and a system that lends memory it
+   * does not have ends the process that uses it.
+   */
+  private void measureRow(Request whole) {
+    if (smallest != null) {
+      return;
+    }
+    Request request = whole.eachOf(1);
+    DeviceMemory device = DeviceMemory.of(request.device);
+    try {
+      measured(request, 1, device.peakOf(() -> perRow(request, 1, 1)));
+      whole.findings.tell(whole.questionOfRow(), smallest.toString());
+    } catch (RuntimeException e) {
+      if (!NativeErrors.isOutOfMemory(e)) {
+        throw e;
+      }
+      tooMany(request, 1);
+    } finally {
+      device.releaseKept();
+    }
   }
 
   private void probeWhatPays(Request request, long passes) {
@@ -465,7 +531,7 @@ final class ChunkRows {
     }
     double pixels = rows * request.shape.pixels();
     double bytes =
-        largest.bytes > smallest.bytes
+        largest.bytes > smallest.bytes && largest.pixels > smallest.pixels
             ? smallest.bytes
                 + (largest.bytes - smallest.bytes)
                     * (pixels - smallest.pixels)

@@ -27,7 +27,8 @@ final class PrecisionTrial {
   /** Spread over all; enough for a result that is like the whole one. */
   private static final int PASSES = 16;
 
-  private static final int ROWS = 4;
+  /** Scored at a time, where there is memory for them. */
+  static final int ROWS = 4;
 
   /** The scorers take turns so often over all these passes, unless it is clear before. */
   private static final int ROUNDS = 3;
@@ -40,17 +41,20 @@ final class PrecisionTrial {
   private final MaskedInputs inputs;
   private final Device device;
   private final InputShape shape;
+  private final int most;
   private final int[] passes;
 
   /**
    * Chooses the masked inputs.
    *
    * @param inputs of which there is at least one
+   * @param rows that are scored at a time
    */
-  PrecisionTrial(MaskedInputs inputs, Device device, InputShape shape) {
+  PrecisionTrial(MaskedInputs inputs, Device device, InputShape shape, int rows) {
     this.inputs = inputs;
     this.device = device;
     this.shape = shape;
+    this.most = rows;
     int count = Math.min(PASSES, inputs.passes());
     this.passes = new int[count];
     for (int i = 0; i < count; i++) {
@@ -118,8 +122,7 @@ final class PrecisionTrial {
 
   /** Runs both, in smaller chunks where there is no memory. */
   Finding compare(Scorer exact, Scorer reduced) {
-    int most = exact.oneByOne().isPresent() ? 1 : Math.min(ROWS, passes.length);
-    for (int rows = most; ; rows /= 2) {
+    for (int rows = Math.min(most, passes.length); ; rows /= 2) {
       try {
         return compare(exact, reduced, rows);
       } catch (NativeMemoryException e) {

@@ -192,7 +192,7 @@ final class ScoringChoice {
     if (asked.equals(Optional.of(Precision.FLOAT32)) || decisions.containsKey(size)) {
       return known(shape);
     }
-    PrecisionTrial trial = new PrecisionTrial(sample, device, shape);
+    PrecisionTrial trial = new PrecisionTrial(sample, device, shape, rowsOfTrial(shape));
     Decision decision;
     try {
       decision = asked.isPresent() ? confirmed(asked.get(), trial, shape) : fastest(trial, shape);
@@ -204,6 +204,11 @@ final class ScoringChoice {
       decisions.put(size, decision);
     }
     return decision;
+  }
+
+  private int rowsOfTrial(InputShape shape) {
+    ChunkRows.Request request = request(Decision.of(Precision.FLOAT32), shape, 0);
+    return (int) ChunkRows.knownOf(request).fitting(request, PrecisionTrial.ROWS);
   }
 
   private Decision confirmed(Precision precision, PrecisionTrial trial, InputShape shape) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,7 @@ import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeMemoryException;
 import org.scorecam.error.PrecisionException;
 import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
 
 /** Which of several ways to score is kept, and that nothing is left of the others. */
 class ScorerTrialsTest {
@@ -199,8 +201,8 @@ class ScorerTrialsTest {
           return y;
         };
     ScorerTrials.of(List.of(() -> fast(upToOne)), SHAPE, Device.cpu()).close();
-    // Of four rows, two are timed.
-    assertEquals(List.of(2L, 2L, 1L), tried.subList(0, 3));
+    // One row shows what it takes; of four, two are timed.
+    assertEquals(List.of(1L, 2L, 1L, 2L, 1L), tried.subList(0, 5));
     assertThrows(
         NativeMemoryException.class,
         () ->
@@ -213,6 +215,25 @@ class ScorerTrialsTest {
                             })),
                 SHAPE,
                 Device.cpu()));
+  }
+
+  @Test
+  void noMoreRowsAreTriedThanMayFit() {
+    DeviceMemory memory = DeviceMemory.of(Device.cpu());
+    // A fifth of the memory for each row, which nobody writes to.
+    long values = memory.available().orElse(0) / 5 / Float.BYTES;
+    List<Long> tried = new ArrayList<>();
+    UnaryOperator<Tensor> greedy =
+        y -> {
+          tried.add(y.size(0));
+          torch.empty(y.size(0) * values).close();
+          return y;
+        };
+    assumeTrue(
+        values > 0 && memory.peakOf(() -> torch.empty(values).close()).isPresent(),
+        "what tensors take is known of our own allocator alone");
+    ScorerTrials.of(List.of(() -> fast(greedy)), SHAPE, Device.cpu()).close();
+    assertEquals(2, tried.stream().mapToLong(rows -> rows).max().orElse(0));
   }
 
   @Test

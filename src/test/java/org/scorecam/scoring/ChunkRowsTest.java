@@ -37,12 +37,16 @@ class ChunkRowsTest {
   }
 
   private ChunkRows.Request request(long height, long width, long budget) {
+    return request(height, width, 1, budget);
+  }
+
+  private ChunkRows.Request request(long height, long width, int workers, long budget) {
     return new ChunkRows.Request(
         model.scorer(),
         Findings.none(),
         model.device(),
         InputShape.of(CHANNELS, height, width),
-        1,
+        workers,
         true,
         budget);
   }
@@ -62,6 +66,14 @@ class ChunkRowsTest {
     assertEquals(2 * estimate, memory.bytes(unlimited(), 8));
     assertEquals(4, memory.possibleRows(within(estimate), 512));
     assertEquals(3, memory.possibleRows(within(estimate - 1), 512));
+  }
+
+  @Test
+  void asManyWorkersAsHaveMemoryForARowEach() {
+    memory.measured(unlimited(), 1, OptionalLong.of(10 * ROW));
+    assertEquals(4, memory.unprepared(request(SIDE, SIDE, 4, 40 * ROW), 8).workers());
+    assertEquals(2, memory.unprepared(request(SIDE, SIDE, 4, 39 * ROW), 8).workers());
+    assertEquals(1, memory.unprepared(request(SIDE, SIDE, 4, ROW), 8).workers());
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.scorecam.Goldens.assertClose;
 
 import java.util.ArrayList;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,6 +30,8 @@ import org.scorecam.error.NativeMemoryException;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
+import org.scorecam.runtime.Device;
+import org.scorecam.runtime.DeviceMemory;
 import org.scorecam.tensor.Tensors;
 
 /** How many masked inputs a chunk has, and what is done when they do not fit. */
@@ -193,9 +197,26 @@ class ChunksTest {
   void fewChannelsAreOneChunkOfTheirOwnSize() {
     try (ScoreCam cam = cam().channels(ChannelSelection.topMax(5)).build();
         Saliency saliency = cam.explain(input, TARGET)) {
-      assertEquals(List.of(5L), model.chunks);
+      // The first shows what a row takes.
+      assertEquals(List.of(1L, 5L), model.chunks);
       assertEquals(5, saliency.plan().rows());
       assertEquals(ChunkPlan.Basis.FITTED, saliency.plan().basis());
+    }
+  }
+
+  @Test
+  void chunksFitTheMemoryOfANetworkThatTakesFarMoreThanOthers() {
+    long ofRow = 64L << 20;
+    model.beforeChunk = rows -> torch.empty(rows * ofRow / Float.BYTES).close();
+    assumeTrue(
+        DeviceMemory.of(Device.cpu()).peakOf(() -> model.beforeChunk.accept(1L)).isPresent(),
+        "what tensors take is known of our own allocator alone");
+    try (ScoreCam cam = cam().memory(5 * ofRow).workers(1).build();
+        Saliency saliency = cam.explain(input, TARGET)) {
+      long rows = saliency.plan().rows();
+      assertTrue(rows >= 4 && rows <= 5, saliency.plan().toString());
+      assertEquals(ChunkPlan.Basis.REDUCED, saliency.plan().basis());
+      assertEquals(List.of(1L, rows), model.chunks.stream().distinct().toList());
     }
   }
 

@@ -1,6 +1,7 @@
 package org.scorecam.scoring;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.scorecam.Goldens.assertClose;
 
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import org.scorecam.ScoreCam;
 import org.scorecam.Target;
 import org.scorecam.mask.ChannelSelection;
 import org.scorecam.model.HookedModel;
+import org.scorecam.model.InputShape;
 import org.scorecam.model.Precision;
 import org.scorecam.runtime.Findings;
 import org.scorecam.scoring.ChunkPlan.Basis;
@@ -83,6 +85,21 @@ class FewPassesTest {
     assertEquals(2, plans.get(0).workers());
     assertEquals(List.of(), plans.get(0).notes());
     maps.forEach(map -> assertClose(maps.get(0), map, TOLERANCE));
+  }
+
+  @Test
+  void haveNoMoreWorkersThanThereIsMemoryForByWhatWasFoundOut() {
+    bases(1, cam -> cam);
+    try (HookedModel model = Goldens.model("tinyresnet_script.pt")) {
+      Findings known = model.findings();
+      String question = "a row of " + SizeClass.of(InputShape.ofRowsIn(input));
+      assertTrue(known.answerTo(question).orElse("").endsWith(" bytes"), question);
+      known.tell(question, "4096 pixels: %d bytes".formatted(1L << 49));
+    }
+    ChunkPlan plan = plans(1, new ArrayList<>(), cam -> cam).get(0);
+    assertEquals(Basis.UNPREPARED, plan.basis());
+    assertEquals(1, plan.workers());
+    assertEquals(1L << 49, plan.bytes());
   }
 
   @Test
