@@ -28,13 +28,6 @@ import org.scorecam.tensor.Tensors;
  */
 final class FirstPass implements AutoCloseable {
   /**
-   * From so many inputs on, a batch is one for which the network may be prepared: only where few
-   * masked inputs follow for each are so many explained together, and only there does this pass
-   * take a share of the time that counts.
-   */
-  private static final long LARGE_BATCH = 8;
-
-  /**
    * Outputs of so many numbers are brought to the host in one piece, where all targets are looked
    * up without another wait for the device; functions see tensors of the device alone.
    */
@@ -109,10 +102,7 @@ final class FirstPass implements AutoCloseable {
   private static FirstPass withoutGradients(
       TargetLayers at, Tensor images, List<List<Target>> targets) {
     Tensor batch = Tensors.inFormat(images, at.model().memoryFormat());
-    Capture capture =
-        images.size(0) >= LARGE_BATCH
-            ? at.model().captureBatch(batch, at.watch())
-            : at.model().capture(batch, at.watch());
+    Capture capture = at.model().captureBatch(batch, at.watch());
     try {
       List<List<ResolvedTarget>> resolved = resolve(at.recipe(), capture.output(), targets);
       return new FirstPass(at, images, capture, resolved, List.of());

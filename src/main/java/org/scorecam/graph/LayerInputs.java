@@ -2,21 +2,16 @@ package org.scorecam.graph;
 
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.LongStream;
-import org.bytedeco.pytorch.CompilationUnit;
-import org.bytedeco.pytorch.Function;
 import org.bytedeco.pytorch.Graph;
-import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
-import org.bytedeco.pytorch.QualifiedName;
-import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
-import org.bytedeco.pytorch.ValueVector;
 import org.scorecam.runtime.NativeScope;
 
 /**
@@ -45,26 +40,15 @@ public final class LayerInputs {
     try (NativeScope scope = NativeScope.open()) {
       Graph forward = frozen.get_method("forward").graph();
       Graph copy = forward.copy();
-      ValueVector asked = new ValueVector();
+      SizeQuestions questions = new SizeQuestions(copy);
       for (JitNode node : nodesOf(copy)) {
-        for (Value given : givenTo(node)) {
-          JitNode size = copy.create(Symbol.fromQualString("aten::size"));
-          size.addInput(given);
-          size.insertBefore(node);
-          size.output().setType(size.schema().returns().type()); // Of the overload.
-          asked.push_back(size.output());
-        }
+        givenTo(node).forEach(given -> questions.ask(given, node));
       }
-      copy.eraseOutput(0);
-      copy.registerOutput(copy.appendNode(copy.createTuple(asked)).output());
-      CompilationUnit unit = new CompilationUnit();
-      Function function = unit.create_function(new QualifiedName("scorecam.sizes"), copy);
-      IValueVector answers = function.apply(inputs.with(frozen, chunk)).toTuple().elements().vec();
-      int answer = 0;
+      Iterator<long[]> answers = questions.answers(inputs.with(frozen, chunk)).iterator();
       for (JitNode node : nodesOf(forward)) {
         Set<List<Long>> given = new HashSet<>();
         for (int i = 0; i < givenTo(node).size(); i++) {
-          given.add(inChunk(chunk.size(0), answers.get(answer++).toIntVector().get()));
+          given.add(inChunk(chunk.size(0), answers.next()));
         }
         boolean alike = given.size() == 1;
         sizes.put(node.output().unique(), alike ? given.iterator().next() : List.of());

@@ -40,6 +40,12 @@ import org.scorecam.tensor.Tensors;
 abstract class CapturingModel implements HookedModel {
   private static final System.Logger LOG = System.getLogger(CapturingModel.class.getName());
 
+  /**
+   * Preparing takes as long as it spares for a hundred inputs or two; whoever has captured so many
+   * will likely capture those.
+   */
+  private static final long INPUTS_BEFORE_PREPARING = 64;
+
   private final Device device;
 
   /** Paths to module classes, parents before children. */
@@ -50,6 +56,13 @@ abstract class CapturingModel implements HookedModel {
 
   private final AtomicLong registrations = new AtomicLong();
   private final Map<Precision, PrecisionScorers> scorers = new EnumMap<>(Precision.class);
+
+  /** That of float32; null before it is made. */
+  private volatile PrecisionScorers exactScorers;
+
+  private final AtomicLong inputsInBatches = new AtomicLong();
+  private final KeptCaptures<PackedCapture> packedCaptures =
+      new KeptCaptures<>(PackedCapture::new, PackedCapture::close);
   private Findings findings;
   private NetworkScorer plainScorer;
   private NetworkScorer unpreparedScorer;
@@ -76,11 +89,6 @@ abstract class CapturingModel implements HookedModel {
 
   /** Runs the network on an input that is on its device; needs an open scope, which it outlives. */
   abstract Capture run(Tensor input, Watch watch);
-
-  /** The same for a batch, in a way that is fast for many. */
-  Capture runBatch(Tensor batch, Watch watch) {
-    return run(batch, watch);
-  }
 
   /**
    * As {@link #run}, with gradients recorded: what is captured is what the output was computed
@@ -157,6 +165,7 @@ abstract class CapturingModel implements HookedModel {
             new PrecisionScorers(
                 fastestScorer(plain, inputShape), inputShape, () -> scorerOf(plain));
         scorers.put(precision, known);
+        exactScorers = scorers.get(Precision.FLOAT32);
       }
       return known.forShape(inputShape, scorer -> computesTheSame(scorer, inputShape, 1));
     }
@@ -300,7 +309,43 @@ abstract class CapturingModel implements HookedModel {
 
   @Override
   public final Capture captureBatch(Tensor batch, Watch watch) {
-    return captureBy(this::runBatch, batch, watch);
+    Capture capture = captureBy(this::runFast, batch, watch);
+    long before = inputsInBatches.getAndAdd(batch.size(0));
+    // One thread alone gets there; the others go on as before while it prepares.
+    if (before < INPUTS_BEFORE_PREPARING
+        && before + batch.size(0) >= INPUTS_BEFORE_PREPARING
+        && exactScorers == null
+        && device.type() == Device.Type.CPU) {
+      try {
+        scorer(Precision.FLOAT32, InputShape.ofRowsIn(batch));
+      } catch (RuntimeException e) {
+        LOG.log(System.Logger.Level.DEBUG, "batches are captured with the network as it is", e);
+      } catch (Error e) {
+        capture.close();
+        throw e;
+      }
+    }
+    return capture;
+  }
+
+  /** By the program for scoring, where there is one in which the layers were found. */
+  private Capture runFast(Tensor batch, Watch watch) {
+    Optional<FrozenScorer> program = programFor(batch);
+    if (program.isEmpty()) {
+      return run(batch, watch);
+    }
+    return packedCaptures.with(
+        watch,
+        packed -> {
+          packed.searchIn(program.get(), InputShape.ofRowsIn(batch), input -> run(input, watch));
+          return packed.run(batch).orElseGet(() -> run(batch, watch));
+        });
+  }
+
+  private Optional<FrozenScorer> programFor(Tensor batch) {
+    PrecisionScorers exact = exactScorers;
+    boolean fits = exact != null && batch.is_floating_point() && batch.dim() > 0;
+    return fits ? exact.programFor(InputShape.ofRowsIn(batch)) : Optional.empty();
   }
 
   @Override
@@ -411,6 +456,7 @@ abstract class CapturingModel implements HookedModel {
     try {
       if (!closed) {
         closed = true;
+        packedCaptures.close();
         scorers.values().forEach(PrecisionScorers::close);
         if (plainScorer != null) {
           plainScorer.close();

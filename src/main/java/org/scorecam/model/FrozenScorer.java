@@ -1,5 +1,6 @@
 package org.scorecam.model;
 
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
@@ -10,6 +11,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.ModelException;
 import org.scorecam.error.NativeErrors;
+import org.scorecam.graph.ComputedTensors;
 import org.scorecam.graph.FixedInputs;
 import org.scorecam.graph.GraphNodes;
 import org.scorecam.graph.LayerFusion;
@@ -108,6 +110,28 @@ final class FrozenScorer extends NetworkScorer {
   @Override
   public Optional<Stem> stem() {
     return stem;
+  }
+
+  @Override
+  Optional<FrozenScorer> program() {
+    return kind.packed() && !unpacked && dtype() == ScalarType.Float
+        ? Optional.of(this)
+        : Optional.empty();
+  }
+
+  /** The sizes of the {@linkplain ComputedTensors tensors that are computed} of a chunk. */
+  List<List<Long>> sizesOfComputed(Tensor chunk) {
+    return ComputedTensors.sizes(frozen, inputs, chunk);
+  }
+
+  /**
+   * The same program returning some of what it computes, as the tuple of a {@link HookedGraph};
+   * owned by the caller, and over the weights of this scorer, which must stay open.
+   */
+  HookedFunction returning(List<Integer> places) {
+    try (NativeScope scope = NativeScope.open()) {
+      return HookedFunction.of(frozen, ComputedTensors.returning(frozen, places), inputs);
+    }
   }
 
   @Override

@@ -93,11 +93,6 @@ final class HookedGraph {
     return copy;
   }
 
-  /** As {@link #of}, but rewrites {@code forward} itself; it must not have run yet. */
-  static void in(JitModule root, Watch watch) {
-    new HookedGraph(root, root.get_method("forward").graph(), watch, false).rewrite();
-  }
-
   /** Those of some layers whose outputs can be captured. Needs an open scope. */
   static List<String> capturable(JitModule root, List<String> layers) {
     Graph copy = root.get_method("forward").graph().copy();

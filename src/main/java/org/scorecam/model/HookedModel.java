@@ -81,11 +81,12 @@ public interface HookedModel extends AutoCloseable {
   Capture capture(Tensor input, Watch watch);
 
   /**
-   * As {@link #capture(Tensor, Watch)}, for one of many batches. A network that can be is prepared
-   * for them as for scoring, if that is faster and captures the same, once it has captured some
-   * dozens of inputs in batches: that takes about a second and as much memory as the weights, which
-   * are laid out anew, and is regained after a hundred or two more. Values agree with those of
-   * {@link #capture(Tensor, Watch)} within the rounding of float32.
+   * As {@link #capture(Tensor, Watch)}, for one of many inputs or batches. Once there is a program
+   * for scoring, which runs on packed weights, it also captures, if the layers' outputs are among
+   * what it computes; so it is faster from then on. It is made for that once some dozens of inputs
+   * were captured without, which takes about a second and as much memory as the weights, and is
+   * regained after a hundred or two more. Values agree with those of {@link #capture(Tensor,
+   * Watch)} within the rounding of float32.
    *
    * @param batch as for {@link #capture(Tensor, Watch)}
    * @param watch which layers, which call and which moment

@@ -53,6 +53,11 @@ final class ModuleScorer extends NetworkScorer {
     return way == null ? Optional.empty() : way.program.flatMap(FrozenScorer::stem);
   }
 
+  @Override
+  Optional<FrozenScorer> program() {
+    return way == null ? Optional.empty() : way.program.flatMap(FrozenScorer::program);
+  }
+
   /** Whether it runs the network's modules, after a first chunk. */
   boolean runsModules() {
     return way.folding.isPresent();

@@ -86,6 +86,11 @@ abstract class NetworkScorer implements Scorer, AutoCloseable {
   /** Runs the network; needs an open scope, which the output outlives. */
   abstract ModelOutput run(Tensor chunk);
 
+  /** The program that it runs in float32, on packed weights; nothing before its first chunk. */
+  Optional<FrozenScorer> program() {
+    return Optional.empty();
+  }
+
   /** Frees the network as it was prepared for scoring. */
   abstract void free();
 

@@ -1,7 +1,9 @@
 package org.scorecam.model;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
@@ -22,7 +24,8 @@ final class PrecisionScorers implements AutoCloseable {
   private NetworkScorer plain;
 
   /** Whether the fastest computes the same for a shape; those seen last. */
-  private final Map<InputShape, Boolean> agreement = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<InputShape, Boolean> agreement =
+      Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true));
 
   /**
    * Takes over what trials found.
@@ -65,6 +68,17 @@ final class PrecisionScorers implements AutoCloseable {
       fastest.oneByOne().ifPresent(plain::takeOneRow);
     }
     return plain;
+  }
+
+  /**
+   * The program that inputs of a shape are scored by.
+   *
+   * @return nothing if there is none, it is not known to compute the same for such inputs, or rows
+   *     must be given one at a time
+   */
+  Optional<FrozenScorer> programFor(InputShape shape) {
+    boolean agrees = fastest.oneByOne().isEmpty() && Boolean.TRUE.equals(agreement.get(shape));
+    return agrees ? fastest.program() : Optional.empty();
   }
 
   @Override

@@ -23,20 +23,21 @@ import org.scorecam.runtime.NativeScope;
  *
  * <p>It is put into evaluation mode. Its parameters are not changed, and hooks do not touch its
  * code: each set of layers that is watched gets a rewritten copy of {@code forward} over the same
- * parameters, made at its first use and kept while it is among those used last; see {@link
- * #captureBatch} for that of batches.
+ * parameters, made at its first use and kept while it is among those used last.
  */
 public final class TorchScriptModel extends CapturingModel {
   private final JitModule module;
   private final FixedInputs inputs;
-  private final KeptCaptures captures;
+  private final KeptCaptures<LayerCapture> captures;
 
   private TorchScriptModel(
       JitModule module, Device device, Map<String, String> types, FixedInputs inputs) {
     super(device, types);
     this.module = module;
     this.inputs = inputs;
-    this.captures = new KeptCaptures(watch -> new LayerCapture(module, watch, device, inputs));
+    this.captures =
+        new KeptCaptures<>(
+            watch -> new LayerCapture(module, watch, device, inputs), LayerCapture::close);
   }
 
   /**
@@ -113,11 +114,6 @@ public final class TorchScriptModel extends CapturingModel {
   @Override
   Capture run(Tensor input, Watch watch) {
     return captures.with(watch, capture -> capture.run(input));
-  }
-
-  @Override
-  Capture runBatch(Tensor batch, Watch watch) {
-    return captures.with(watch, capture -> capture.runBatch(batch));
   }
 
   @Override

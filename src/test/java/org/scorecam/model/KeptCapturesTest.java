@@ -53,6 +53,10 @@ class KeptCapturesTest {
     return watches;
   }
 
+  private static LayerCapture captureOf(JitModule module, Watch watch) {
+    return new LayerCapture(module, watch, Device.cpu(), FixedInputs.none(module));
+  }
+
   @Test
   void thoseUsedLastAreKept() {
     NativeObjects.assertNoneLeftBy(
@@ -61,13 +65,13 @@ class KeptCapturesTest {
               Tensor input = Tensors.of(new float[] {1}, 1, 1)) {
             JitModule module = network();
             List<Watch> made = new ArrayList<>();
-            try (KeptCaptures kept =
-                new KeptCaptures(
+            try (KeptCaptures<LayerCapture> kept =
+                new KeptCaptures<>(
                     watch -> {
                       made.add(watch);
-                      return new LayerCapture(
-                          module, watch, Device.cpu(), FixedInputs.none(module));
-                    })) {
+                      return captureOf(module, watch);
+                    },
+                    LayerCapture::close)) {
               for (Watch watch : watches()) {
                 kept.with(watch, capture -> capture.run(input)).close();
                 kept.with(watches().get(0), capture -> capture.run(input)).close();
@@ -84,9 +88,8 @@ class KeptCapturesTest {
     try (NativeScope scope = NativeScope.open();
         Tensor input = Tensors.of(new float[] {1}, 1, 1)) {
       JitModule module = network();
-      try (KeptCaptures kept =
-          new KeptCaptures(
-              watch -> new LayerCapture(module, watch, Device.cpu(), FixedInputs.none(module)))) {
+      try (KeptCaptures<LayerCapture> kept =
+          new KeptCaptures<>(watch -> captureOf(module, watch), LayerCapture::close)) {
         useAll(kept, watches(), input);
         assertEquals(KeptCaptures.LIMIT, kept.size());
       }
@@ -94,7 +97,7 @@ class KeptCapturesTest {
   }
 
   /** Uses each while those before it are in use. */
-  private static void useAll(KeptCaptures kept, List<Watch> watches, Tensor input) {
+  private static void useAll(KeptCaptures<LayerCapture> kept, List<Watch> watches, Tensor input) {
     if (watches.isEmpty()) {
       return;
     }

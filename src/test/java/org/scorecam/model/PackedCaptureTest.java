@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -14,8 +17,7 @@ import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.scorecam.Goldens;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
@@ -26,14 +28,17 @@ import org.scorecam.runtime.Device;
 import org.scorecam.runtime.LibTorchWork;
 import org.scorecam.runtime.NativeScope;
 
-/** Whether a network that was prepared for batches captures what the network itself does. */
-class LayerCaptureTest {
+/** Whether the program that scores captures what the network itself does. */
+class PackedCaptureTest {
   private static final double TOLERANCE = 1e-5;
 
   /** More than enough for the network to be prepared. */
   private static final int BATCHES = 10;
 
   private static final long ROWS = 8;
+
+  private static final NetworkScorer.Kind PACKED =
+      NetworkScorer.Kind.plain(Precision.FLOAT32, Device.cpu()).withPackedWeights();
 
   @TempDir Path folder;
 
@@ -88,27 +93,49 @@ class LayerCaptureTest {
     return input.contiguous(MemoryFormat.ChannelsLast);
   }
 
-  /** Captures with the packed network several times, since TorchScript specialises programs. */
-  private static void assertPackedAgrees(
-      JitModule module, Tensor input, List<String> layers, RepeatedCall counted) {
-    for (CaptureMoment moment : CaptureMoment.values()) {
-      assertPackedAgrees(module, input, new Watch(layers, counted, moment));
+  /** The layers that are found in the packed program at any call and moment, and captured alike. */
+  private static List<String> found(JitModule module, Tensor input, List<String> layers) {
+    try (NativeScope scope = NativeScope.open();
+        NetworkScorer packed = FrozenScorer.of(module, PACKED, FixedInputs.none(module))) {
+      packed.score(channelsLast(input)).close();
+      FrozenScorer program = packed.program().orElseThrow();
+      return layers.stream()
+          .filter(
+              layer ->
+                  watches(layer).stream()
+                          .filter(watch -> isFound(module, program, watch, input))
+                          .count()
+                      == watches(layer).size())
+          .toList();
     }
   }
 
-  private static void assertPackedAgrees(JitModule module, Tensor input, Watch watch) {
+  private static List<Watch> watches(String layer) {
+    return Stream.of(RepeatedCall.values())
+        .flatMap(
+            counted ->
+                Stream.of(CaptureMoment.values())
+                    .map(moment -> new Watch(List.of(layer), counted, moment)))
+        .toList();
+  }
+
+  private static boolean isFound(
+      JitModule module, FrozenScorer program, Watch watch, Tensor input) {
     try (NativeScope scope = NativeScope.open();
         LibTorchWork work = LibTorchWork.begin();
-        HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
-        NetworkScorer packed = LayerCapture.packed(module, watch, FixedInputs.none(module))) {
-      Capture expected = Capture.of(plain.run(channelsLast(input)), watch.layers());
-      for (int run = 0; run < 3; run++) {
-        Tensor chunk = channelsLast(input);
-        try (Capture actual = Capture.of(packed.score(chunk), watch.layers())) {
-          assertCloseCaptures(expected, actual);
+        LayerCapture plain =
+            new LayerCapture(module, watch, Device.cpu(), FixedInputs.none(module));
+        PackedCapture packed = new PackedCapture(watch)) {
+      assertTrue(packed.run(channelsLast(input)).isEmpty(), "before the search");
+      packed.searchIn(program, InputShape.ofRowsIn(input), plain::run);
+      try (Capture expected = plain.run(channelsLast(input))) {
+        for (int run = 0; run < 3; run++) {
+          Optional<Capture> actual = packed.run(channelsLast(input));
+          actual.ifPresent(capture -> assertCloseCaptures(expected, capture));
+          actual.ifPresent(Capture::close);
         }
       }
-      expected.close();
+      return packed.run(channelsLast(input)).isPresent();
     }
   }
 
@@ -132,17 +159,16 @@ class LayerCaptureTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "tinyresnet_script",
-        "tinyresnet_trace",
-        "tinybranch_script",
-        "tinydead_script",
-        "tinyseg_script",
-        "tinytwohead_script",
-        "tinyvgg_script"
-      })
-  void everyLayerIsCapturedTheSameByAPackedNetwork(String name) {
+  @CsvSource({
+    "tinyresnet_script, relu layer1 layer2.0.downsample layer3 layer3.1.relu fc, conv1 layer3.1.conv2",
+    "tinyresnet_trace, relu layer1 layer2.0.downsample layer3 layer3.1.relu fc, conv1 layer3.1.conv2",
+    "tinybranch_script, stages.0.2 stages.2 fc, stages.0.0 stages.2.1",
+    "tinyseg_script, backbone.2 backbone classifier, backbone.0 backbone.1",
+    "tinytwohead_script, body.relu body.layer2 body.layer3 aux, body.conv1 body.layer3.1.conv2",
+    "tinyvgg_script, features.1 features.4 features avgpool classifier, features.0 features.5",
+    "tinyreuse_script, stem.2 block block.relu pool, stem.0 block.conv1"
+  })
+  void layersAreFoundThatAreNoPartOfALargerOperator(String name, String found, String missing) {
     List<String> layers;
     try (HookedModel model = Goldens.model(name + ".pt")) {
       layers = capturableLayersOf(model);
@@ -150,32 +176,82 @@ class LayerCaptureTest {
     try (NativeScope scope = NativeScope.open()) {
       JitModule module = load(Goldens.file(name + ".pt"));
       Tensor input = Goldens.tensor(name.replaceAll("_.*", "") + ".input.npy");
-      for (String layer : layers) {
-        assertPackedAgrees(module, input, List.of(layer), RepeatedCall.LAST);
+      List<String> seen = found(module, input, layers);
+      assertTrue(seen.containsAll(List.of(found.split(" "))), seen.toString());
+      assertTrue(Collections.disjoint(seen, List.of(missing.split(" "))), seen.toString());
+    }
+  }
+
+  @Test
+  void activationsInPlaceHideWhatTheyAreGiven() {
+    try (NativeScope scope = NativeScope.open()) {
+      JitModule module = load(block().save(folder));
+      Tensor input = ProbeInput.of(Device.cpu(), 2, 32, 9, 7);
+      List<String> layers = List.of("first", "relu", "second", "sum");
+      assertEquals(List.of("relu", "sum"), found(module, input, layers));
+    }
+  }
+
+  @Test
+  void layersThatAreTheSameEverywhereAreNotLookedFor() {
+    try (NativeScope scope = NativeScope.open()) {
+      JitModule module = load(Goldens.file("tinydead_script.pt"));
+      Tensor input = Goldens.tensor("tinydead.input.npy");
+      assertEquals(List.of("fc"), found(module, input, List.of("conv", "tail", "fc")));
+    }
+  }
+
+  /** Each block adds a millionth of what it computes, as ConvNeXts do before they are trained. */
+  @Test
+  void theNearestOfLayersThatAreNearlyTheSameIsFound() {
+    Script net =
+        ScriptedModels.script(
+                "Near",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.third.forward(self.second.forward(self.first.forward(x)))
+                """)
+            .child("first", layer("First", "x: Tensor", "x + 2e-5 * torch.sin(x)"))
+            .child("second", layer("Second", "x: Tensor", "x + 2e-5 * torch.cos(x)"))
+            .child("third", layer("Third", "x: Tensor", "x * x"));
+    Watch watch = watching("second");
+    try (NativeScope scope = NativeScope.open();
+        LibTorchWork work = LibTorchWork.begin()) {
+      JitModule module = load(net.save(folder));
+      Tensor input = ProbeInput.of(Device.cpu(), 1, 3, 8, 8);
+      try (NetworkScorer packed = FrozenScorer.of(module, PACKED, FixedInputs.none(module));
+          LayerCapture plain =
+              new LayerCapture(module, watch, Device.cpu(), FixedInputs.none(module));
+          PackedCapture capturing = new PackedCapture(watch)) {
+        packed.score(channelsLast(input)).close();
+        capturing.searchIn(packed.program().orElseThrow(), InputShape.ofRowsIn(input), plain::run);
+        try (Capture expected = plain.run(input);
+            Capture actual = capturing.run(input).orElseThrow()) {
+          assertTrue(expected.activations().get(0).equal(actual.activations().get(0)));
+        }
       }
-      assertPackedAgrees(module, input, layers, RepeatedCall.LAST);
     }
   }
 
-  @ParameterizedTest
-  @EnumSource(RepeatedCall.class)
-  void theChosenCallCounts(RepeatedCall counted) {
+  /** What a condition results in is not the layer that was called in one of its branches. */
+  @Test
+  void layersInConditionsAreCapturedPlainly() {
+    Script net =
+        ScriptedModels.script(
+                "Condition",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    if bool(x.sum() > -1000.):
+                        y = self.block.forward(x)
+                    else:
+                        y = x
+                    return torch.relu(y)
+                """)
+            .child("block", ScriptedModels.timesPlus(2, 1));
     try (NativeScope scope = NativeScope.open()) {
-      JitModule module = load(Goldens.file("tinyreuse_script.pt"));
-      Tensor input = Goldens.tensor("tinyreuse.input.npy");
-      assertPackedAgrees(module, input, List.of("block"), counted);
-    }
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"first", "relu", "second", "sum", "first,second", "relu,sum"})
-  void whatIsCapturedIsNotFusedAway(String layers) {
-    try (NativeScope scope = NativeScope.open()) {
-      assertPackedAgrees(
-          load(block().save(folder)),
-          ProbeInput.of(Device.cpu(), 2, 32, 9, 7),
-          List.of(layers.split(",")),
-          RepeatedCall.LAST);
+      JitModule module = load(net.save(folder));
+      Tensor input = ProbeInput.of(Device.cpu(), 1, 3, 8, 8);
+      assertEquals(List.of(), found(module, input, List.of("block")));
     }
   }
 
@@ -188,7 +264,7 @@ class LayerCaptureTest {
       String program = module.get_method("forward").graph().toString();
       try (HookedFunction plain = HookedFunction.of(module, watch, FixedInputs.none(module));
           Capture before = Capture.of(plain.run(input), watch.layers())) {
-        LayerCapture.packed(module, watch, FixedInputs.none(module)).close();
+        found(module, input, watch.layers());
         assertEquals(program, module.get_method("forward").graph().toString());
         try (HookedFunction after = HookedFunction.of(module, watch, FixedInputs.none(module));
             Capture first = Capture.of(plain.run(input), watch.layers());
@@ -203,15 +279,18 @@ class LayerCaptureTest {
   }
 
   @Test
-  void manyBatchesAreCapturedAsOneIs() {
-    Watch watch = watching("layer2", "layer3.1.conv2");
+  void inputsAreCapturedTheSameBeforeAndAfterTheNetworkIsPrepared() {
+    Watch watch = watching("layer2", "layer3");
     try (HookedModel model = Goldens.model("tinyresnet_script.pt");
         Tensor input = Goldens.tensor("tinyresnet.input.npy");
         Tensor batch = input.repeat(ROWS, 1, 1, 1);
-        Capture expected = model.capture(batch, watch)) {
+        Capture expected = model.capture(batch, watch);
+        Capture one = model.capture(input, watch)) {
       for (int i = 0; i < BATCHES; i++) {
-        try (Capture actual = model.captureBatch(batch, watch)) {
+        try (Capture actual = model.captureBatch(batch, watch);
+            Capture alone = model.captureBatch(input, watch)) {
           assertCloseCaptures(expected, actual);
+          assertCloseCaptures(one, alone);
         }
       }
     }
