@@ -1,7 +1,5 @@
 package org.scorecam;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -13,7 +11,7 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
-/** Which first passes the network is prepared for, and that maps stay the same when it is. */
+/** Whether maps stay the same when the network was prepared for batches. */
 class FirstPassTest {
   private static final double TOLERANCE = 1e-5;
 
@@ -58,21 +56,6 @@ class FirstPassTest {
         }
         close(maps);
       }
-    }
-  }
-
-  @Test
-  void onlyLargeBatchesArePreparedFor() {
-    HookedModel network = Goldens.model("tinyresnet_script.pt");
-    try (WatchedModel model = new WatchedModel(network);
-        ScoreCam few =
-            ScoreCam.on(model).layer("layer3").channels(ChannelSelection.topMax(4)).build();
-        NativeScope scope = NativeScope.open()) {
-      torch.manual_seed(1);
-      close(few.explainBatch(inputs(INPUTS - 1), targets(INPUTS - 1)));
-      assertEquals(List.of(), model.batches);
-      close(few.explainBatch(inputs(INPUTS), targets(INPUTS)));
-      assertEquals(List.of((long) INPUTS), model.batches);
     }
   }
 }

@@ -20,6 +20,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -283,8 +284,10 @@ class PrecisionTest {
         ScoreCam cam =
             ScoreCam.on(model).layer("layer3").batch(64).precision(Precision.BFLOAT16).build()) {
       model.chunks.clear();
-      // In the trial they take turns, and float32 is the first.
-      model.beforeChunk = rows -> Computation.ofMillis(model.chunks.size() % 2 == 0 ? 100 : 0);
+      // In the trial they take turns with chunks of 4, and float32 is the first.
+      AtomicInteger turns = new AtomicInteger();
+      model.beforeChunk =
+          rows -> Computation.ofMillis(rows == 4 && turns.incrementAndGet() % 2 == 0 ? 100 : 0);
       Set<List<String>> notes =
           inThreeThreads(
               () -> {

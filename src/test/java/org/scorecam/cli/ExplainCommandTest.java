@@ -226,7 +226,8 @@ class ExplainCommandTest {
       String map = "map-p" + i + ".npy";
       try (Tensor one = NpyFile.read(file("cpu").resolve(map));
           Tensor two = NpyFile.read(file("cpu,cpu").resolve(map))) {
-        assertClose(one, two, 1e-5);
+        // The first of each network is captured by the network as it is.
+        assertClose(one, two, 5e-5);
       }
     }
     CommandLineRun.of(

@@ -623,6 +623,10 @@ class PipelineTest {
     cam.warmUp(3, 64, 72);
     Pipeline pipeline = pipeline().readers(2).build();
     Pipeline failFast = pipeline().failFast().build();
+    // After 64 inputs ways to run the network are tried out, and one is kept.
+    for (int i = 0; i < 8; i++) {
+      pipeline.runSources(sources, e -> {});
+    }
     NativeObjects.assertNoneLeftBy(() -> pipeline.runSources(sources, e -> {}));
     NativeObjects.assertNoneLeftBy(
         () -> assertThrows(InputException.class, () -> failFast.runSources(sources, e -> {})));
