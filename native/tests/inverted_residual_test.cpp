@@ -208,6 +208,12 @@ void values() {
     compare({7, side, side, 24, 144, 24, 5, 1, SCORECAM_ACTIVATION_SILU, true, true, true, true, 6,
              SCORECAM_ACTIVATION_SILU, SCORECAM_ACTIVATION_SIGMOID},
             isas, random, 3);
+  // One image after the other by all threads.
+  for (const int64_t images : {1, 3})
+    for (const int32_t stride : {1, 2})
+      compare({images, 41, 37, 24, 144, 24, 5, stride, SCORECAM_ACTIVATION_SILU, true, stride == 1, true, true, 6,
+               SCORECAM_ACTIVATION_SILU, SCORECAM_ACTIVATION_SIGMOID},
+              isas, random, 4);
 }
 
 // Activations of what no network should give them, and of the largest and the smallest.

@@ -1,7 +1,8 @@
 // Inverted residuals some rows at a time: hidden channels are many times as many as those of the images, and are never
 // stored as a whole. A ring holds the expanded rows that those rows are filtered from; what is filtered is projected as
-// soon as it is there, or, to be squeezed, as soon as all of its image is. Rows of all images are counted through, so that
-// small images go through together. Pixels that are the same in the first image (own_columns.h) are taken from there, but
+// soon as it is there, or, to be squeezed, as soon as all of its image is. Rows of all images are counted through, so
+// that small images go through together. Where there are fewer images to be squeezed than threads, all threads are at
+// the rows of one. Pixels that are the same in the first image (own_columns.h) are taken from there, but
 // not where they are squeezed: each image has scales of its own.
 #include <algorithm>
 #include <optional>
@@ -73,7 +74,7 @@ class Columns {
   const OwnColumns *const own_;
 };
 
-// How a thread's own memory is divided.
+// How the memory that rows go through is divided: a thread's ring, and what is kept of them behind it.
 struct Layout {
   explicit Layout(const InvertedResidualRequest &request)
       : rows_at_once(std::min(request.images * request.out_height, (kPixelsAtOnce - 1) / request.out_width + 1)),
@@ -85,11 +86,11 @@ struct Layout {
         filtered_pixel(pixel + kRowPad),
         filtered_row(filtered_pixel * request.out_width),
         squeezed(padded(request.squeezed)),
-        filtered(ring_rows * row),
-        means(filtered + kept_rows * filtered_row),
+        ring(ring_rows * row),
+        means(kept_rows * filtered_row),
         squeezes(means + images_at_once * pixel),
         scales(squeezes + images_at_once * squeezed),
-        floats(scales + images_at_once * pixel) {}
+        kept(scales + images_at_once * pixel) {}
 
   int64_t rows_at_once;    // output rows
   int64_t images_at_once;  // that are squeezed
@@ -99,49 +100,70 @@ struct Layout {
   // A line more for each pixel, lest all fall into the same few lines of the cache.
   int64_t filtered_pixel, filtered_row;
   int64_t squeezed;  // floats of an image's squeezed channels
-  // Offsets; the ring is at 0.
-  int64_t filtered, means, squeezes, scales, floats;
+  int64_t ring;      // floats of it
+  // Offsets in what is kept, where filtered rows are at 0; and all floats of it.
+  int64_t means, squeezes, scales, kept;
 };
 
 // Rows on their way through the block.
 class Rows {
  public:
   Rows(const InvertedResidualRequest &request, const PixelKernels &kernels, const Columns &columns,
-       const Layout &layout, const float *zeros, float *scratch)
+       const Layout &layout, const float *zeros, float *ring, float *kept)
       : request_(request),
         kernels_(kernels),
         columns_(columns),
         layout_(layout),
         packed_(request.expands ? request.inputs : 0, request.hidden, request.squeezed, request.outputs, request.side),
         zeros_(zeros),
-        ring_(scratch),
-        filtered_(scratch + layout.filtered),
-        means_(scratch + layout.means),
-        squeezes_(scratch + layout.squeezes),
-        scales_(scratch + layout.scales) {
-    // The borders stay as they are.
-    std::fill_n(ring_, layout.ring_rows * layout.row, 0.0f);
-  }
+        ring_(ring),
+        filtered_(kept),
+        means_(kept + layout.means),
+        squeezes_(kept + layout.squeezes),
+        scales_(kept + layout.scales) {}
 
   // Output rows begin to end; of whole images if they are squeezed.
   void pass(int64_t begin, int64_t end) const {
-    int64_t expanded = 0;
+    int64_t expanded = begin_ring();
     for (int64_t kept = begin, kept_end; kept < end; kept = kept_end) {
       kept_end = std::min(end, kept + layout_.kept_rows);
-      some_at_once(kept, kept_end, [&](int64_t first, int64_t last) {
-        const int64_t reached = top_of(last - 1) + std::min(request_.side, rows_below(last - 1));
-        expand(std::max(expanded, top_of(first) + std::max<int64_t>(0, rows_above(first))), reached);
-        expanded = reached;
-        for (int64_t row = first; row < last; ++row) filter(row, filtered_at(row - kept));
-      });
+      filter(kept, kept_end, kept, expanded);
       if (request_.outputs == 0) continue;
-      const int64_t images = request_.squeezed == 0 ? 0 : (kept_end - kept) / request_.out_height;
-      if (images > 0) squeeze(images);
-      some_at_once(kept, kept_end, [&](int64_t first, int64_t last) {
-        if (images > 0) scale(first - kept, last - kept);
-        project(first, last, filtered_at(first - kept));
-      });
+      if (request_.squeezed > 0) squeeze((kept_end - kept) / request_.out_height);
+      project(kept, kept_end, kept);
     }
+  }
+
+  // Filters output rows begin to end, of those that are kept from row `kept` on.
+  void filter(int64_t begin, int64_t end, int64_t kept) const {
+    int64_t expanded = begin_ring();
+    filter(begin, end, kept, expanded);
+  }
+
+  // The scales of so many images, from all that is kept.
+  void squeeze(int64_t images) const {
+    const int64_t pixels = request_.out_height * request_.out_width;
+    std::fill_n(means_, images * layout_.pixel, 0.0f);
+    for (int64_t image = 0; image < images; ++image) {
+      float *const mean = means_ + image * layout_.pixel;
+      for (int64_t row = image * request_.out_height; row < (image + 1) * request_.out_height; ++row)
+        kernels_.summed({request_.out_width, request_.hidden, filtered_at(row), layout_.filtered_pixel, mean});
+      for (int64_t c = 0; c < request_.hidden; ++c) mean[c] /= static_cast<float>(pixels);
+    }
+    kernels_.pointwise({images, request_.hidden, request_.squeezed, means_, layout_.pixel,
+                        request_.weight + packed_.squeeze, request_.weight + packed_.squeeze_bias, nullptr,
+                        request_.squeeze_activation, squeezes_, layout_.squeezed, images, 0});
+    kernels_.pointwise({images, request_.squeezed, request_.hidden, squeezes_, layout_.squeezed,
+                        request_.weight + packed_.excite, request_.weight + packed_.excite_bias, nullptr,
+                        request_.gate, scales_, layout_.pixel, images, 0});
+  }
+
+  // Scales and projects output rows begin to end, of those that are kept from row `kept` on.
+  void project(int64_t begin, int64_t end, int64_t kept) const {
+    some_at_once(begin, end, [&](int64_t first, int64_t last) {
+      if (request_.squeezed > 0) scale(first - kept, last - kept);
+      project_filtered(first, last, filtered_at(first - kept));
+    });
   }
 
  private:
@@ -149,6 +171,22 @@ class Rows {
   void some_at_once(int64_t begin, int64_t end, Work &&work) const {
     for (int64_t first = begin; first < end; first += layout_.rows_at_once)
       work(first, std::min(end, first + layout_.rows_at_once));
+  }
+
+  // Nothing is expanded yet. The borders stay as they are.
+  int64_t begin_ring() const {
+    std::fill_n(ring_, layout_.ring, 0.0f);
+    return 0;
+  }
+
+  // Input rows before `expanded` are in the ring already; says how far they are then.
+  void filter(int64_t begin, int64_t end, int64_t kept, int64_t &expanded) const {
+    some_at_once(begin, end, [&](int64_t first, int64_t last) {
+      const int64_t reached = top_of(last - 1) + std::min(request_.side, rows_below(last - 1));
+      expand(std::max(expanded, top_of(first) + std::max<int64_t>(0, rows_above(first))), reached);
+      expanded = reached;
+      for (int64_t row = first; row < last; ++row) filter_row(row, filtered_at(row - kept));
+    });
   }
 
   int64_t border() const { return request_.side / 2; }
@@ -195,7 +233,7 @@ class Rows {
         });
   }
 
-  void filter(int64_t row, float *to) const {
+  void filter_row(int64_t row, float *to) const {
     const Span columns = columns_.outputs(row);
     if (columns.empty()) return;
     const float *rows[kLargestSide];
@@ -211,24 +249,6 @@ class Rows {
                         last ? request_.hidden : layout_.filtered_pixel});
   }
 
-  // The scales of so many images, from all that is kept.
-  void squeeze(int64_t images) const {
-    const int64_t pixels = request_.out_height * request_.out_width;
-    std::fill_n(means_, images * layout_.pixel, 0.0f);
-    for (int64_t image = 0; image < images; ++image) {
-      float *const mean = means_ + image * layout_.pixel;
-      for (int64_t row = image * request_.out_height; row < (image + 1) * request_.out_height; ++row)
-        kernels_.summed({request_.out_width, request_.hidden, filtered_at(row), layout_.filtered_pixel, mean});
-      for (int64_t c = 0; c < request_.hidden; ++c) mean[c] /= static_cast<float>(pixels);
-    }
-    kernels_.pointwise({images, request_.hidden, request_.squeezed, means_, layout_.pixel,
-                        request_.weight + packed_.squeeze, request_.weight + packed_.squeeze_bias, nullptr,
-                        request_.squeeze_activation, squeezes_, layout_.squeezed, images, 0});
-    kernels_.pointwise({images, request_.squeezed, request_.hidden, squeezes_, layout_.squeezed,
-                        request_.weight + packed_.excite, request_.weight + packed_.excite_bias, nullptr,
-                        request_.gate, scales_, layout_.pixel, images, 0});
-  }
-
   // Kept rows first to last.
   void scale(int64_t first, int64_t last) const {
     for (int64_t row = first; row < last; ++row)
@@ -237,7 +257,7 @@ class Rows {
   }
 
   // Output rows first to last, from what is filtered already.
-  void project(int64_t first, int64_t last, const float *filtered) const {
+  void project_filtered(int64_t first, int64_t last, const float *filtered) const {
     in_runs(
         first, last, request_.out_width, last, [&](int64_t row) { return columns_.outputs(row); },
         [&](int64_t row, const Span &columns, int64_t pixels) {
@@ -293,19 +313,37 @@ void copy_rest(const InvertedResidualRequest &request, int64_t row, const Span &
 
 void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels) {
   const int64_t rows = request.images * request.out_height;
+  const int all_threads = thread_count(rows, rows * request.out_width * request.hidden * 4);
+  const bool squeezes = request.squeezed > 0, together = squeezes && request.images < all_threads;
   // Each share of rows but the first expands a few anew that the one before it has expanded.
-  const int64_t rows_together = request.squeezed == 0 ? 1 : request.out_height;
-  const int threads = thread_count(rows / rows_together, rows * request.out_width * request.hidden * 4);
+  const int64_t rows_together = squeezes ? request.out_height : 1, shares = rows / rows_together;
+  const int threads = together ? all_threads : static_cast<int>(std::min<int64_t>(all_threads, shares));
   const Layout layout(request);
-  const Scratch zeros(1, layout.row), scratch(threads, layout.floats);
+  const Scratch zeros(1, layout.row), rings(threads, layout.ring), kept(together ? 1 : threads, layout.kept);
   std::fill_n(zeros.piece(0), layout.row, 0.0f);
   std::optional<OwnColumns> own;
-  if (request.squeezed == 0)
+  if (!squeezes)
     own.emplace(request.input, request.images, request.height, request.width, request.inputs, threads);
   const Columns columns(request, own ? &*own : nullptr);
-  parallel(threads, rows / rows_together, [&](int64_t begin, int64_t end, int thread) {
-    Rows(request, kernels, columns, layout, zeros.piece(0), scratch.piece(thread))
-        .pass(begin * rows_together, end * rows_together);
+  const auto rows_of = [&](int thread) {
+    return Rows(request, kernels, columns, layout, zeros.piece(0), rings.piece(thread),
+                kept.piece(together ? 0 : thread));
+  };
+  if (together) {
+    for (int64_t first = 0; first < rows; first += request.out_height) {
+      parallel(threads, request.out_height, [&](int64_t begin, int64_t end, int thread) {
+        rows_of(thread).filter(first + begin, first + end, first);
+      });
+      if (request.outputs == 0) continue;
+      rows_of(0).squeeze(1);
+      parallel(threads, request.out_height, [&](int64_t begin, int64_t end, int thread) {
+        rows_of(thread).project(first + begin, first + end, first);
+      });
+    }
+    return;
+  }
+  parallel(threads, shares, [&](int64_t begin, int64_t end, int thread) {
+    rows_of(thread).pass(begin * rows_together, end * rows_together);
   });
   if (!own || !own->any_shared()) return;
   parallel(threads, rows - request.out_height, [&](int64_t begin, int64_t end, int) {
