@@ -165,7 +165,8 @@ public final class ModuleCalls {
         each -> {
           Set<String> found = new HashSet<>();
           Method methods = TorchScriptModules.find(root, each).get_methods();
-          for (long i = 0; i < methods.limit(); i++) {
+          // None where tracing saw the module's attributes alone being used.
+          for (long i = 0; methods != null && i < methods.limit(); i++) {
             found.addAll(assignmentsIn(methods.getPointer(Method.class, i).graph().toString()));
           }
           return found;

@@ -56,6 +56,26 @@ class LayersTest {
     }
   }
 
+  /** Tracing leaves modules without methods of which only attributes are used. */
+  @Test
+  void modulesWithoutMethodsMayStandBesideOthers() {
+    Script net =
+        ScriptedModels.script(
+                "Net",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.block.forward(x) * self.holder.v
+                """)
+            .child("block", ScriptedModels.timesPlus(2, 1))
+            .child("holder", ScriptedModels.script("Holder", "").weight("v", 1));
+    try (HookedModel model = net.load(folder);
+        Tensor input = Tensors.of(new float[12], 1, 3, 2, 2)) {
+      model.forward(input).close();
+      assertEquals(Optional.of(List.of(1L, 3L, 2L, 2L)), byPath(model).get("block").outputShape());
+      assertEquals(Optional.empty(), byPath(model).get("holder").outputShape());
+    }
+  }
+
   @Test
   void parentsStandBeforeTheirChildren() {
     try (HookedModel model = Goldens.model("tinyresnet_script.pt")) {
