@@ -28,6 +28,7 @@ final class FeaturePasses implements AutoCloseable {
   private final HookedModel after;
 
   private final PassScoring scoring;
+  private final InputsAtOnce atOnce;
   private final ProgressListener progress;
 
   /**
@@ -50,6 +51,7 @@ final class FeaturePasses implements AutoCloseable {
             settings.layout,
             settings.recipe.orElse(recipe));
     this.after = after;
+    this.atOnce = new InputsAtOnce(GROUP, model.device());
     try {
       this.scoring = new PassScoring(after, settings.precision, settings);
     } catch (RuntimeException | Error e) {
@@ -105,7 +107,7 @@ final class FeaturePasses implements AutoCloseable {
               at,
               inputs,
               targets,
-              (all, left) -> GROUP,
+              atOnce::of,
               (images, theirs, results) -> explainGroup(images, theirs, results, maker)));
     }
   }
@@ -116,7 +118,7 @@ final class FeaturePasses implements AutoCloseable {
     List<TargetScores> scores = new ArrayList<>();
     List<List<List<Saliency>>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass = FirstPass.of(at, images, targets, false)) {
+        FirstPass pass = atOnce.measured(images, () -> FirstPass.of(at, images, targets, false))) {
       for (int i = 0; i < targets.size(); i++) {
         scores.add(maker.of(pass, i, images.select(0, i)));
       }

@@ -42,6 +42,7 @@ public final class GradientCam implements Explainer {
 
   private final TargetLayers at;
   private final Method method;
+  private final InputsAtOnce atOnce;
   private volatile boolean closed;
 
   /**
@@ -73,6 +74,7 @@ public final class GradientCam implements Explainer {
         new TargetLayers(
             builder.model, builder.recipe.watching(layers), builder.layout, builder.recipe);
     this.method = builder.method;
+    this.atOnce = new InputsAtOnce(GROUP, builder.model.device());
   }
 
   /**
@@ -159,7 +161,7 @@ public final class GradientCam implements Explainer {
     }
     try (LibTorchWork work = LibTorchWork.begin()) {
       return Saliency.fuseLayers(
-          InputGroups.explain(at, inputs, targets, (all, left) -> GROUP, this::explainGroup));
+          InputGroups.explain(at, inputs, targets, atOnce::of, this::explainGroup));
     }
   }
 
@@ -167,7 +169,7 @@ public final class GradientCam implements Explainer {
       Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<List<List<Saliency>>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass = FirstPass.of(at, images, targets, true)) {
+        FirstPass pass = atOnce.measured(images, () -> FirstPass.of(at, images, targets, true))) {
       ChunkPlan plan =
           new ChunkPlan(
               images.size(0),

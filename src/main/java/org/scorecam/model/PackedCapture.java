@@ -21,21 +21,23 @@ import org.scorecam.runtime.NativeScope;
  * out.
  *
  * <p>The program has no modules, and an operator of it may stand for several. What a layer puts out
- * is found by its numbers: it is the tensor that comes nearest to what the network as it is
- * captures, of inputs with small numbers as well as with large ones, which reach bounds that those
- * of images may not. Where a layer is not found, since it became part of a larger operator, the
- * network as it is goes on capturing.
+ * is found by its numbers: it is the one tensor that agrees with what the network as it is
+ * captures, both of an input with small numbers, some of them 0, and of one with large numbers,
+ * which reach bounds that those of images may not. The network as it is goes on capturing where
+ * there is none, since the layer became part of a larger operator, and where there are several,
+ * which may differ for other inputs.
  */
 final class PackedCapture implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(PackedCapture.class.getName());
 
   /** Times the numbers of a probe. */
-  private static final double SMALL = 1;
-
-  private static final double LARGE = 5;
+  private static final double LARGE = 30;
 
   /** What a candidate may be off at most, as a part of the range of a layer's output. */
   private static final double TOLERANCE = 1e-4;
+
+  /** So many times as far off as the nearest, another candidate is another tensor. */
+  private static final double CLEARLY = 10;
 
   private final Watch watch;
   private final AtomicBoolean searched = new AtomicBoolean();
@@ -69,9 +71,10 @@ final class PackedCapture implements AutoCloseable {
       return;
     }
     try (NativeScope scope = NativeScope.open()) {
-      Tensor probe = ProbeInput.of(Device.cpu(), inputShape.batchOf(1));
-      Tensor small = probe.mul(new Scalar(SMALL));
-      Tensor large = probe.mul(new Scalar(LARGE));
+      Tensor small = ProbeInput.of(Device.cpu(), inputShape.batchOf(1));
+      Tensor large = small.mul(new Scalar(LARGE));
+      long last = small.dim() - 1;
+      small.narrow(last, 0, small.size(last) / 2).zero_();
       try (Capture ofSmall = plain.apply(small.clone());
           Capture ofLarge = plain.apply(large.clone())) {
         List<Integer> candidates = likeAnyOf(ofSmall, program.sizesOfComputed(small.clone()));
@@ -110,18 +113,23 @@ final class PackedCapture implements AutoCloseable {
         .toList();
   }
 
-  /** The first candidate with the least error; none if all are too large. */
+  /** The one candidate with the least error; none if it is too large, or another comes near it. */
   private static OptionalInt nearest(int candidates, IntToDoubleFunction error) {
-    OptionalInt nearest = OptionalInt.empty();
-    double least = TOLERANCE;
+    int nearest = -1;
+    double least = Double.POSITIVE_INFINITY;
+    double second = Double.POSITIVE_INFINITY;
     for (int candidate = 0; candidate < candidates; candidate++) {
       double each = error.applyAsDouble(candidate);
       if (each < least) {
-        nearest = OptionalInt.of(candidate);
+        second = least;
         least = each;
+        nearest = candidate;
+      } else if (each < second) {
+        second = each;
       }
     }
-    return nearest;
+    boolean clear = least <= TOLERANCE && second > CLEARLY * least;
+    return clear ? OptionalInt.of(nearest) : OptionalInt.empty();
   }
 
   /** How far a candidate is off at most, as a part of the range of what was captured. */

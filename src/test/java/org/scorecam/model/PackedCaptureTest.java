@@ -233,6 +233,25 @@ class PackedCaptureTest {
     }
   }
 
+  /** What agrees for the inputs that are looked at need not agree for others. */
+  @Test
+  void layersThatSeveralTensorsAgreeWithAreCapturedPlainly() {
+    Script net =
+        ScriptedModels.script(
+                "Alike",
+                """
+                def forward(self, x: Tensor) -> Tensor:
+                    return self.first.forward(self.second.forward(torch.sin(x)))
+                """)
+            .child("first", layer("Bounded", "x: Tensor", "torch.where(x < 2e6, x * x, x)"))
+            .child("second", layer("Large", "x: Tensor", "torch.where(x < 2e6, x + 1, x)"));
+    try (NativeScope scope = NativeScope.open()) {
+      JitModule module = load(net.save(folder));
+      Tensor input = ProbeInput.of(Device.cpu(), 1, 3, 8, 8);
+      assertEquals(List.of(), found(module, input, List.of("first", "second")));
+    }
+  }
+
   /** What a condition results in is not the layer that was called in one of its branches. */
   @Test
   void layersInConditionsAreCapturedPlainly() {
