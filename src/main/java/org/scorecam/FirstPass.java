@@ -102,7 +102,7 @@ final class FirstPass implements AutoCloseable {
   private static FirstPass withoutGradients(
       TargetLayers at, Tensor images, List<List<Target>> targets) {
     Tensor batch = Tensors.inFormat(images, at.model().memoryFormat());
-    Capture capture = at.model().captureBatch(batch, at.watch());
+    Capture capture = at.model().captureFast(batch, at.watch());
     try {
       List<List<ResolvedTarget>> resolved = resolve(at.recipe(), capture.output(), targets);
       return new FirstPass(at, images, capture, resolved, List.of());

@@ -37,9 +37,6 @@ public final class WatchedModel implements HookedModel {
   /** The rows of every chunk, in order. */
   public final List<Long> chunks = Collections.synchronizedList(new ArrayList<>());
 
-  /** The inputs of every first pass that may be prepared for, in order. */
-  public final List<Long> batches = Collections.synchronizedList(new ArrayList<>());
-
   /** Is called with the rows of each chunk before it is scored, and may throw. */
   public volatile LongConsumer beforeChunk = rows -> {};
 
@@ -164,10 +161,9 @@ public final class WatchedModel implements HookedModel {
   }
 
   @Override
-  public Capture captureBatch(Tensor batch, Watch watch) {
-    batches.add(batch.size(0));
-    beforeCapture.accept(batch.size(0));
-    return model.captureBatch(batch, watch);
+  public Capture captureFast(Tensor input, Watch watch) {
+    beforeCapture.accept(input.size(0));
+    return model.captureFast(input, watch);
   }
 
   @Override

@@ -60,7 +60,7 @@ abstract class CapturingModel implements HookedModel {
   /** That of float32; null before it is made. */
   private volatile PrecisionScorers exactScorers;
 
-  private final AtomicLong inputsInBatches = new AtomicLong();
+  private final AtomicLong inputsCaptured = new AtomicLong();
   private final KeptCaptures<PackedCapture> packedCaptures =
       new KeptCaptures<>(PackedCapture::new, PackedCapture::close);
   private Findings findings;
@@ -308,44 +308,50 @@ abstract class CapturingModel implements HookedModel {
   }
 
   @Override
-  public final Capture captureBatch(Tensor batch, Watch watch) {
-    Capture capture = captureBy(this::runFast, batch, watch);
-    long before = inputsInBatches.getAndAdd(batch.size(0));
-    // One thread alone gets there; the others go on as before while it prepares.
-    if (before < INPUTS_BEFORE_PREPARING
-        && before + batch.size(0) >= INPUTS_BEFORE_PREPARING
-        && exactScorers == null
-        && device.type() == Device.Type.CPU) {
-      try {
-        scorer(Precision.FLOAT32, InputShape.ofRowsIn(batch));
-      } catch (RuntimeException e) {
-        LOG.log(System.Logger.Level.DEBUG, "batches are captured with the network as it is", e);
-      } catch (Error e) {
-        capture.close();
-        throw e;
-      }
+  public final Capture captureFast(Tensor input, Watch watch) {
+    Capture capture = captureBy(this::runFast, input, watch);
+    try {
+      prepareAfterMany(input);
+      return capture;
+    } catch (Error e) {
+      capture.close();
+      throw e;
     }
-    return capture;
+  }
+
+  private void prepareAfterMany(Tensor input) {
+    long inputs = input.dim() == 0 ? 1 : input.size(0);
+    long before = inputsCaptured.getAndAdd(inputs);
+    // One thread alone gets there; the others go on as before while it prepares.
+    boolean due = before < INPUTS_BEFORE_PREPARING && before + inputs >= INPUTS_BEFORE_PREPARING;
+    if (!due || exactScorers != null || device.type() != Device.Type.CPU) {
+      return;
+    }
+    try {
+      scorer(Precision.FLOAT32, InputShape.ofRowsIn(input));
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the network as it is goes on capturing", e);
+    }
   }
 
   /** By the program for scoring, where there is one in which the layers were found. */
-  private Capture runFast(Tensor batch, Watch watch) {
-    Optional<FrozenScorer> program = programFor(batch);
+  private Capture runFast(Tensor input, Watch watch) {
+    Optional<FrozenScorer> program = programFor(input);
     if (program.isEmpty()) {
-      return run(batch, watch);
+      return run(input, watch);
     }
     return packedCaptures.with(
         watch,
         packed -> {
-          packed.searchIn(program.get(), InputShape.ofRowsIn(batch), input -> run(input, watch));
-          return packed.run(batch).orElseGet(() -> run(batch, watch));
+          packed.searchIn(program.get(), InputShape.ofRowsIn(input), probe -> run(probe, watch));
+          return packed.run(input).orElseGet(() -> run(input, watch));
         });
   }
 
-  private Optional<FrozenScorer> programFor(Tensor batch) {
+  private Optional<FrozenScorer> programFor(Tensor input) {
     PrecisionScorers exact = exactScorers;
-    boolean fits = exact != null && batch.is_floating_point() && batch.dim() > 0;
-    return fits ? exact.programFor(InputShape.ofRowsIn(batch)) : Optional.empty();
+    boolean fits = exact != null && input.is_floating_point() && input.dim() > 0;
+    return fits ? exact.programFor(InputShape.ofRowsIn(input)) : Optional.empty();
   }
 
   @Override

@@ -81,21 +81,20 @@ public interface HookedModel extends AutoCloseable {
   Capture capture(Tensor input, Watch watch);
 
   /**
-   * As {@link #capture(Tensor, Watch)}, for one of many inputs or batches. Once there is a program
-   * for scoring, which runs on packed weights, it also captures, if the layers' outputs are among
-   * what it computes; so it is faster from then on. It is made for that once some dozens of inputs
-   * were captured without, which takes about a second and as much memory as the weights, and is
-   * regained after a hundred or two more. Values agree with those of {@link #capture(Tensor,
-   * Watch)} within the rounding of float32.
+   * As {@link #capture(Tensor, Watch)}, in the fastest way that is ready: once there is a program
+   * for scoring, which runs on packed weights, it captures as well, if the layers' outputs are
+   * among what it computes. After some dozens of inputs the program is made for that, which takes
+   * about a second and as much memory as the weights, and is regained after a hundred or two more.
+   * Values agree with those of {@link #capture(Tensor, Watch)} within the rounding of float32.
    *
-   * @param batch as for {@link #capture(Tensor, Watch)}
+   * @param input as for {@link #capture(Tensor, Watch)}
    * @param watch which layers, which call and which moment
    * @return as {@link #capture(Tensor, Watch)}
    * @throws LayerException as {@link #capture(Tensor, Watch)}
    * @throws InputException as {@link #capture(Tensor, Watch)}
    */
-  default Capture captureBatch(Tensor batch, Watch watch) {
-    return capture(batch, watch);
+  default Capture captureFast(Tensor input, Watch watch) {
+    return capture(input, watch);
   }
 
   /**

@@ -48,10 +48,7 @@ final class PrecisionScorers implements AutoCloseable {
     Boolean agrees = agreement.get(shape);
     if (agrees == null) {
       agrees = computesTheSame.test(fastest);
-      agreement.put(shape, agrees);
-      if (agreement.size() > SHAPES) {
-        agreement.remove(agreement.keySet().iterator().next());
-      }
+      remember(shape, agrees);
       if (!agrees) {
         LOG.log(
             System.Logger.Level.DEBUG,
@@ -68,6 +65,15 @@ final class PrecisionScorers implements AutoCloseable {
       fastest.oneByOne().ifPresent(plain::takeOneRow);
     }
     return plain;
+  }
+
+  private void remember(InputShape shape, boolean agrees) {
+    synchronized (agreement) { // Which those who capture read meanwhile.
+      agreement.put(shape, agrees);
+      if (agreement.size() > SHAPES) {
+        agreement.remove(agreement.keySet().iterator().next());
+      }
+    }
   }
 
   /**

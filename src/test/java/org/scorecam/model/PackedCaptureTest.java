@@ -306,8 +306,8 @@ class PackedCaptureTest {
         Capture expected = model.capture(batch, watch);
         Capture one = model.capture(input, watch)) {
       for (int i = 0; i < BATCHES; i++) {
-        try (Capture actual = model.captureBatch(batch, watch);
-            Capture alone = model.captureBatch(input, watch)) {
+        try (Capture actual = model.captureFast(batch, watch);
+            Capture alone = model.captureFast(input, watch)) {
           assertCloseCaptures(expected, actual);
           assertCloseCaptures(one, alone);
         }
@@ -355,7 +355,7 @@ class PackedCaptureTest {
         NativeScope scope = NativeScope.open()) {
       Tensor batch = torch.ones(ROWS, 3, 4, 4);
       for (int i = 0; i < BATCHES; i++) {
-        try (Capture capture = model.captureBatch(batch, watching("block"))) {
+        try (Capture capture = model.captureFast(batch, watching("block"))) {
           outputs.add(capture.output().tensor().max().item_float());
           assertEquals(3, capture.activations().get(0).max().item_float());
         }
@@ -372,14 +372,14 @@ class PackedCaptureTest {
           () -> {
             try (HookedModel model = Goldens.model("tinyresnet_script.pt")) {
               for (int i = 0; i < BATCHES; i++) {
-                model.captureBatch(batch, watching("layer3")).close();
+                model.captureFast(batch, watching("layer3")).close();
               }
             }
           });
       HookedModel closed = Goldens.model("tinyresnet_script.pt");
       closed.close();
       assertThrows(
-          IllegalStateException.class, () -> closed.captureBatch(batch, watching("layer3")));
+          IllegalStateException.class, () -> closed.captureFast(batch, watching("layer3")));
     }
   }
 }
