@@ -1,9 +1,9 @@
 // Inverted residuals some rows at a time: hidden channels are many times as many as those of the images, and are never
 // stored as a whole. A ring holds the expanded rows that those rows are filtered from; what is filtered is projected as
 // soon as it is there, or, to be squeezed, as soon as all of its image is. Rows of all images are counted through, so
-// that small images go through together. Where there are fewer images to be squeezed than threads, all threads are at
-// the rows of one. Pixels that are the same in the first image (own_columns.h) are taken from there, but
-// not where they are squeezed: each image has scales of its own.
+// that small images go through together. Of few images that are squeezed, all threads work on the rows of one after
+// the other. Pixels that are the same in the first image (own_columns.h) are taken from there, but not where they are
+// squeezed: each image has scales of its own.
 #include <algorithm>
 #include <optional>
 
@@ -309,12 +309,20 @@ void copy_rest(const InvertedResidualRequest &request, int64_t row, const Span &
   }
 }
 
+// Whether all threads expand fewer rows of one squeezed image after the other than a thread does of its own images.
+bool one_after_the_other(const InvertedResidualRequest &request, int threads) {
+  const int64_t share = (request.out_height + threads - 1) / threads;
+  const int64_t rows = std::min(request.height, (share - 1) * request.stride + request.side);
+  const int64_t images_each = (request.images + threads - 1) / threads;
+  return request.images * rows < images_each * request.height;
+}
+
 }  // namespace
 
 void inverted_residual_batch(const InvertedResidualRequest &request, const PixelKernels &kernels) {
   const int64_t rows = request.images * request.out_height;
   const int all_threads = thread_count(rows, rows * request.out_width * request.hidden * 4);
-  const bool squeezes = request.squeezed > 0, together = squeezes && request.images < all_threads;
+  const bool squeezes = request.squeezed > 0, together = squeezes && one_after_the_other(request, all_threads);
   // Each share of rows but the first expands a few anew that the one before it has expanded.
   const int64_t rows_together = squeezes ? request.out_height : 1, shares = rows / rows_together;
   const int threads = together ? all_threads : static_cast<int>(std::min<int64_t>(all_threads, shares));

@@ -118,7 +118,11 @@ final class FeaturePasses implements AutoCloseable {
     List<TargetScores> scores = new ArrayList<>();
     List<List<List<Saliency>>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass = atOnce.measured(images, () -> FirstPass.of(at, images, targets, false))) {
+        FirstPass pass =
+            atOnce.measured(
+                images,
+                () -> FirstPass.asItIs(at, images, targets),
+                () -> FirstPass.of(at, images, targets, false))) {
       for (int i = 0; i < targets.size(); i++) {
         scores.add(maker.of(pass, i, images.select(0, i)));
       }

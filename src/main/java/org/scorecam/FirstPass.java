@@ -16,8 +16,10 @@ import org.scorecam.error.GradientException;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.GradientCapture;
+import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
+import org.scorecam.model.Watch;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
@@ -94,15 +96,30 @@ final class FirstPass implements AutoCloseable {
       TargetLayers at, Tensor images, List<List<Target>> targets, boolean differentiates) {
     Stage.Capture stage = new Stage.Capture(at.name(), images.size(0));
     FirstPass pass =
-        differentiates ? withGradients(at, images, targets) : withoutGradients(at, images, targets);
+        differentiates
+            ? withGradients(at, images, targets)
+            : withoutGradients(at, images, targets, HookedModel::captureFast);
     stage.commit();
     return pass;
   }
 
+  /** The same without gradients, by the network as it is. */
+  static FirstPass asItIs(TargetLayers at, Tensor images, List<List<Target>> targets) {
+    Stage.Capture stage = new Stage.Capture(at.name(), images.size(0));
+    FirstPass pass = withoutGradients(at, images, targets, HookedModel::capture);
+    stage.commit();
+    return pass;
+  }
+
+  /** Captures the layers that are watched, in one way or the other. */
+  private interface Capturing {
+    Capture capture(HookedModel model, Tensor batch, Watch watch);
+  }
+
   private static FirstPass withoutGradients(
-      TargetLayers at, Tensor images, List<List<Target>> targets) {
+      TargetLayers at, Tensor images, List<List<Target>> targets, Capturing way) {
     Tensor batch = Tensors.inFormat(images, at.model().memoryFormat());
-    Capture capture = at.model().captureFast(batch, at.watch());
+    Capture capture = way.capture(at.model(), batch, at.watch());
     try {
       List<List<ResolvedTarget>> resolved = resolve(at.recipe(), capture.output(), targets);
       return new FirstPass(at, images, capture, resolved, List.of());
@@ -192,8 +209,7 @@ final class FirstPass implements AutoCloseable {
   /** How many masked inputs of all layers of an input are scored at once; runs a black one. */
   static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass =
-            withoutGradients(configuration.at(), torch.zeros(shape.batchOf(1)), List.of())) {
+        FirstPass pass = asItIs(configuration.at(), torch.zeros(shape.batchOf(1)), List.of())) {
       long atOnce = 0;
       for (int l = 0; l < configuration.layers().size(); l++) {
         atOnce += configuration.passesAtOnce(pass.maps(l).size(1));

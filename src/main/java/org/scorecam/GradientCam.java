@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -165,11 +166,16 @@ public final class GradientCam implements Explainer {
     }
   }
 
+  private FirstPass firstPass(Tensor images, List<List<Target>> targets) {
+    Supplier<FirstPass> pass = () -> FirstPass.of(at, images, targets, true);
+    return atOnce.measured(images, pass, pass);
+  }
+
   private long explainGroup(
       Tensor images, List<List<Target>> targets, List<List<List<Saliency>>> results) {
     List<List<List<Saliency>>> maps = new ArrayList<>();
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass = atOnce.measured(images, () -> FirstPass.of(at, images, targets, true))) {
+        FirstPass pass = firstPass(images, targets)) {
       ChunkPlan plan =
           new ChunkPlan(
               images.size(0),

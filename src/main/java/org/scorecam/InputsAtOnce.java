@@ -35,7 +35,7 @@ final class InputsAtOnce {
     this.memory = DeviceMemory.of(device);
   }
 
-  /** So many of some inputs; one where inputs of their size are still to be measured. */
+  /** How many of these inputs; one where inputs of their size are still to be measured. */
   synchronized long of(Tensor inputs, long left) {
     if (left == 1 || InputShape.ofRowsIn(inputs).pixels() > pixels) {
       return 1;
@@ -45,14 +45,20 @@ final class InputsAtOnce {
     return Math.max(1, Math.min(most, fitting));
   }
 
-  /** Does the pass, and measures it if it is of one input that is larger than those before. */
-  <T> T measured(Tensor images, Supplier<T> pass) {
+  /**
+   * Does a pass, and measures it if it is of one input that is larger than those before.
+   *
+   * @param alone the pass that is measured; prepares no network, for which it might have to wait
+   *     for somebody who waits to measure something himself
+   * @param otherwise the pass where nothing is measured
+   */
+  <T> T measured(Tensor images, Supplier<T> alone, Supplier<T> otherwise) {
     long ofOne = InputShape.ofRowsIn(images).pixels();
     if (images.size(0) > 1 || isMeasured(ofOne)) {
-      return pass.get();
+      return otherwise.get();
     }
     List<T> done = new ArrayList<>();
-    OptionalLong peak = memory.peakOf(() -> done.add(pass.get()));
+    OptionalLong peak = memory.peakOf(() -> done.add(alone.get()));
     note(ofOne, peak.orElse(0));
     return done.get(0);
   }

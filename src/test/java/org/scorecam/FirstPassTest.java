@@ -11,13 +11,12 @@ import org.scorecam.model.HookedModel;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
 
-/** Whether maps stay the same when the network was prepared for batches. */
+/** Whether the maps of inputs that go through the network together are those of single ones. */
 class FirstPassTest {
   private static final double TOLERANCE = 1e-5;
 
   private static final int INPUTS = 8;
 
-  /** So many that the network is prepared in one of them. */
   private static final int BATCHES = 10;
 
   private static List<Target> targets(int count) {

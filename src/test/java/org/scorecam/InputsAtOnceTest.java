@@ -27,8 +27,9 @@ class InputsAtOnceTest {
         images,
         () -> {
           torch.empty(values).close();
-          return "done";
-        });
+          return "measured";
+        },
+        () -> "done");
   }
 
   @Test
@@ -43,6 +44,7 @@ class InputsAtOnceTest {
       assertEquals(1, atOnce.of(images, MOST), "nothing is known");
       assertEquals("done", pass(images, 1000));
       assertEquals(1, atOnce.of(images, MOST), "several tell nothing of one");
+      assertEquals("measured", pass(images.narrow(0, 0, 1), 1000));
       assertEquals("done", pass(images.narrow(0, 0, 1), 1000));
       assertEquals(MOST, atOnce.of(images, MOST));
       assertEquals(1, atOnce.of(images, 1));

@@ -15,8 +15,9 @@ import org.bytedeco.pytorch.global.torch.TypeKind;
 import org.scorecam.runtime.NativeScope;
 
 /**
- * The tensors that a program computes on its way, each known by its place among them. What
- * conditions and loops result in has none, since it is computed now here, now there.
+ * The tensors that a program computes on its way, each known by its place among them. They end at
+ * the first condition or loop that something comes out of: behind it a tensor is another one for
+ * each way that was taken.
  */
 public final class ComputedTensors {
   private ComputedTensors() {}
@@ -73,8 +74,15 @@ public final class ComputedTensors {
   private static List<Value> in(Graph graph) {
     List<Value> tensors = new ArrayList<>();
     for (JitNode node : GraphNodes.of(graph.block())) {
+      if (node.blocks().size() > 0) {
+        // Checks of the input put nothing out.
+        if (node.outputs().size() > 0 || GraphNodes.writes(node)) {
+          break;
+        }
+        continue;
+      }
       boolean computes = !GraphNodes.kindOf(node).startsWith("prim::Constant");
-      for (long i = 0; i < node.outputs().size() && computes && node.blocks().size() == 0; i++) {
+      for (long i = 0; i < node.outputs().size() && computes; i++) {
         Value output = node.output(i);
         if (output.type().get().kind().intern() == TypeKind.TensorType) {
           tensors.add(output);

@@ -12,7 +12,10 @@ import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
 
-/** A program that is run once, for the sizes of some of its tensors. All needs one open scope. */
+/**
+ * A program that is run once, for the sizes of some of its tensors. Everything here needs one open
+ * scope.
+ */
 final class SizeQuestions {
   private final Graph program;
   private final ValueVector asked = new ValueVector();

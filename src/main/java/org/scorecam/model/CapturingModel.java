@@ -350,7 +350,8 @@ abstract class CapturingModel implements HookedModel {
 
   private Optional<FrozenScorer> programFor(Tensor input) {
     PrecisionScorers exact = exactScorers;
-    boolean fits = exact != null && input.is_floating_point() && input.dim() > 0;
+    boolean fits =
+        exact != null && input.is_floating_point() && input.dim() > 2 && input.numel() > 0;
     return fits ? exact.programFor(InputShape.ofRowsIn(input)) : Optional.empty();
   }
 

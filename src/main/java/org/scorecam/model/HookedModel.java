@@ -83,9 +83,9 @@ public interface HookedModel extends AutoCloseable {
   /**
    * As {@link #capture(Tensor, Watch)}, in the fastest way that is ready: once there is a program
    * for scoring, which runs on packed weights, it captures as well, if the layers' outputs are
-   * among what it computes. After some dozens of inputs the program is made for that, which takes
-   * about a second and as much memory as the weights, and is regained after a hundred or two more.
-   * Values agree with those of {@link #capture(Tensor, Watch)} within the rounding of float32.
+   * among what it computes. After some dozens of inputs the program is made for that. This takes
+   * about a second, and as much memory as the weights, and pays after a hundred or two more. Values
+   * agree with those of {@link #capture(Tensor, Watch)} within the rounding of float32.
    *
    * @param input as for {@link #capture(Tensor, Watch)}
    * @param watch which layers, which call and which moment

@@ -48,6 +48,8 @@ final class ScorerTrials {
   /** How much faster another way must be; less may be the machine's doing. */
   private static final double GAIN = 0.03;
 
+  private static final long LEAST_ROWS = 2;
+
   /** Of the memory that is available, what the rows of a trial may take. */
   private static final long SHARE = 2;
 
@@ -166,15 +168,19 @@ final class ScorerTrials {
     }
   }
 
-  /** As many of the rows as there is memory for, by what one takes; all where that is unknown. */
+  /**
+   * As many of the rows as there is memory for, by what one takes; all where that is unknown, and
+   * two at least, which show whether rows influence each other.
+   */
   private long fittingRows(NetworkScorer plain) {
+    memory.releaseKept();
     OptionalLong available = memory.available();
     long rows = sample.size(0);
-    if (available.isEmpty() || rows == 1) {
+    if (available.isEmpty() || rows <= LEAST_ROWS) {
       return rows;
     }
     long ofOne = memory.peakOf(() -> runAlone(plain)).orElse(0);
-    while (rows > 1 && rows * ofOne > available.getAsLong() / SHARE) {
+    while (rows > LEAST_ROWS && rows * ofOne > available.getAsLong() / SHARE) {
       rows /= 2;
     }
     return rows;

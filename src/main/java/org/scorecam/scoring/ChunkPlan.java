@@ -12,8 +12,8 @@ import org.scorecam.model.Precision;
  * @param workers chunks that are scored beside each other, each by a thread of its own; 1 where all
  *     threads work on one chunk together
  * @param precision of its values and of the network
- * @param bytes that one such chunk takes with its activations, on the network's device: measured,
- *     or estimated where no chunk was probed
+ * @param bytes that one such chunk takes with its activations, on the network's device: measured of
+ *     it or of others, a single row at least, or estimated where that is not possible
  * @param basis what the number was taken from
  * @param probes the sizes that were tried, ascending; empty if none were
  * @param notes what was decided otherwise than was asked for, or taken for granted, and why, a

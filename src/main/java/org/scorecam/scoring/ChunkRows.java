@@ -15,6 +15,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.scorecam.error.InputException;
 import org.scorecam.error.NativeErrors;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ProbeInput;
@@ -43,6 +44,8 @@ import org.scorecam.scoring.MeasuredChunks.Trial;
  * which the first is a single row; rows of inputs of different shapes count by their pixels.
  */
 final class ChunkRows {
+  private static final System.Logger LOG = System.getLogger(ChunkRows.class.getName());
+
   /**
    * The rows at a time, of all workers together, that are taken where there are too few passes to
    * find out better ones.
@@ -99,6 +102,9 @@ final class ChunkRows {
 
   /** Whether all threads were faster on one chunk after the other than workers with one each. */
   private boolean fasterTogether;
+
+  /** Whether a row was run to be measured, whatever came of it. */
+  private boolean rowWasRun;
 
   /** Null while nothing was measured. */
   private Measured smallest;
@@ -332,14 +338,20 @@ final class ChunkRows {
    * does not have ends the process that uses it.
    */
   private void measureRow(Request whole) {
-    if (smallest != null) {
+    if (smallest != null || rowWasRun) {
       return;
     }
+    rowWasRun = true;
     Request request = whole.eachOf(1);
     DeviceMemory device = DeviceMemory.of(request.device);
     try {
-      measured(request, 1, device.peakOf(() -> perRow(request, 1, 1)));
-      whole.findings.tell(whole.questionOfRow(), smallest.toString());
+      OptionalLong peak = device.peakOf(() -> perRow(request, 1, 1));
+      if (isMeasure(request, 1, peak)) {
+        measured(request, 1, peak);
+        whole.findings.tell(whole.questionOfRow(), smallest.toString());
+      }
+    } catch (InputException e) {
+      LOG.log(System.Logger.Level.DEBUG, "a network that takes no single rows", e);
     } catch (RuntimeException e) {
       if (!NativeErrors.isOutOfMemory(e)) {
         throw e;
@@ -510,13 +522,14 @@ final class ChunkRows {
    * @return the bytes that count: an estimate where they are not known
    */
   long measured(Request request, long rows, OptionalLong peak) {
-    // Less than the chunk itself is no measure.
-    long bytes =
-        peak.isPresent() && peak.getAsLong() >= ofInputs(request, rows)
-            ? peak.getAsLong()
-            : estimate(request, rows);
+    long bytes = isMeasure(request, rows, peak) ? peak.getAsLong() : estimate(request, rows);
     takeIn(new Measured(rows * request.shape.pixels(), bytes));
     return bytes;
+  }
+
+  /** Less than the chunk itself is no measure. */
+  private static boolean isMeasure(Request request, long rows, OptionalLong peak) {
+    return peak.isPresent() && peak.getAsLong() >= ofInputs(request, rows);
   }
 
   private void takeIn(Measured chunk) {

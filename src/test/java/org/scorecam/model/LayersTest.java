@@ -56,7 +56,7 @@ class LayersTest {
     }
   }
 
-  /** Tracing leaves modules without methods of which only attributes are used. */
+  /** Tracing leaves modules without methods of which only the attributes are used. */
   @Test
   void modulesWithoutMethodsMayStandBesideOthers() {
     Script net =

@@ -1,6 +1,7 @@
 package org.scorecam.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.scorecam.Goldens;
+import org.scorecam.KeptFindings;
 import org.scorecam.NativeObjects;
 import org.scorecam.ScriptedModels;
 import org.scorecam.ScriptedModels.Script;
@@ -162,7 +164,7 @@ class PackedCaptureTest {
   @CsvSource({
     "tinyresnet_script, relu layer1 layer2.0.downsample layer3 layer3.1.relu fc, conv1 layer3.1.conv2",
     "tinyresnet_trace, relu layer1 layer2.0.downsample layer3 layer3.1.relu fc, conv1 layer3.1.conv2",
-    "tinybranch_script, stages.0.2 stages.2 fc, stages.0.0 stages.2.1",
+    "tinybranch_script, stages.0.2 stages.2, stages.0.0 stages.2.1 fc",
     "tinyseg_script, backbone.2 backbone classifier, backbone.0 backbone.1",
     "tinytwohead_script, body.relu body.layer2 body.layer3 aux, body.conv1 body.layer3.1.conv2",
     "tinyvgg_script, features.1 features.4 features avgpool classifier, features.0 features.5",
@@ -252,7 +254,7 @@ class PackedCaptureTest {
     }
   }
 
-  /** What a condition results in is not the layer that was called in one of its branches. */
+  /** What comes after a condition need not be what the layer in one of its branches put out. */
   @Test
   void layersInConditionsAreCapturedPlainly() {
     Script net =
@@ -266,7 +268,7 @@ class PackedCaptureTest {
                         y = x
                     return torch.relu(y)
                 """)
-            .child("block", ScriptedModels.timesPlus(2, 1));
+            .child("block", layer("Square", "x: Tensor", "x * x"));
     try (NativeScope scope = NativeScope.open()) {
       JitModule module = load(net.save(folder));
       Tensor input = ProbeInput.of(Device.cpu(), 1, 3, 8, 8);
@@ -293,6 +295,28 @@ class PackedCaptureTest {
             assertTrue(before.output().tensor().equal(capture.output().tensor()));
           }
         }
+      }
+    }
+  }
+
+  @Test
+  void modelsCaptureByTheProgramThatTheyScoreBy() {
+    Watch watch = watching("layer3");
+    try (KeptFindings findings = new KeptFindings(folder);
+        HookedModel model = Goldens.model("tinyresnet_script.pt");
+        Tensor input = Goldens.tensor("tinyresnet.input.npy");
+        Capture plain = model.capture(input, watch)) {
+      InputShape shape = InputShape.ofRowsIn(input);
+      String question = "the fastest way to score inputs of %s in float32".formatted(shape);
+      model.findings().tell(question, PACKED.toString());
+      try (Capture before = model.captureFast(input, watch)) {
+        assertTrue(plain.activations().get(0).equal(before.activations().get(0)));
+      }
+      assertEquals(PACKED.toString(), model.scorer(Precision.FLOAT32, shape).description());
+      try (Capture after = model.captureFast(input, watch)) {
+        assertCloseCaptures(plain, after);
+        // Our convolutions round otherwise.
+        assertFalse(plain.activations().get(0).equal(after.activations().get(0)));
       }
     }
   }
