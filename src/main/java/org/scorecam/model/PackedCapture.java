@@ -24,8 +24,8 @@ import org.scorecam.runtime.NativeScope;
  * is found by its numbers: it is the one tensor that agrees with what the network as it is
  * captures, both of an input with small numbers, some of them 0, and of one with large numbers,
  * which reach bounds that those of images may not. The network as it is goes on capturing where
- * there is none, since the layer became part of a larger operator, and where there are several,
- * which may differ for other inputs.
+ * there is none, since the layer became part of a larger operator or stands behind a condition, and
+ * where there are several, which may differ for other inputs.
  */
 final class PackedCapture implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(PackedCapture.class.getName());
