@@ -16,10 +16,8 @@ import org.scorecam.error.GradientException;
 import org.scorecam.error.TargetException;
 import org.scorecam.model.Capture;
 import org.scorecam.model.GradientCapture;
-import org.scorecam.model.HookedModel;
 import org.scorecam.model.InputShape;
 import org.scorecam.model.ModelOutput;
-import org.scorecam.model.Watch;
 import org.scorecam.nn.Layout;
 import org.scorecam.runtime.NativeScope;
 import org.scorecam.tensor.Tensors;
@@ -98,7 +96,7 @@ final class FirstPass implements AutoCloseable {
     FirstPass pass =
         differentiates
             ? withGradients(at, images, targets)
-            : withoutGradients(at, images, targets, HookedModel::captureFast);
+            : of(at, images, targets, at.model().captureFast(batchOf(at, images), at.watch()));
     stage.commit();
     return pass;
   }
@@ -106,20 +104,22 @@ final class FirstPass implements AutoCloseable {
   /** The same without gradients, by the network as it is. */
   static FirstPass asItIs(TargetLayers at, Tensor images, List<List<Target>> targets) {
     Stage.Capture stage = new Stage.Capture(at.name(), images.size(0));
-    FirstPass pass = withoutGradients(at, images, targets, HookedModel::capture);
+    FirstPass pass = of(at, images, targets, capturedAsItIs(at, images));
     stage.commit();
     return pass;
   }
 
-  /** Captures the layers that are watched, in one way or the other. */
-  private interface Capturing {
-    Capture capture(HookedModel model, Tensor batch, Watch watch);
+  private static Capture capturedAsItIs(TargetLayers at, Tensor images) {
+    return at.model().capture(batchOf(at, images), at.watch());
   }
 
-  private static FirstPass withoutGradients(
-      TargetLayers at, Tensor images, List<List<Target>> targets, Capturing way) {
-    Tensor batch = Tensors.inFormat(images, at.model().memoryFormat());
-    Capture capture = way.capture(at.model(), batch, at.watch());
+  private static Tensor batchOf(TargetLayers at, Tensor images) {
+    return Tensors.inFormat(images, at.model().memoryFormat());
+  }
+
+  /** Takes over what was captured without gradients, and closes it if a target does not fit. */
+  private static FirstPass of(
+      TargetLayers at, Tensor images, List<List<Target>> targets, Capture capture) {
     try {
       List<List<ResolvedTarget>> resolved = resolve(at.recipe(), capture.output(), targets);
       return new FirstPass(at, images, capture, resolved, List.of());
@@ -135,7 +135,7 @@ final class FirstPass implements AutoCloseable {
     GradientCapture pass =
         at.model()
             .captureWithGradients(
-                Tensors.inFormat(images, at.model().memoryFormat()),
+                batchOf(at, images),
                 at.watch(),
                 output -> {
                   resolved.addAll(resolve(at.recipe(), output, targets));
@@ -206,10 +206,16 @@ final class FirstPass implements AutoCloseable {
     return sums;
   }
 
+  /** No part of an explanation, and so no stage of one. */
+  private static FirstPass blackPass(TargetLayers at, InputShape shape) {
+    Tensor black = torch.zeros(shape.batchOf(1));
+    return of(at, black, List.of(), capturedAsItIs(at, black));
+  }
+
   /** How many masked inputs of all layers of an input are scored at once; runs a black one. */
   static long maskedInputs(Configuration configuration, InputShape shape) {
     try (NativeScope scope = NativeScope.open();
-        FirstPass pass = asItIs(configuration.at(), torch.zeros(shape.batchOf(1)), List.of())) {
+        FirstPass pass = blackPass(configuration.at(), shape)) {
       long atOnce = 0;
       for (int l = 0; l < configuration.layers().size(); l++) {
         atOnce += configuration.passesAtOnce(pass.maps(l).size(1));

@@ -6,8 +6,6 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Graph;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
-import org.bytedeco.pytorch.OptionalType;
-import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Value;
 import org.bytedeco.pytorch.ValueVector;
@@ -57,17 +55,10 @@ public final class ComputedTensors {
     ValueVector tuple = new ValueVector(copy.outputs().at(0));
     for (int place : places) {
       Value tensor = tensors.get(place);
-      JitNode sameLayout = copy.createNone().insertAfter(tensor.node());
-      JitNode clone = copy.create(Symbol.fromQualString("aten::clone"));
-      clone.addInput(tensor);
-      clone.addInput(sameLayout.output());
-      clone.insertAfter(sameLayout);
-      ValueVector one = new ValueVector(clone.output());
-      JitNode list = copy.createList(OptionalType.ofTensor().get().containedType(0), one);
-      tuple.push_back(list.insertAfter(clone).output());
+      JitNode clone = GraphNodes.cloneAfter(tensor, tensor.node());
+      tuple.push_back(GraphNodes.listAfter(clone.output(), clone).output());
     }
-    copy.eraseOutput(0);
-    copy.registerOutput(copy.appendNode(copy.createTuple(tuple)).output());
+    GraphNodes.returnTuple(copy, tuple);
     return copy;
   }
 

@@ -13,7 +13,6 @@ import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
-import org.bytedeco.pytorch.OptionalType;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.scorecam.error.InputException;
@@ -219,7 +218,7 @@ public final class FixedInputs implements AutoCloseable {
   }
 
   private static IValue rowsOf(Tensor batch) {
-    GenericList rows = new GenericList(OptionalType.ofTensor().get().containedType(0));
+    GenericList rows = new GenericList(GraphNodes.tensorType());
     for (long row = 0; row < batch.size(0); row++) {
       rows.push_back(new IValue(batch.select(0, row)));
     }

@@ -7,13 +7,17 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Block;
 import org.bytedeco.pytorch.BlockArrayRef;
 import org.bytedeco.pytorch.FunctionSchema;
+import org.bytedeco.pytorch.Graph;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueOptional;
 import org.bytedeco.pytorch.JitNode;
+import org.bytedeco.pytorch.OptionalType;
 import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Use;
 import org.bytedeco.pytorch.Value;
+import org.bytedeco.pytorch.ValueVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.graph_node_list;
 import org.bytedeco.pytorch.graph_node_list_iterator;
@@ -195,6 +199,55 @@ public final class GraphNodes {
     copy.addInput(list);
     copy.output().setType(list.type());
     return copy.insertBefore(place).output();
+  }
+
+  /**
+   * Copies a tensor as it is after a node. Needs an open scope.
+   *
+   * @param tensor any value of a graph that is one
+   * @param place a node behind which the tensor is there
+   * @return the node that copies, in the same layout; it is the graph's
+   */
+  public static JitNode cloneAfter(Value tensor, JitNode place) {
+    Graph graph = place.owningGraph();
+    JitNode sameLayout = graph.createNone().insertAfter(place);
+    JitNode clone = graph.create(Symbol.fromQualString("aten::clone"));
+    clone.addInput(tensor);
+    clone.addInput(sameLayout.output());
+    return clone.insertAfter(sameLayout);
+  }
+
+  /**
+   * Makes a list of one tensor. Needs an open scope.
+   *
+   * @param tensor any value of a graph that is one
+   * @param place a node behind which the tensor is there
+   * @return the node that makes the list; it is the graph's
+   */
+  public static JitNode listAfter(Value tensor, JitNode place) {
+    JitNode list = place.owningGraph().createList(tensorType(), new ValueVector(tensor));
+    return list.insertAfter(place);
+  }
+
+  /**
+   * Has a program return a tuple in place of its result. Needs an open scope.
+   *
+   * @param program changed in place
+   * @param parts of the tuple
+   */
+  public static void returnTuple(Graph program, ValueVector parts) {
+    JitNode tuple = program.appendNode(program.createTuple(parts));
+    program.eraseOutput(0);
+    program.registerOutput(tuple.output());
+  }
+
+  /**
+   * The type that a program's tensors have.
+   *
+   * @return owned by the scope that is open
+   */
+  public static Type.TypePtr tensorType() {
+    return OptionalType.ofTensor().get().containedType(0);
   }
 
   /** A constant that is a tensor, undefined for None; nothing if it is neither. */

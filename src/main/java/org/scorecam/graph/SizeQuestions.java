@@ -36,8 +36,7 @@ final class SizeQuestions {
 
   /** Runs the program; the sizes in the order in which they were asked for. */
   List<long[]> answers(IValueVector inputs) {
-    program.eraseOutput(0);
-    program.registerOutput(program.appendNode(program.createTuple(asked)).output());
+    GraphNodes.returnTuple(program, asked);
     CompilationUnit unit = new CompilationUnit();
     Function function = unit.create_function(new QualifiedName("scorecam.sizes"), program);
     IValueVector elements = function.apply(inputs).toTuple().elements().vec();

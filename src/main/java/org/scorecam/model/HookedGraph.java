@@ -15,7 +15,6 @@ import org.bytedeco.pytorch.Graph;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.JitNode;
-import org.bytedeco.pytorch.OptionalType;
 import org.bytedeco.pytorch.Symbol;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.Value;
@@ -114,9 +113,7 @@ final class HookedGraph {
     }
     ValueVector tuple = new ValueVector(graph.outputs().at(0));
     results.forEach(tuple::push_back);
-    JitNode returned = graph.appendNode(graph.createTuple(tuple));
-    graph.eraseOutput(0);
-    graph.registerOutput(returned.output());
+    GraphNodes.returnTuple(graph, tuple);
   }
 
   private String refusalOf(String layer, Map<String, List<JitNode>> taken) {
@@ -189,16 +186,14 @@ final class HookedGraph {
     }
     Value taken = output;
     if (watch.moment() == CaptureMoment.AT_CALL) {
-      JitNode sameLayout = graph.createNone().insertBefore(last);
-      last = node("aten::clone", output, sameLayout.output()).insertAfter(last);
+      last = GraphNodes.cloneAfter(output, last);
       if (attached) {
         last = goOnWithCopy(returned, output, last);
       } else {
         taken = last.output();
       }
     }
-    JitNode list = graph.createList(tensorType(), new ValueVector(taken));
-    list.insertAfter(last);
+    JitNode list = GraphNodes.listAfter(taken, last);
     list.output().setDebugName(TAKEN + watch.layers().indexOf(call.path()));
   }
 
@@ -249,7 +244,8 @@ final class HookedGraph {
       return taken.get(first ? 0 : taken.size() - 1).output();
     }
     // What was called is known at run time alone: then it goes into a list that is empty at first.
-    Value counted = graph.prependNode(graph.createList(tensorType(), new ValueVector())).output();
+    Value counted =
+        graph.prependNode(graph.createList(GraphNodes.tensorType(), new ValueVector())).output();
     taken.forEach(node -> put(node.input(0), counted, node));
     return counted;
   }
@@ -281,9 +277,5 @@ final class HookedGraph {
       node.addInput(input);
     }
     return node;
-  }
-
-  private static Type.TypePtr tensorType() {
-    return OptionalType.ofTensor().get().containedType(0);
   }
 }
